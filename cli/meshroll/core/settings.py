@@ -1,0 +1,280 @@
+"""What an inventory may say: the flat ``meshroll_*`` variables, their types, units and defaults.
+
+This is the one place where a setting and its default are defined; the roles' argument_specs and
+docs/reference/inventory.md repeat it and a contract test holds them equal.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from meshroll.core.errors import Problem, UsageError
+
+Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+WorkloadName = Annotated[str, msgspec.Meta(pattern=r"^(Deployment|StatefulSet|DaemonSet|CronJob)/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+Percent = Annotated[str, msgspec.Meta(pattern=r"^(100|[1-9]?[0-9])%$")]
+
+
+class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base: immutable, and a key that nobody knows is an error."""
+
+
+class Cluster(_Settings):
+    kubeconfig: str | None = None
+    context: str | None = None
+
+
+class PrometheusService(_Settings):
+    """Prometheus by the API server's Service proxy, for clusters where nothing else reaches it."""
+
+    namespace: Name
+    name: Name
+    port: str = "9090"
+
+
+class Prometheus(_Settings):
+    url: str | None = None
+    service: PrometheusService | None = None
+    scrape: Literal["existing", "podmonitor"] = "existing"
+    scrape_interval_seconds: PositiveSeconds = 30.0
+
+
+class ControlPlane(_Settings):
+    namespace: Name = "linkerd"
+    chart_source: str = "https://helm.linkerd.io/edge"
+    profile: Literal["auto", "ha", "default"] = "auto"
+    helm_binary: str = "helm"
+    values: dict[str, Any] = msgspec.field(default_factory=dict)
+    timeout_seconds: PositiveSeconds = 300.0
+
+
+class Certificates(_Settings):
+    anchor_key_file: str | None = None
+
+
+class GatewayApi(_Settings):
+    file: str | None = None
+
+
+class Limits(_Settings):
+    """Absolute limits that a gate holds each workload to."""
+
+    success_ratio_min: Ratio = 0.99
+    latency_p50_ms_max: PositiveSeconds | None = None
+    latency_p95_ms_max: PositiveSeconds | None = None
+    latency_p99_ms_max: PositiveSeconds | None = 1000.0
+    mtls_ratio_min: Ratio = 0.95
+    busiest_pod_to_mean_max: Annotated[float, msgspec.Meta(ge=1)] = 1.6
+
+
+class ApplicationQuery(_Settings):
+    """PromQL of the operator's own, one sample a workload; ``workload_label`` names it (``omni``)."""
+
+    signal: Literal["success_ratio", "requests_per_second", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"]
+    promql: str
+    workload_label: str = "workload"
+
+
+class Gate(_Settings):
+    settle_seconds: Seconds = 30.0
+    window_seconds: PositiveSeconds = 120.0
+    interval_seconds: PositiveSeconds = 15.0
+    requests_min: Count = 50
+    limits: Limits = msgspec.field(default_factory=Limits)
+    application_queries: list[ApplicationQuery] = msgspec.field(default_factory=list)
+
+
+class Wave(_Settings):
+    """A wave picks from what earlier waves left: named workloads, a label match, or a share of all."""
+
+    name: str | None = None
+    workloads: list[WorkloadName] | None = None
+    labels: dict[str, str] | None = None
+    clients: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    share: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+
+
+class Switch(_Settings):
+    """A place where a client reads its target or its dial mode, with the value for either dial mode.
+
+    Either an environment variable (``env``, of ``container`` where a pod has several) or a key of a
+    ConfigMap that no other workload reads (``config_map`` and ``key``).
+    """
+
+    pooled: str
+    per_request: str
+    env: str | None = None
+    container: str | None = None
+    config_map: Name | None = None
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.env is None) == (self.config_map is None):
+            raise ValueError("give either `env` or `config_map`")
+        if (self.config_map is None) != (self.key is None):
+            raise ValueError("`config_map` and `key` go together")
+
+
+class Client(_Settings):
+    """A caller of a Service: where it runs and how its target and dial mode are set.
+
+    ``manual`` stands for a switch that only a person can throw (a feature flag): the run pauses with
+    this text. ``namespace`` is the caller's, when it is not the Service's.
+    """
+
+    workload: WorkloadName
+    service: Name
+    namespace: Name | None = None
+    dial: list[Switch] = msgspec.field(default_factory=list)
+    manual: str | None = None
+
+
+class Service(_Settings):
+    """A Service to convert. ``alongside`` makes a second, ClusterIP, Service; the headless one stays."""
+
+    name: Name
+    method: Literal["alongside"] = "alongside"
+    alongside_name: Name | None = None
+
+    @property
+    def target_name(self) -> str:
+        return self.alongside_name or f"{self.name}-clusterip"
+
+
+class Namespace(_Settings):
+    name: Name
+    injection: Literal["namespace", "workloads"] = "namespace"
+    sidecar: Literal["auto", "native", "wait"] = "auto"
+    wait_before_exit_seconds: Annotated[int, msgspec.Meta(ge=1)] = 10
+    workloads: list[WorkloadName] | None = None
+    services: list[Service] = msgspec.field(default_factory=list)
+    clients: list[Client] = msgspec.field(default_factory=list)
+    waves: list[Wave] | None = None
+
+
+DEFAULT_WAVES = (Wave(name="first client", clients=1), Wave(name="quarter", share=0.25), Wave(name="rest", share=1.0))
+
+
+class Settings(_Settings):
+    """All of one cluster's ``meshroll_*`` variables, without the prefix."""
+
+    cluster: Cluster = msgspec.field(default_factory=Cluster)
+    prometheus: Prometheus = msgspec.field(default_factory=Prometheus)
+    release: Annotated[str, msgspec.Meta(pattern=r"^(recommended|edge-\d{2}\.\d{1,2}\.\d{1,3})$")] = "recommended"
+    control_plane: ControlPlane = msgspec.field(default_factory=ControlPlane)
+    certificates: Certificates = msgspec.field(default_factory=Certificates)
+    gateway_api: GatewayApi = msgspec.field(default_factory=GatewayApi)
+    gate: Gate = msgspec.field(default_factory=Gate)
+    waves: list[Wave] = msgspec.field(default_factory=lambda: list(DEFAULT_WAVES))
+    namespaces: list[Namespace] = msgspec.field(default_factory=list)
+    max_restarting_pods: Annotated[int, msgspec.Meta(ge=1)] | Percent = "10%"
+    rollback_automatic: Literal["fallback", "previous"] = "fallback"
+
+
+# What a run is told about itself, by the CLI or with -e; not policy, so never in an inventory.
+RUN_VARIABLES = frozenset({"run_id", "result_file", "namespace", "started_at"})
+PREFIX = "meshroll_"
+_FIELD = re.compile(r"unknown field `([^`]+)`")
+_KNOWN_FIELDS = sorted(
+    {
+        field
+        for struct in (Cluster, PrometheusService, Prometheus, ControlPlane, Certificates, GatewayApi, Limits,
+                       ApplicationQuery, Gate, Wave, Switch, Client, Service, Namespace)
+        for field in struct.__struct_fields__
+    }
+)  # fmt: skip
+
+
+def parse(variables: Mapping[str, Any]) -> Settings:
+    """Settings from a host's variables; those without the ``meshroll_`` prefix are none of ours.
+
+    Raises UsageError: an unknown key (with the nearest known one), a wrong type or a value out of range.
+    """
+    own = {key.removeprefix(PREFIX): value for key, value in variables.items() if key.startswith(PREFIX)}
+    known = set(Settings.__struct_fields__)
+    problems = [
+        Problem(
+            "inventory-unknown-key",
+            f"{PREFIX}{key} is not a setting of meshroll.",
+            _nearest(key, known, PREFIX),
+        )
+        for key in sorted(set(own) - known - RUN_VARIABLES)
+    ]
+    wanted = {key: value for key, value in own.items() if key in known}
+    try:
+        settings = msgspec.convert(wanted, Settings)
+    except msgspec.ValidationError as error:
+        problems.append(_problem(str(error)))
+        raise UsageError(problems) from error
+    problems += _contradictions(settings)
+    if problems:
+        raise UsageError(problems)
+    return settings
+
+
+def with_namespace(settings: Settings, name: str | None) -> tuple[Settings, tuple[str, ...]]:
+    """Only namespace ``name`` of the inventory, or one with defaults; the second item says what was assumed."""
+    if name is None:
+        return settings, ()
+    listed = [namespace for namespace in settings.namespaces if namespace.name == name]
+    if listed:
+        return msgspec.structs.replace(settings, namespaces=listed), ()
+    try:
+        default = msgspec.convert({"name": name}, Namespace)
+    except msgspec.ValidationError as error:
+        raise UsageError(Problem("namespace-name", f"{name!r} is not the name of a namespace.", str(error))) from error
+    note = (
+        f"{name} is not in meshroll_namespaces, so these defaults hold: injection {default.injection}, "
+        f"sidecar {default.sidecar}, no Service and no client is changed."
+    )
+    return msgspec.structs.replace(settings, namespaces=[default]), (note,)
+
+
+def _problem(message: str) -> Problem:
+    path = message.rsplit(" - at `$.", 1)
+    where = f"{PREFIX}{path[1].rstrip('`')}" if len(path) == 2 else "the inventory"
+    unknown = _FIELD.search(message)
+    if unknown:
+        return Problem(
+            "inventory-unknown-key", f"{where} has no key {unknown.group(1)}.", _nearest(unknown.group(1), _KNOWN_FIELDS)
+        )
+    return Problem(
+        "inventory-wrong-value", f"{where}: {path[0]}.", "docs/reference/inventory.md has each setting, its type and unit."
+    )
+
+
+def _nearest(key: str, known: set[str] | list[str], prefix: str = "") -> str:
+    close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
+    return f"Did you mean {prefix}{close[0]}?" if close else "docs/reference/inventory.md lists every setting."
+
+
+def _contradictions(settings: Settings) -> list[Problem]:
+    """What the types cannot say: names given twice, clients of Services nobody listed."""
+    problems = []
+    names = [namespace.name for namespace in settings.namespaces]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        problems.append(
+            Problem("inventory-duplicate", f"meshroll_namespaces lists {name} twice.", "Keep one of the two.", namespace=name)
+        )
+    for namespace in settings.namespaces:
+        for client in namespace.clients:
+            if client.manual is None and not client.dial and (client.namespace or namespace.name) == namespace.name:
+                problems.append(
+                    Problem(
+                        "client-without-dial",
+                        f"{client.workload} has no way to set its dial mode.",
+                        "Give `dial:` (env or config_map with values for pooled and per_request) or `manual:`.",
+                        namespace=namespace.name,
+                        object=client.workload,
+                    )
+                )
+    return problems
