@@ -28,12 +28,12 @@ class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Base: immutable, and a key that nobody knows is an error."""
 
 
-class Cluster(_Settings):
+class Cluster(_Settings, frozen=True):
     kubeconfig: str | None = None
     context: str | None = None
 
 
-class PrometheusService(_Settings):
+class PrometheusService(_Settings, frozen=True):
     """Prometheus by the API server's Service proxy, for clusters where nothing else reaches it."""
 
     namespace: Name
@@ -41,14 +41,14 @@ class PrometheusService(_Settings):
     port: str = "9090"
 
 
-class Prometheus(_Settings):
+class Prometheus(_Settings, frozen=True):
     url: str | None = None
     service: PrometheusService | None = None
     scrape: Literal["existing", "podmonitor"] = "existing"
     scrape_interval_seconds: PositiveSeconds = 30.0
 
 
-class ControlPlane(_Settings):
+class ControlPlane(_Settings, frozen=True):
     namespace: Name = "linkerd"
     chart_source: str = "https://helm.linkerd.io/edge"
     profile: Literal["auto", "ha", "default"] = "auto"
@@ -57,15 +57,15 @@ class ControlPlane(_Settings):
     timeout_seconds: PositiveSeconds = 300.0
 
 
-class Certificates(_Settings):
+class Certificates(_Settings, frozen=True):
     anchor_key_file: str | None = None
 
 
-class GatewayApi(_Settings):
+class GatewayApi(_Settings, frozen=True):
     file: str | None = None
 
 
-class Limits(_Settings):
+class Limits(_Settings, frozen=True):
     """Absolute limits that a gate holds each workload to."""
 
     success_ratio_min: Ratio = 0.99
@@ -76,7 +76,7 @@ class Limits(_Settings):
     busiest_pod_to_mean_max: Annotated[float, msgspec.Meta(ge=1)] = 1.6
 
 
-class ApplicationQuery(_Settings):
+class ApplicationQuery(_Settings, frozen=True):
     """PromQL of the operator's own, one sample a workload; ``workload_label`` names it (``omni``)."""
 
     signal: Literal["success_ratio", "requests_per_second", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"]
@@ -84,7 +84,7 @@ class ApplicationQuery(_Settings):
     workload_label: str = "workload"
 
 
-class Gate(_Settings):
+class Gate(_Settings, frozen=True):
     settle_seconds: Seconds = 30.0
     window_seconds: PositiveSeconds = 120.0
     interval_seconds: PositiveSeconds = 15.0
@@ -93,7 +93,7 @@ class Gate(_Settings):
     application_queries: list[ApplicationQuery] = msgspec.field(default_factory=list)
 
 
-class Wave(_Settings):
+class Wave(_Settings, frozen=True):
     """A wave picks from what earlier waves left: named workloads, a label match, or a share of all."""
 
     name: str | None = None
@@ -103,7 +103,7 @@ class Wave(_Settings):
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
 
 
-class Switch(_Settings):
+class Switch(_Settings, frozen=True):
     """A place where a client reads its target or its dial mode, with the value for either dial mode.
 
     Either an environment variable (``env``, of ``container`` where a pod has several) or a key of a
@@ -124,7 +124,7 @@ class Switch(_Settings):
             raise ValueError("`config_map` and `key` go together")
 
 
-class Client(_Settings):
+class Client(_Settings, frozen=True):
     """A caller of a Service: where it runs and how its target and dial mode are set.
 
     ``manual`` stands for a switch that only a person can throw (a feature flag): the run pauses with
@@ -138,7 +138,7 @@ class Client(_Settings):
     manual: str | None = None
 
 
-class Service(_Settings):
+class Service(_Settings, frozen=True):
     """A Service to convert. ``alongside`` makes a second, ClusterIP, Service; the headless one stays."""
 
     name: Name
@@ -150,7 +150,7 @@ class Service(_Settings):
         return self.alongside_name or f"{self.name}-clusterip"
 
 
-class Namespace(_Settings):
+class Namespace(_Settings, frozen=True):
     name: Name
     injection: Literal["namespace", "workloads"] = "namespace"
     sidecar: Literal["auto", "native", "wait"] = "auto"
@@ -164,7 +164,7 @@ class Namespace(_Settings):
 DEFAULT_WAVES = (Wave(name="first client", clients=1), Wave(name="quarter", share=0.25), Wave(name="rest", share=1.0))
 
 
-class Settings(_Settings):
+class Settings(_Settings, frozen=True):
     """All of one cluster's ``meshroll_*`` variables, without the prefix."""
 
     cluster: Cluster = msgspec.field(default_factory=Cluster)

@@ -1,0 +1,54 @@
+"""What a run says while it works: JSON lines in the file of ``$MESHROLL_EVENTS``, and the wish to stop."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from meshroll.core.errors import Interrupted, Problem
+
+
+def now() -> str:
+    """This moment, RFC 3339 UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Events:
+    """Says things of one cluster. ``display`` is used where no event file is named (a playbook run by hand)."""
+
+    cluster: str
+    display: Callable[[str], None]
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def say(self, kind: str, message: str, level: str = "info", **fields: Any) -> None:
+        """One event; ``kind`` is stage, progress, line or verdict. A line is written whole, so forks can share it."""
+        path = self.environment.get("MESHROLL_EVENTS")
+        if not path:
+            if kind != "progress":
+                self.display(f"[{self.cluster}] {message}")
+            return
+        event = {"time": now(), "cluster": self.cluster, "kind": kind, "message": message, "level": level, **fields}
+        line = (json.dumps(event) + "\n").encode()
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, line)
+        finally:
+            os.close(descriptor)
+
+    def stop_if_asked(self) -> None:
+        """Raises Interrupted between two steps once the operator asked to stop (``$MESHROLL_STOP`` exists)."""
+        path = self.environment.get("MESHROLL_STOP")
+        if path and Path(path).exists():
+            raise Interrupted(
+                Problem(
+                    "interrupted",
+                    "Stopped between two steps, as asked; what was changed so far is kept.",
+                    "`meshroll rollout` goes on from here, `meshroll rollback` takes it back.",
+                )
+            )

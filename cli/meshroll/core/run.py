@@ -1,0 +1,30 @@
+"""Who runs what: the identity that a run writes into its lock, its journal and its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from meshroll.core.settings import PREFIX
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, as seen from one cluster. ``namespace`` is what ``-n`` named, if anything."""
+
+    id: str
+    cluster: str
+    namespace: str | None
+    result_file: str | None
+    started_at: str | None
+
+    @classmethod
+    def from_variables(cls, variables: Mapping[str, Any]) -> Run:
+        return cls(
+            id=str(variables.get(f"{PREFIX}run_id") or ""),
+            cluster=str(variables["inventory_hostname"]),
+            namespace=variables.get(f"{PREFIX}namespace"),
+            result_file=variables.get(f"{PREFIX}result_file"),
+            started_at=variables.get(f"{PREFIX}started_at"),
+        )
