@@ -1,0 +1,179 @@
+"""Making one step's changes: side by side within the restart budget, watched until every pod is proved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from meshroll.adapters.kube.client import ApiError, Kube, Object
+from meshroll.adapters.kube.mirror import Mirror
+from meshroll.core.changes import API_PATHS, Change
+from meshroll.core.errors import Drift, Failed, Problem
+from meshroll.core.model import Pod, Workload
+from meshroll.core.plan import Step
+from meshroll.core.progress import Expectation, Progress, judge
+
+THREADS = 16
+# Deployments have a progress deadline of their own; this one also ends StatefulSets and DaemonSets that stand still.
+STALL_SECONDS = 900.0
+# Watches of different kinds run apart by milliseconds, not seconds.
+UNPROVED_SECONDS = 5.0
+Report = Callable[[str, int, int], None]
+
+
+def apply_step(kube: Kube, step: Step, budget_pods: int, report: Report, between: Callable[[], None]) -> None:
+    """Makes the step's changes and waits until each workload is as the step wants it.
+
+    ``report(message, done, total)`` hears of progress; ``between`` is called often and may raise (a lost lock).
+    Raises Drift where an object is not as the plan saw it, Failed where a workload cannot get there.
+    """
+    plain = [change for change in step.changes if change.workload is None and change.action != "delete"]
+    rolling = [change for change in step.changes if change.workload is not None]
+    for change in plain:
+        make(kube, change)
+    if rolling:
+        with Mirror(kube, step.namespace) as mirror, ThreadPoolExecutor(THREADS) as pool:
+            _roll(kube, step, rolling, budget_pods, report, between, mirror, pool)
+    for change in step.changes:
+        if change.action == "delete":
+            make(kube, change)
+
+
+def make(kube: Kube, change: Change) -> int:
+    """One write; the generation that the object has after it. Raises Drift where a field is no longer as planned or the object is gone."""
+    try:
+        if change.action == "delete":
+            kube.delete(change.path)
+            return 0
+        if change.action == "apply":
+            assert change.body is not None
+            written = kube.apply(change.path, change.body)
+        else:
+            written = kube.json_patch(change.path, change.json_patch())
+        return int(written["metadata"].get("generation", 0))
+    except ApiError as error:
+        if error.status not in (404, 409, 422):
+            raise
+        raise Drift(
+            Problem(
+                "drift",
+                f"{change.object} is no longer as the plan saw it: {error.problems[0].message}",
+                "Someone else changed it meanwhile. Look at it, then run the command again.",
+                namespace=change.namespace,
+                object=change.object,
+            )
+        ) from error
+
+
+def _roll(
+    kube: Kube, step: Step, changes: Sequence[Change], budget_pods: int, report: Report, between: Callable[[], None],
+    mirror: Mirror, pool: ThreadPoolExecutor,
+) -> None:  # fmt: skip
+    expected = Expectation(step.meshed, step.mode, step.release) if step.meshed is not None else None
+    waiting = list(changes)
+    writing: dict[Future[int], Change] = {}
+    rolling: dict[str, _Rolling] = {}
+    old_pods = frozenset(pod["metadata"]["uid"] for pod in mirror.objects("Pod").values())
+    done, total = 0, len(changes)
+    freed: set[str] = set()
+    moved_at = time.monotonic()
+    while waiting or writing or rolling:
+        between()
+        while waiting and _fits(waiting[0], [*writing.values(), *(r.change for r in rolling.values())], budget_pods):
+            change = waiting.pop(0)
+            writing[pool.submit(make, kube, change)] = change
+        for future in [future for future in writing if future.done()]:
+            change = writing.pop(future)
+            generation = future.result()
+            if change.kind == "CronJob":
+                done += 1
+            else:
+                rolling[change.workload or ""] = _Rolling(change, generation)
+        snapshot = _Snapshot(mirror)
+        for identifier, roll in list(rolling.items()):
+            progress = roll.judged(snapshot, expected, old_pods)
+            if progress.state == "failed":
+                raise Failed(
+                    Problem("workload-failed", f"{progress.message}.", f"kubectl -n {step.namespace} describe {identifier}",
+                            namespace=step.namespace, object=identifier)
+                )  # fmt: skip
+            if progress.state == "done":
+                del rolling[identifier]
+                done += 1
+            if roll.news(progress):
+                moved_at = time.monotonic()
+                report(progress.message, done, total)
+            for pod in progress.stuck_pods:
+                if pod.uid not in freed:
+                    freed.add(pod.uid)
+                    kube.delete(f"{API_PATHS['Pod'].format(namespace=step.namespace)}/{pod.name}", pod.uid)
+                    report(f"{identifier}: freed {pod.name}, stuck on a failed revision", done, total)
+        if time.monotonic() - moved_at > STALL_SECONDS:
+            raise Failed(Problem("step-stalled", f"Nothing moved for {STALL_SECONDS:.0f} s: {', '.join(rolling)}.",
+                                 "kubectl get pods and events show what it waits for.", namespace=step.namespace))  # fmt: skip
+        if writing and not rolling:
+            time.sleep(0.02)
+        elif rolling:
+            mirror.wait(1.0)
+
+
+@dataclass
+class _Rolling:
+    """One workload on its way: nothing older than ``generation`` (that of our write) says how it does."""
+
+    change: Change
+    generation: int
+    unproved_since: float | None = None
+    message: str = ""
+
+    def judged(self, snapshot: _Snapshot, expected: Expectation | None, old: frozenset[str]) -> Progress:
+        identifier = self.change.workload or ""
+        workload = snapshot.workloads.get(identifier)
+        if workload is None:
+            return Progress("failed", f"{identifier} was deleted meanwhile")
+        if workload.manifest["metadata"].get("generation", 0) < self.generation:
+            return Progress("waiting", self.message)
+        pods, events = snapshot.pods.get(identifier, []), snapshot.events.get(identifier, [])
+        progress = judge(workload, pods, events, expected, old)
+        if progress.state != "unproved":
+            self.unproved_since = None
+            return progress
+        self.unproved_since = self.unproved_since or time.monotonic()
+        if time.monotonic() - self.unproved_since < UNPROVED_SECONDS:
+            return replace(progress, state="waiting")
+        return replace(progress, state="failed")
+
+    def news(self, progress: Progress) -> bool:
+        changed = progress.message != self.message
+        self.message = progress.message
+        return changed
+
+
+class _Snapshot:
+    """Workloads, pods by owner and events by object of one moment, so that 500 workloads cost one pass."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self.workloads: dict[str, Workload] = {}
+        for kind in ("Deployment", "StatefulSet", "DaemonSet"):
+            for item in mirror.objects(kind).values():
+                workload = Workload(item)
+                self.workloads[workload.id] = workload
+        self.pods: dict[str, list[Pod]] = {}
+        for item in mirror.objects("Pod").values():
+            pod = Pod(item)
+            self.pods.setdefault(pod.owner or "", []).append(pod)
+        self.events: dict[str, list[Object]] = {}
+        for event in mirror.new_events():
+            involved = event.get("involvedObject") or {}
+            self.events.setdefault(self._owner(involved), []).append(event)
+
+    def _owner(self, involved: Object) -> str:
+        kind, name = involved.get("kind", ""), involved.get("name", "")
+        return f"Deployment/{name.rpartition('-')[0]}" if kind == "ReplicaSet" else f"{kind}/{name}"
+
+
+def _fits(change: Change, in_flight: Sequence[Change], budget_pods: int) -> bool:
+    """At least one workload at a time, however small the budget."""
+    return not in_flight or sum(other.pods for other in in_flight) + change.pods <= budget_pods

@@ -1,0 +1,133 @@
+"""One look at a cluster: all that the rules need, read side by side in paginated lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import yaml
+
+from meshroll.adapters.kube.client import ApiError, Kube, Object
+from meshroll.core.model import ClusterView, ControlPlane, NamespaceView, Pod, Workload, annotations_of
+
+CONTROLLERS = {
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "StatefulSet": ("/apis/apps/v1", "statefulsets"),
+    "DaemonSet": ("/apis/apps/v1", "daemonsets"),
+    "CronJob": ("/apis/batch/v1", "cronjobs"),
+}
+HTTP_ROUTE_CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io"
+BUNDLE_VERSION = "gateway.networking.k8s.io/bundle-version"
+INJECTOR_WEBHOOK = (
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/linkerd-proxy-injector-webhook-config"
+)
+
+
+def look(kube: Kube, namespaces: Iterable[str], linkerd_namespace: str) -> ClusterView:
+    """A ClusterView of ``namespaces`` and of the callers elsewhere. Raises Refused or ApiError where it cannot be read.
+
+    Kinds whose API is not there (policy CRDs before Linkerd) count as none; a namespace that is not there has no manifest.
+    """
+    wanted = list(namespaces)
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        version = pool.submit(kube.get, "/version")
+        nodes = pool.submit(kube.list_all, "/api/v1/nodes")
+        everywhere = {kind: pool.submit(kube.list_all, f"{group}/{plural}")
+                      for kind, (group, plural) in CONTROLLERS.items()}  # fmt: skip
+        http_route = pool.submit(kube.get, HTTP_ROUTE_CRD)
+        control_plane = pool.submit(_control_plane, kube, linkerd_namespace)
+        spaces = {name: _namespace_reads(pool.submit, kube, name) for name in wanted}
+        workloads: dict[str, list[Workload]] = {}
+        for kind, future in everywhere.items():
+            for item in future.result()[0]:
+                workload = Workload({"kind": kind, **item})
+                workloads.setdefault(workload.namespace, []).append(workload)
+        views = {
+            name: NamespaceView(
+                name=name,
+                manifest=reads["namespace"].result(),
+                workloads=tuple(sorted(workloads.get(name, []), key=lambda workload: workload.id)),
+                pods=tuple(Pod(item) for item in reads["pods"].result()[0]),
+                services=tuple(reads["services"].result()[0]),
+                config_maps=tuple(reads["config_maps"].result()[0]),
+                autoscalers=tuple(reads["autoscalers"].result()[0]),
+                policy_servers=tuple(reads["policy_servers"].result()[0]),
+                rules=tuple(reads["rules"].result()),
+            )
+            for name, reads in spaces.items()
+        }
+        elsewhere = [w for name, found in workloads.items() if name not in views for w in found]
+        crd = http_route.result()
+        return ClusterView(
+            kubernetes_version=str((version.result() or {})["gitVersion"]),
+            nodes=tuple(nodes.result()[0]),
+            control_plane=control_plane.result(),
+            gateway_api_version=annotations_of(crd).get(BUNDLE_VERSION, "unknown") if crd else None,
+            namespaces=views,
+            other_workloads=tuple(w for w in elsewhere if w.namespace != linkerd_namespace),
+        )
+
+
+def _namespace_reads(submit: Callable[..., Future[Any]], kube: Kube, name: str) -> dict[str, Future[Any]]:
+    core = f"/api/v1/namespaces/{name}"
+    return {
+        "namespace": submit(kube.get, core),
+        "pods": submit(kube.list_all, f"{core}/pods"),
+        "services": submit(kube.list_all, f"{core}/services"),
+        "config_maps": submit(kube.list_all, f"{core}/configmaps"),
+        "autoscalers": submit(kube.list_all, f"/apis/autoscaling/v2/namespaces/{name}/horizontalpodautoscalers"),
+        "policy_servers": submit(_list_if_known, kube, f"/apis/policy.linkerd.io/v1beta3/namespaces/{name}/servers"),
+        "rules": submit(_rules, kube, name),
+    }
+
+
+def _list_if_known(kube: Kube, path: str) -> tuple[list[Object], str]:
+    try:
+        return kube.list_all(path)
+    except ApiError as error:
+        if error.status == 404:
+            return [], ""
+        raise
+
+
+def _rules(kube: Kube, namespace: str) -> list[Object]:
+    """What the account may do in the namespace: one review, not one a permission."""
+    review = kube.create(
+        "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+        {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}},
+    )
+    return list((review.get("status") or {}).get("resourceRules") or [])
+
+
+def _control_plane(kube: Kube, namespace: str) -> ControlPlane:
+    """Linkerd as it stands in ``namespace``: its release from the control plane's own label, its Helm values."""
+    deployments, _ = kube.list_all(f"/apis/apps/v1/namespaces/{namespace}/deployments")
+    by_name = {item["metadata"]["name"]: item for item in deployments}
+    injector = by_name.get("linkerd-proxy-injector")
+    if injector is None:
+        return ControlPlane(False, namespace, None)
+    stored = kube.get(f"/api/v1/namespaces/{namespace}/configmaps/linkerd-config") or {}
+    values: Mapping[str, Any] = yaml.safe_load((stored.get("data") or {}).get("values", "")) or {}
+    webhook = kube.get(INJECTOR_WEBHOOK) or {}
+    policies = [hook.get("failurePolicy") for hook in webhook.get("webhooks") or []]
+    return ControlPlane(
+        installed=True,
+        namespace=namespace,
+        release=_release(injector, values),
+        injectors_ready=int((injector.get("status") or {}).get("readyReplicas", 0)),
+        values=values,
+        failure_policy=policies[0] if policies else None,
+    )
+
+
+def _release(injector: Mapping[str, Any], values: Mapping[str, Any]) -> str | None:
+    """``linkerd.io/created-by: linkerd/helm edge-26.6.3``; the values' version where the annotation is gone."""
+    for holder in (injector, injector["spec"]["template"]):
+        created_by = annotations_of(holder).get("linkerd.io/created-by", "")
+        if created_by.rpartition(" ")[2].startswith("edge-"):
+            return created_by.rpartition(" ")[2]
+    version = values.get("linkerdVersion") or (values.get("proxy") or {}).get("image", {}).get("version")
+    return str(version) if version else None
+
+

@@ -1,0 +1,89 @@
+"""Who calls a Service, as far as manifests tell: workloads whose containers or ConfigMaps name its host.
+
+A balancer sits in the caller, so a Service is not converted before every caller is known. Manifests show callers
+before the first proxy is there; traffic (inbound without mTLS) shows afterwards whether some were missed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from meshroll.core.model import ClusterView, NamespaceView, Object, Workload, containers_of
+
+
+@dataclass(frozen=True)
+class Caller:
+    namespace: str
+    workload: Workload
+
+    @property
+    def name(self) -> str:
+        return f"{self.namespace}/{self.workload.id}"
+
+
+def callers_of(view: ClusterView, namespace: str, service: str) -> list[Caller]:
+    """Workloads anywhere in the cluster that name the Service's host; its own servers aside."""
+    names = [service, *(_aliases(view, namespace, service))]
+    found = []
+    for workload in view.all_workloads:
+        config_maps = view.namespaces[workload.namespace].config_maps if workload.namespace in view.namespaces else ()
+        texts = list(_texts(workload, config_maps))
+        if any(mentions(text, name, namespace, workload.namespace) for name in names for text in texts):
+            found.append(Caller(workload.namespace, workload))
+    return sorted(found, key=lambda caller: caller.name)
+
+
+def mentions(text: str, service: str, namespace: str, own_namespace: str) -> bool:
+    """Whether ``text`` names the Service as a host: its DNS name, or the bare name with a port or scheme at home."""
+    name, home = re.escape(service), re.escape(namespace)
+    end = r"(?![-\w])"
+    if re.search(rf"(?<![-\w.]){name}\.{home}(\.svc(\.[-\w.]+)?)?{end}", text):
+        return True
+    bare = rf"(?<![-\w.]){name}(:\d+){end}|//(/)?{name}(?![-\w.])|^{name}$"
+    return own_namespace == namespace and re.search(bare, text) is not None
+
+
+def _aliases(view: ClusterView, namespace: str, service: str) -> Iterator[str]:
+    """Other Services over the same pods: whoever calls one of them calls the same servers."""
+    home: NamespaceView | None = view.namespaces.get(namespace)
+    own = home.service(service) if home else None
+    selector = own["spec"].get("selector") if own else None
+    if home and selector:
+        for other in home.services:
+            if other["metadata"]["name"] != service and other["spec"].get("selector") == selector:
+                yield other["metadata"]["name"]
+
+
+def _texts(workload: Workload, config_maps: Iterable[Object]) -> Iterator[str]:
+    by_name: Mapping[str, Object] = {item["metadata"]["name"]: item for item in config_maps}
+    template = workload.template
+    for container in [*containers_of(template), *((template.get("spec") or {}).get("initContainers") or [])]:
+        yield from container.get("command") or []
+        yield from container.get("args") or []
+        for variable in container.get("env") or []:
+            yield variable.get("value") or ""
+    for name in config_maps_used(workload):
+        yield from (by_name.get(name, {}).get("data") or {}).values()
+
+
+def config_maps_used(workload: Workload) -> set[str]:
+    """Names of the ConfigMaps that the pods read, by variable, envFrom or volume."""
+    used = set()
+    spec = workload.template.get("spec") or {}
+    for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
+        for variable in container.get("env") or []:
+            reference = (variable.get("valueFrom") or {}).get("configMapKeyRef")
+            if reference:
+                used.add(reference["name"])
+        for source in container.get("envFrom") or []:
+            if source.get("configMapRef"):
+                used.add(source["configMapRef"]["name"])
+    for volume in spec.get("volumes") or []:
+        if volume.get("configMap"):
+            used.add(volume["configMap"]["name"])
+        for source in (volume.get("projected") or {}).get("sources") or []:
+            if source.get("configMap"):
+                used.add(source["configMap"]["name"])
+    return used

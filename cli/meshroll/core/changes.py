@@ -1,0 +1,115 @@
+"""A change to one object: which fields, from what to what, and how to say that to the API server.
+
+Fields that others own are changed by JSON Patch with a ``test`` of the old value, so a change planned on one state is
+never laid over another. The API server's JSON Patch passes ``test`` of null where the path does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+Missing = None
+API_PATHS = {
+    "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
+    "StatefulSet": "/apis/apps/v1/namespaces/{namespace}/statefulsets",
+    "DaemonSet": "/apis/apps/v1/namespaces/{namespace}/daemonsets",
+    "CronJob": "/apis/batch/v1/namespaces/{namespace}/cronjobs",
+    "ConfigMap": "/api/v1/namespaces/{namespace}/configmaps",
+    "Service": "/api/v1/namespaces/{namespace}/services",
+    "Pod": "/api/v1/namespaces/{namespace}/pods",
+    "Namespace": "/api/v1/namespaces",
+}
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One field by its JSON pointer. None stands for "not there", on either side."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One object and what becomes of it. ``pods`` is how many pods restart because of it."""
+
+    kind: str
+    namespace: str
+    name: str
+    action: Literal["patch", "apply", "delete"]
+    why: str
+    fields: list[Field] = []
+    body: dict[str, Any] | None = None
+    pods: int = 0
+
+    @property
+    def object(self) -> str:
+        return f"{self.namespace}/{self.kind}/{self.name}" if self.kind != "Namespace" else f"Namespace/{self.name}"
+
+    @property
+    def path(self) -> str:
+        return f"{API_PATHS[self.kind].format(namespace=self.namespace)}/{self.name}"
+
+    @property
+    def workload(self) -> str | None:
+        return f"{self.kind}/{self.name}" if self.kind in ("Deployment", "StatefulSet", "DaemonSet", "CronJob") else None
+
+    def json_patch(self) -> list[dict[str, Any]]:
+        operations: list[dict[str, Any]] = []
+        for field in self.fields:
+            operations.append({"op": "test", "path": field.path, "value": field.before})
+            if field.after is Missing:
+                operations.append({"op": "remove", "path": field.path})
+            else:
+                operations.append({"op": "add" if field.before is Missing else "replace",
+                                   "path": field.path, "value": field.after})  # fmt: skip
+        return operations
+
+    def undone(self, why: str) -> Change:
+        """The patch that puts the old values back. Empty maps made on the way in stay: the API server drops them."""
+        fields = [
+            Field(field.path, field.after, field.before) for field in reversed(self.fields) if field.after != {}
+        ]
+        return msgspec.structs.replace(self, fields=fields, why=why)
+
+
+def fields_between(manifest: Mapping[str, Any], wanted: Iterable[tuple[str, Any]]) -> list[Field]:
+    """The fields of ``manifest`` that differ from ``wanted`` ((JSON pointer, value or None for "not there")).
+
+    Maps that are missing on the way to a wanted field come first, as fields of their own.
+    """
+    fields: list[Field] = []
+    made: set[str] = set()
+    for path, value in wanted:
+        present = lookup(manifest, path)
+        if present == value:
+            continue
+        keys = path.split("/")[1:]
+        for depth in range(1, len(keys)):
+            parent = "/" + "/".join(keys[:depth])
+            if value is not Missing and lookup(manifest, parent) is Missing and parent not in made:
+                made.add(parent)
+                fields.append(Field(parent, Missing, {}))
+        fields.append(Field(path, present, value))
+    return fields
+
+
+def lookup(manifest: Any, path: str) -> Any:
+    """The value at a JSON pointer, or None where nothing is."""
+    here = manifest
+    for key in path.split("/")[1:]:
+        key = key.replace("~1", "/").replace("~0", "~")
+        if isinstance(here, list):
+            here = here[int(key)] if key.isdigit() and int(key) < len(here) else None
+        else:
+            here = here.get(key) if isinstance(here, Mapping) else None
+        if here is None:
+            return None
+    return here
+
+
+def pointer(*keys: str | int) -> str:
+    """``pointer("metadata", "annotations", "linkerd.io/inject")`` with the slashes escaped."""
+    return "/" + "/".join(str(key).replace("~", "~0").replace("/", "~1") for key in keys)

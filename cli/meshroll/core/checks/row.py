@@ -1,0 +1,50 @@
+"""A check is a row: an id, when it applies, and a pure function from what was seen to what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from meshroll.core.errors import Problem
+from meshroll.core.injection import Sidecar, sidecar_mode
+from meshroll.core.model import ClusterView, NamespaceView, Workload
+from meshroll.core.releases import Edge
+from meshroll.core.settings import Namespace, Settings
+from meshroll.core.way_in import eligible
+
+
+@dataclass(frozen=True)
+class Case:
+    """One cluster's snapshot and what is wanted of it. ``edge`` is None on the way out, where none is needed."""
+
+    view: ClusterView
+    settings: Settings
+    direction: Literal["in", "out"]
+    edge: Edge | None = None
+
+    def spaces(self) -> Iterator[tuple[Namespace, NamespaceView]]:
+        """The namespaces that exist; those that do not are one check's business."""
+        for namespace in self.settings.namespaces:
+            space = self.view.namespaces[namespace.name]
+            if space.manifest is not None:
+                yield namespace, space
+
+    def taken(self) -> Iterator[tuple[Namespace, NamespaceView, Workload]]:
+        """The workloads whose templates this run may change."""
+        for namespace, space in self.spaces():
+            chosen = eligible(space, namespace) if self.direction == "in" else list(space.workloads)
+            for workload in chosen:
+                yield namespace, space, workload
+
+    def mode(self, namespace: Namespace) -> Sidecar:
+        assert self.edge is not None
+        return sidecar_mode(namespace.sidecar, self.view.kubernetes_version, self.edge)
+
+
+@dataclass(frozen=True)
+class Check:
+    id: str
+    title: str
+    run: Callable[[Case], list[Problem]]
+    directions: tuple[Literal["in", "out"], ...] = ("in",)

@@ -1,0 +1,237 @@
+"""What was seen in a cluster: workloads, pods with or without a proxy, and the snapshot that decisions start from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Object = Mapping[str, Any]
+
+CONTROLLER_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+INJECT = "linkerd.io/inject"
+PROXY_CONTAINER = "linkerd-proxy"
+PROXY_VERSION = "linkerd.io/proxy-version"
+
+
+def annotations_of(manifest: Object) -> Mapping[str, str]:
+    return (manifest.get("metadata") or {}).get("annotations") or {}
+
+
+def labels_of(manifest: Object) -> Mapping[str, str]:
+    return (manifest.get("metadata") or {}).get("labels") or {}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A Deployment, StatefulSet, DaemonSet or CronJob as the API server gave it."""
+
+    manifest: Object
+
+    @property
+    def kind(self) -> str:
+        return str(self.manifest["kind"])
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        return str(self.manifest["metadata"]["namespace"])
+
+    @property
+    def id(self) -> str:
+        """``Deployment/omni``: how inventory, plan and result name a workload inside its namespace."""
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def template_path(self) -> str:
+        """JSON pointer of the pod template."""
+        return "/spec/jobTemplate/spec/template" if self.kind == "CronJob" else "/spec/template"
+
+    @property
+    def template(self) -> Object:
+        spec = self.manifest["spec"]
+        template: Object = spec["jobTemplate"]["spec"]["template"] if self.kind == "CronJob" else spec["template"]
+        return template
+
+    @property
+    def template_annotations(self) -> Mapping[str, str]:
+        return annotations_of(self.template)
+
+    @property
+    def opted_out(self) -> bool:
+        return self.template_annotations.get(INJECT) == "disabled"
+
+    @property
+    def replicas(self) -> int:
+        """Pods it should have: what its spec asks for, or the nodes a DaemonSet is scheduled on."""
+        if self.kind == "DaemonSet":
+            return int((self.manifest.get("status") or {}).get("desiredNumberScheduled", 0))
+        if self.kind == "CronJob":
+            return 0
+        return int(self.manifest["spec"].get("replicas", 1))
+
+    @property
+    def grace_period_seconds(self) -> int:
+        return int((self.template.get("spec") or {}).get("terminationGracePeriodSeconds", 30))
+
+    def selected_by(self, selector: Mapping[str, str]) -> bool:
+        """Whether a Service with this selector sends traffic to its pods; an empty selector selects nothing."""
+        labels = labels_of(self.template)
+        return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """The Linkerd proxy of one pod. ``release`` is None where the injector wrote no version (a digest, say)."""
+
+    native: bool
+    release: str | None
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod as the API server gave it."""
+
+    manifest: Object
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["metadata"]["name"])
+
+    @property
+    def uid(self) -> str:
+        return str(self.manifest["metadata"]["uid"])
+
+    @property
+    def owner(self) -> str | None:
+        """``Deployment/omni`` for a pod of one of its ReplicaSets, None for a bare pod.
+
+        A ReplicaSet of a Deployment is called NAME-HASH, and the hash stands in the pod's own label, so the
+        ReplicaSets need not be read.
+        """
+        for reference in self.manifest["metadata"].get("ownerReferences") or []:
+            if not reference.get("controller"):
+                continue
+            if reference["kind"] == "ReplicaSet":
+                suffix = "-" + labels_of(self.manifest).get("pod-template-hash", "\0")
+                if reference["name"].endswith(suffix):
+                    return f"Deployment/{reference['name'].removesuffix(suffix)}"
+            return f"{reference['kind']}/{reference['name']}"
+        return None
+
+    @property
+    def ending(self) -> bool:
+        return bool(self.manifest["metadata"].get("deletionTimestamp"))
+
+    @property
+    def finished(self) -> bool:
+        return (self.manifest.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+    @property
+    def ready(self) -> bool:
+        return any(
+            condition["type"] == "Ready" and condition["status"] == "True"
+            for condition in (self.manifest.get("status") or {}).get("conditions") or []
+        )
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """Looked for in both container lists: a native sidecar is an init container."""
+        spec = self.manifest["spec"]
+        release = annotations_of(self.manifest).get(PROXY_VERSION)
+        for container in spec.get("initContainers") or []:
+            if container["name"] == PROXY_CONTAINER:
+                return Proxy(True, release)
+        for container in spec.get("containers") or []:
+            if container["name"] == PROXY_CONTAINER:
+                return Proxy(False, release)
+        return None
+
+    def waiting_reasons(self) -> Iterator[tuple[str, str, str]]:
+        """(container, reason, message) of each container that waits."""
+        status = self.manifest.get("status") or {}
+        for key in ("initContainerStatuses", "containerStatuses"):
+            for container in status.get(key) or []:
+                waiting = (container.get("state") or {}).get("waiting")
+                if waiting:
+                    yield container["name"], waiting.get("reason", ""), waiting.get("message", "")
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """Linkerd's control plane as it stands, or as it will once installed (``installed`` False)."""
+
+    installed: bool
+    namespace: str
+    release: str | None
+    injectors_ready: int = 0
+    values: Mapping[str, Any] = field(default_factory=dict)
+    failure_policy: str | None = None
+
+
+@dataclass(frozen=True)
+class NamespaceView:
+    """One namespace: its object and all that lives in it and matters to a rollout."""
+
+    name: str
+    manifest: Object | None
+    workloads: tuple[Workload, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    services: tuple[Object, ...] = ()
+    config_maps: tuple[Object, ...] = ()
+    autoscalers: tuple[Object, ...] = ()
+    policy_servers: tuple[Object, ...] = ()
+    rules: tuple[Object, ...] = ()
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        return annotations_of(self.manifest or {})
+
+    def workload(self, identifier: str) -> Workload | None:
+        return next((workload for workload in self.workloads if workload.id == identifier), None)
+
+    def service(self, name: str) -> Object | None:
+        return next((service for service in self.services if service["metadata"]["name"] == name), None)
+
+    def pods_of(self, identifier: str) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.pods if pod.owner == identifier and not pod.ending and not pod.finished)
+
+    def servers_of(self, service: Object) -> tuple[Workload, ...]:
+        selector = service["spec"].get("selector") or {}
+        return tuple(workload for workload in self.workloads if workload.selected_by(selector))
+
+
+@dataclass(frozen=True)
+class ClusterView:
+    """One look at a cluster: everything that the pure rules need, read at about the same moment."""
+
+    kubernetes_version: str
+    nodes: tuple[Object, ...]
+    control_plane: ControlPlane
+    gateway_api_version: str | None
+    namespaces: Mapping[str, NamespaceView]
+    other_workloads: tuple[Workload, ...] = ()
+
+    @property
+    def all_workloads(self) -> Iterator[Workload]:
+        """Every workload of the cluster: of the namespaces in hand and of all others (they may be callers)."""
+        for namespace in self.namespaces.values():
+            yield from namespace.workloads
+        yield from self.other_workloads
+
+
+def kubernetes_minor(version: str) -> tuple[int, int]:
+    """(1, 35) of ``v1.35.4-eks-a1b2c3d``. Raises ValueError for something else."""
+    match = re.match(r"v?(\d+)\.(\d+)", version)
+    if not match:
+        raise ValueError(f"{version!r} is not a Kubernetes version")
+    return int(match.group(1)), int(match.group(2))
+
+
+def containers_of(template: Object) -> Sequence[Object]:
+    containers: Sequence[Object] = (template.get("spec") or {}).get("containers") or []
+    return containers

@@ -1,0 +1,113 @@
+"""The plan: an ordered list of steps, each with its changes. ``plan``, check mode and the real run share it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from meshroll.core.changes import Change
+
+Stage = Literal["namespace", "wave", "services", "dial", "clients", "servers"]
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A workload that a gate judges, and what may be expected of it at this point of the rollout."""
+
+    workload: str
+    traffic_expected: bool
+    evenness_expected: bool
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Changes that are made together, waited for together, and (where ``gate``) judged together.
+
+    ``meshed`` is what the pods of ``workloads`` must be afterwards (None: nothing is asked of pods). ``pending`` are
+    the marks that stay in the journal until the gate has passed. ``pause`` is what only a person can do.
+    """
+
+    stage: Stage
+    title: str
+    namespace: str
+    changes: list[Change] = []
+    workloads: list[str] = []
+    meshed: bool | None = None
+    mode: Literal["native", "wait"] | None = None
+    release: str | None = None
+    gate: bool = False
+    subjects: list[Subject] = []
+    pending: list[str] = []
+    pause: str | None = None
+    services: list[str] = []
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a command will do to one cluster. Notes are things an operator should read before."""
+
+    direction: Literal["in", "fallback", "previous"]
+    release: str | None
+    steps: list[Step]
+    notes: list[str] = []
+    not_handled: list[str] = []
+    restart_budget_pods: int = 1
+
+    def changes(self) -> Iterator[Change]:
+        for step in self.steps:
+            yield from step.changes
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return not any(step.changes or step.gate or step.pause for step in self.steps)
+
+    def summary(self) -> dict[str, Any]:
+        """The plan for people and JSON: object by object, field by field, and how many pods restart."""
+        return {
+            "direction": self.direction,
+            "release": self.release,
+            "restarting_pods": sum(change.pods for change in self.changes()),
+            "notes": list(self.notes),
+            "not_handled": list(self.not_handled),
+            "steps": [
+                {
+                    "stage": step.stage,
+                    "title": step.title,
+                    "gate": step.gate,
+                    "pause": step.pause,
+                    "changes": [row for change in step.changes for row in change_rows(step.title, change)],
+                }
+                for step in self.steps
+                if step.changes or step.gate or step.pause
+            ],
+        }
+
+
+def change_rows(step: str, change: Change) -> list[dict[str, Any]]:
+    """One row a field, as the result and the journal list them."""
+    if change.action == "delete":
+        return [{"step": step, "object": change.object, "field": "", "before": "present", "after": None,
+                 "why": change.why}]  # fmt: skip
+    if change.body is not None:
+        return [{"step": step, "object": change.object, "field": "", "before": None, "after": change.body["spec"],
+                 "why": change.why}]  # fmt: skip
+    return [
+        {"step": step, "object": change.object, "field": field.path, "before": field.before, "after": field.after,
+         "why": change.why}
+        for field in change.fields
+        if field.after != {}
+    ]  # fmt: skip
+
+
+def to_builtins(value: Any) -> Any:
+    """Plain dicts and lists, as Ansible passes them from task to task."""
+    return msgspec.to_builtins(value)
+
+
+def plan_from(data: Any) -> Plan:
+    return msgspec.convert(data, Plan)
+
+
+def step_from(data: Any) -> Step:
+    return msgspec.convert(data, Step)
+
+

@@ -1,0 +1,131 @@
+"""How far a workload has got with its new template, judged from what the API server shows; fails in seconds.
+
+Waiting for the progress deadline alone would mean ten minutes of a broken wave, so whatever cannot get better by
+itself (a refused pod, a crash loop, a skipped injection) ends the wait at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from meshroll.core.injection import Sidecar, unlike
+from meshroll.core.model import Object, Pod, Workload, labels_of
+from meshroll.core.releases import Edge
+
+HOPELESS = frozenset(
+    {"CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError",
+     "CreateContainerError", "RunContainerError"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What every pod of a step must be in the end: meshed in this mode by this release, or without a proxy."""
+
+    meshed: bool
+    mode: Sidecar | None = None
+    release: str | None = None
+
+    def shortfall(self, pod: Pod) -> str | None:
+        """Why ``pod`` is not as expected (Ready aside), or None."""
+        if not self.meshed:
+            return "it still has a linkerd-proxy" if pod.proxy else None
+        assert self.mode is not None and self.release is not None
+        return unlike(pod, self.mode, Edge.parse(self.release))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """``unproved``: rolled out, but a pod is not as expected; the watch of pods may lag, so it must persist to count."""
+
+    state: Literal["waiting", "unproved", "done", "failed"]
+    message: str
+    done: int = 0
+    total: int = 0
+    stuck_pods: tuple[Pod, ...] = ()
+
+
+def judge(
+    workload: Workload, pods: Sequence[Pod], events: Sequence[Object], expected: Expectation | None, old_pod_uids: frozenset[str]
+) -> Progress:
+    """Where ``workload`` stands. ``pods`` are its own; ``events`` those since the change, of it and its pods' owners.
+
+    Without ``expected`` pods need only be Ready.
+    ``old_pod_uids`` are the pods from before the change: their troubles are not the change's fault.
+    """
+    total = workload.replicas
+    alive = [pod for pod in pods if not pod.ending and not pod.finished]
+    good = [pod for pod in alive if pod.ready and _shortfall(expected, pod) is None]
+    failure = _failure(workload, alive, events, expected, old_pod_uids)
+    if failure:
+        return Progress("failed", f"{workload.id}: {failure}", len(good), total)
+    stuck = tuple(pod for pod in alive if _stuck(workload, pod))
+    if _rolled(workload) and not stuck:
+        wrong = [(pod, _shortfall(expected, pod)) for pod in alive]
+        unlucky = [f"{pod.name}: {reason}" for pod, reason in wrong if reason]
+        if unlucky:
+            return Progress("unproved", f"{workload.id}: {'; '.join(unlucky)}", len(good), total)
+        if len(good) == len(alive) >= total:
+            return Progress("done", f"{workload.id} {len(good)}/{total} as wanted", len(good), total)
+    return Progress("waiting", f"{workload.id} {len(good)}/{total}", len(good), total, stuck)
+
+
+def _shortfall(expected: Expectation | None, pod: Pod) -> str | None:
+    return expected.shortfall(pod) if expected else None
+
+
+def _rolled(workload: Workload) -> bool:
+    """Whether the controller has seen the newest template and every pod runs it and is available."""
+    status: dict[str, Any] = dict(workload.manifest.get("status") or {})
+    if status.get("observedGeneration", 0) < workload.manifest["metadata"].get("generation", 0):
+        return False
+    total = workload.replicas
+    if workload.kind == "DaemonSet":
+        return bool(status.get("updatedNumberScheduled", 0) == total == status.get("numberAvailable", 0))
+    if workload.kind == "StatefulSet":
+        return bool(
+            status.get("currentRevision") == status.get("updateRevision")
+            and status.get("readyReplicas", 0) == total
+            and status.get("replicas", 0) == total
+        )
+    return bool(
+        status.get("updatedReplicas", 0) == total == status.get("replicas", 0) == status.get("availableReplicas", 0)
+    )
+
+
+def _failure(
+    workload: Workload, pods: Sequence[Pod], events: Sequence[Object], expected: Expectation | None, old: frozenset[str]
+) -> str | None:
+    status = workload.manifest.get("status") or {}
+    current = status.get("observedGeneration", 0) >= workload.manifest["metadata"].get("generation", 0)
+    for condition in status.get("conditions") or []:
+        if not current:
+            break
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return f"pods cannot be created: {condition.get('message', '')}"
+        if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
+            return "its progress deadline has passed"
+    for event in events:
+        if event["reason"] == "FailedCreate":
+            return f"pods cannot be created: {event.get('message', '')}"
+        if event["reason"] == "InjectionSkipped" and expected and expected.meshed:
+            return f"the injector skipped it: {event.get('message', '')}"
+    for pod in pods:
+        if pod.uid in old:
+            continue
+        for container, reason, message in pod.waiting_reasons():
+            if reason in HOPELESS:
+                return f"{pod.name} container {container}: {reason} {message}".rstrip()
+    return None
+
+
+def _stuck(workload: Workload, pod: Pod) -> bool:
+    """A StatefulSet never replaces a pod of a failed revision by itself (kubernetes/kubernetes#67250)."""
+    if workload.kind != "StatefulSet" or pod.ready:
+        return False
+    status = workload.manifest.get("status") or {}
+    current = status.get("observedGeneration", 0) >= workload.manifest["metadata"].get("generation", 0)
+    revision = labels_of(pod.manifest).get("controller-revision-hash")
+    return bool(current and revision and revision != status.get("updateRevision"))

@@ -1,0 +1,71 @@
+"""Which workloads are injected together, and in which order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from meshroll.core.errors import Problem, UsageError
+from meshroll.core.model import Workload, labels_of
+from meshroll.core.settings import Wave
+
+
+@dataclass(frozen=True)
+class PlannedWave:
+    name: str
+    workloads: tuple[Workload, ...]
+
+
+def planned_waves(rules: Sequence[Wave], workloads: Sequence[Workload], clients: Sequence[str]) -> list[PlannedWave]:
+    """Every workload in exactly one wave: each rule takes from what earlier rules left, a last wave takes the rest.
+
+    ``clients`` are workload ids, callers first: balancing begins with the caller's proxy. A share is of all
+    workloads, rounded up. CronJobs restart nothing, so they never make a wave of their own at the front.
+    Raises UsageError where a rule names a workload that is not there.
+    """
+    left = sorted(workloads, key=lambda workload: _order(workload, clients))
+    waves = []
+    for number, rule in enumerate(rules, 1):
+        picked = _pick(rule, left, len(workloads), clients)
+        left = [workload for workload in left if workload not in picked]
+        if picked:
+            waves.append(PlannedWave(rule.name or f"wave {number}", tuple(picked)))
+    if left:
+        waves.append(PlannedWave("rest", tuple(left)))
+    return waves
+
+
+def restart_budget_pods(limit: int | str, pods_in_namespace: int) -> int:
+    """How many pods may be restarting at once: a number, or a share of the namespace's pods, never less than one."""
+    if isinstance(limit, int):
+        return limit
+    return max(1, math.floor(pods_in_namespace * int(limit.removesuffix("%")) / 100))
+
+
+def _pick(rule: Wave, left: list[Workload], total: int, clients: Sequence[str]) -> list[Workload]:
+    if rule.workloads is not None:
+        by_id = {workload.id: workload for workload in left}
+        absent = [name for name in rule.workloads if name not in by_id]
+        if absent:
+            raise UsageError(
+                Problem(
+                    "wave-workload-unknown",
+                    f"Wave {rule.name or ''} names {', '.join(absent)}, which the namespace does not have, "
+                    "which opts out, or which an earlier wave took.",
+                    "Correct the wave's `workloads` in the inventory.",
+                )
+            )
+        return [by_id[name] for name in rule.workloads]
+    if rule.labels is not None:
+        wanted = rule.labels.items()
+        return [workload for workload in left if all(labels_of(workload.manifest).get(k) == v for k, v in wanted)]
+    if rule.clients is not None:
+        callers = [workload for workload in left if workload.id in clients]
+        return (callers or [workload for workload in left if workload.kind != "CronJob"])[: rule.clients]
+    return left[: math.ceil((rule.share or 1.0) * total)]
+
+
+def _order(workload: Workload, clients: Sequence[str]) -> tuple[bool, int, str]:
+    caller_rank = clients.index(workload.id) if workload.id in clients else len(clients)
+    return workload.kind == "CronJob", caller_rank, workload.id

@@ -1,0 +1,220 @@
+"""The way in: waves of injection, then Services, then clients back to held connections, the namespace last.
+
+Clients go first because balancing begins with the caller's proxy and one workload is the blast radius. Services and
+dial modes wait until every wave is in: only then do the servers' proxies show callers that nobody listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from meshroll.core import dial
+from meshroll.core.callers import Caller, callers_of
+from meshroll.core.changes import Change, fields_between, pointer
+from meshroll.core.errors import Problem
+from meshroll.core.injection import WAIT, Sidecar, injected, sidecar_mode
+from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
+from meshroll.core.plan import Plan, Step, Subject
+from meshroll.core.releases import Edge
+from meshroll.core.services import alongside, is_headless
+from meshroll.core.settings import Client, Namespace, Settings
+from meshroll.core.waves import planned_waves, restart_budget_pods
+
+
+def rollout_plan(
+    view: ClusterView, settings: Settings, edge: Edge, run_id: str, pending: Collection[str], acknowledged: Collection[str]
+) -> Plan:
+    """Everything from what was seen to what the inventory wants.
+
+    ``pending`` are the marks of gates that an earlier run did not pass: they are due again although nothing changes.
+    ``acknowledged`` are pauses that an operator has answered by running again. Raises UsageError for waves that name
+    what is not there.
+    """
+    steps: list[Step] = []
+    pods = 0
+    for namespace in settings.namespaces:
+        space = view.namespaces[namespace.name]
+        pods += sum(workload.replicas for workload in space.workloads)
+        steps += _namespace_steps(view, space, namespace, settings, edge, run_id, pending, acknowledged)
+    return Plan("in", str(edge), steps, restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods))
+
+
+def eligible(space: NamespaceView, namespace: Namespace) -> list[Workload]:
+    """The workloads that a rollout takes: named ones, or all that do not opt out and have pods to prove it on."""
+    if namespace.workloads is not None:
+        return [workload for workload in space.workloads if workload.id in namespace.workloads]
+    return [
+        workload
+        for workload in space.workloads
+        if not workload.opted_out and (workload.replicas > 0 or workload.kind == "CronJob")
+    ]
+
+
+def home_clients(namespace: Namespace) -> list[Client]:
+    """The listed clients that live in the namespace itself; others are only accounted for."""
+    return [client for client in namespace.clients if (client.namespace or namespace.name) == namespace.name]
+
+
+def _namespace_steps(
+    view: ClusterView, space: NamespaceView, namespace: Namespace, settings: Settings, edge: Edge, run_id: str,
+    pending: Collection[str], acknowledged: Collection[str],
+) -> list[Step]:  # fmt: skip
+    mode = sidecar_mode(namespace.sidecar, view.kubernetes_version, edge)
+    callers = _callers(view, space)
+    first = [client.workload for client in home_clients(namespace)]
+    detected = [caller.workload.id for found in callers.values() for caller in found if caller.namespace == space.name]
+    client_ids = list(dict.fromkeys([*first, *sorted(detected)]))
+    steps = _prepare(space, mode)
+    meshed: set[str] = set()
+    waves = planned_waves(namespace.waves or settings.waves, eligible(space, namespace), client_ids)
+    for number, wave in enumerate(waves, 1):
+        meshed |= {workload.id for workload in wave.workloads}
+        steps.append(
+            _wave(
+                space, namespace, wave.workloads, f"Wave {number} of {len(waves)} ({wave.name})", mode, edge, run_id,
+                pending, _subjects(space, callers, [workload.id for workload in wave.workloads], meshed),
+            )
+        )  # fmt: skip
+    changes = [change for service in namespace.services if (change := alongside(service, space))]
+    if namespace.services:
+        steps.append(Step("services", f"Services of {space.name}", space.name, changes,
+                          services=[service.name for service in namespace.services]))  # fmt: skip
+    listed = {service.name for service in namespace.services}
+    for client in home_clients(namespace):
+        if client.service in listed:
+            steps.append(_dial(space, client, namespace, mode, edge, run_id, pending, acknowledged))
+    if namespace.injection == "namespace":
+        steps.append(_annotate(space))
+    return steps
+
+
+def _prepare(space: NamespaceView, mode: Sidecar) -> list[Step]:
+    """A namespace's wait-before-exit makes the injector of older releases fail beside native sidecars (#12164)."""
+    if mode == "wait" or WAIT not in space.annotations or space.manifest is None:
+        return []
+    fields = fields_between(space.manifest, [(pointer("metadata", "annotations", WAIT), None)])
+    change = Change("Namespace", "", space.name, "patch", "native sidecars and wait-before-exit exclude each other", fields)
+    return [Step("namespace", f"Prepare namespace {space.name}", space.name, [change])]
+
+
+def _wave(
+    space: NamespaceView, namespace: Namespace, workloads: tuple[Workload, ...], title: str, mode: Sidecar, edge: Edge,
+    run_id: str, pending: Collection[str], subjects: list[Subject],
+) -> Step:  # fmt: skip
+    changes = [change for w in workloads if (change := injected(w, space, namespace, mode, edge, run_id))]
+    marks = [f"inject:{space.name}/{workload.id}" for workload in workloads if workload.kind != "CronJob"]
+    due = bool([change for change in changes if change.kind != "CronJob"]) or any(mark in pending for mark in marks)
+    names = [workload.id for workload in workloads]
+    return Step(
+        "wave", f"{title}: {', '.join(names)}", space.name, changes,
+        workloads=[workload.id for workload in workloads if workload.kind != "CronJob"],
+        meshed=True, mode=mode, release=str(edge), gate=due, subjects=subjects, pending=marks if due else [],
+    )  # fmt: skip
+
+
+def _dial(
+    space: NamespaceView, client: Client, namespace: Namespace, mode: Sidecar, edge: Edge, run_id: str,
+    pending: Collection[str], acknowledged: Collection[str],
+) -> Step:  # fmt: skip
+    workload = space.workload(client.workload)
+    assert workload is not None, "the look refuses clients that are not there"
+    mark = f"dial:{space.name}/{client.workload}"
+    changes = dial.dial_changes(client, workload, space, "pooled", run_id)
+    due = bool(changes) or mark in pending
+    service = space.service(client.service)
+    servers = [server.id for server in space.servers_of(service)] if service else []
+    subjects = [Subject(client.workload, True, False), *(Subject(server, True, True) for server in servers)]
+    waits_for_person = client.manual is not None and mark not in acknowledged
+    return Step(
+        "dial", f"{client.workload} calls {client.service} over held connections", space.name, changes,
+        workloads=[client.workload] if changes else [], meshed=True, mode=mode, release=str(edge),
+        gate=due, subjects=subjects, pending=[mark] if due or waits_for_person else [],
+        pause=client.manual if waits_for_person else None,
+    )  # fmt: skip
+
+
+def _annotate(space: NamespaceView) -> Step:
+    assert space.manifest is not None
+    fields = fields_between(space.manifest, [(pointer("metadata", "annotations", INJECT), "enabled")])
+    changes = [Change("Namespace", "", space.name, "patch", "new workloads are injected too", fields)] if fields else []
+    return Step("namespace", f"Namespace {space.name}", space.name, changes)
+
+
+def _callers(view: ClusterView, space: NamespaceView) -> dict[str, list[Caller]]:
+    """Callers by Service name, for every Service of the namespace that has workloads behind it."""
+    return {
+        service["metadata"]["name"]: callers_of(view, space.name, service["metadata"]["name"])
+        for service in space.services
+        if space.servers_of(service)
+    }
+
+
+def _subjects(
+    space: NamespaceView, callers: dict[str, list[Caller]], wave: list[str], meshed: Collection[str]
+) -> list[Subject]:
+    """The wave's workloads. Even load is asked of a server once each of its callers is meshed and dials a ClusterIP."""
+    calling = {caller.workload.id for found in callers.values() for caller in found if caller.namespace == space.name}
+    even: dict[str, bool] = {}
+    for name, found in callers.items():
+        service = space.service(name)
+        assert service is not None
+        for server in space.servers_of(service):
+            balanced = not is_headless(service) and all(
+                caller.namespace == space.name and caller.workload.id in meshed for caller in found
+            )
+            even[server.id] = even.get(server.id, True) and (balanced or not found)
+    called = {server.id for name, found in callers.items() if found
+              for server in space.servers_of(space.service(name) or {"spec": {}})}  # fmt: skip
+    return [
+        Subject(identifier, identifier in calling or identifier in called, identifier in called and even[identifier])
+        for identifier in wave
+        if not identifier.startswith("CronJob/")
+    ]
+
+
+def caller_problems(view: ClusterView, namespace: Namespace) -> list[Problem]:
+    """Callers that would be left pinned to one pod: not listed, or listed but neither meshed nor dialling per request."""
+    space = view.namespaces[namespace.name]
+    taken = {workload.id for workload in eligible(space, namespace)}
+    problems = []
+    for service in namespace.services:
+        for caller in callers_of(view, space.name, service.name):
+            client = _listed(caller, service.name, namespace)
+            if client is None:
+                problems.append(_caller_problem(
+                    "caller-not-listed", service.name, caller,
+                    "List it in `clients:` of the namespace, or mesh its namespace first."))  # fmt: skip
+            elif caller.namespace != space.name and not _settled(view, caller, client):
+                problems.append(_caller_problem(
+                    "caller-not-ready", service.name, caller,
+                    "It is neither fully meshed nor dialling once per request: mesh it, or set per_request."))  # fmt: skip
+            elif caller.namespace == space.name and caller.workload.id not in taken and not _settled(view, caller, client):
+                problems.append(_caller_problem(
+                    "caller-not-ready", service.name, caller,
+                    "This rollout does not mesh it: take it in, or set per_request."))  # fmt: skip
+    return problems
+
+
+def _listed(caller: Caller, service: str, namespace: Namespace) -> Client | None:
+    for client in namespace.clients:
+        home = client.namespace or namespace.name
+        if (home, client.workload, client.service) == (caller.namespace, caller.workload.id, service):
+            return client
+    return None
+
+
+def _settled(view: ClusterView, caller: Caller, client: Client) -> bool:
+    space = view.namespaces.get(caller.namespace)
+    if space is None:
+        space = NamespaceView(caller.namespace, None, workloads=(caller.workload,))
+    pods = space.pods_of(caller.workload.id)
+    if pods and all(pod.proxy for pod in pods):
+        return True
+    return dial.current_mode(client, caller.workload, space) == "per_request"
+
+
+def _caller_problem(code: str, service: str, caller: Caller, hint: str) -> Problem:
+    return Problem(
+        code, f"{caller.name} calls {service} and would stay pinned to one pod.", hint,
+        namespace=caller.namespace, object=caller.workload.id,
+    )  # fmt: skip

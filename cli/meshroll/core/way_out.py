@@ -1,0 +1,117 @@
+"""The way out, in the order that never leaves a client with nothing to call or a new pod with a proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshroll.core import dial
+from meshroll.core.changes import Change, Field, fields_between, pointer
+from meshroll.core.injection import RESTARTED_BY, uninjected
+from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
+from meshroll.core.plan import Plan, Step
+from meshroll.core.services import alongside
+from meshroll.core.settings import Client, Namespace, Settings
+from meshroll.core.waves import restart_budget_pods
+from meshroll.core.way_in import home_clients
+
+
+def fallback_plan(view: ClusterView, settings: Settings, run_id: str) -> Plan:
+    """To no proxy, ClusterIP Services and clients that dial once per request; from any state, also one never touched."""
+    steps: list[Step] = []
+    notes: list[str] = []
+    pods = 0
+    for namespace in settings.namespaces:
+        space = view.namespaces[namespace.name]
+        pods += sum(workload.replicas for workload in space.workloads)
+        steps += _namespace_steps(space, namespace, run_id)
+        notes += [f"{client.workload}: set it back to dialling once per request by hand. {client.manual}"
+                  for client in home_clients(namespace) if client.manual]  # fmt: skip
+    return Plan("fallback", None, steps, notes,
+                restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods))  # fmt: skip
+
+
+def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change]) -> Plan:
+    """Every field that a run changed, as it was before; ``done`` are that run's changes in the order they were made."""
+    merged: dict[str, Change] = {}
+    for change in done:
+        merged[change.object] = _merge(merged[change.object], change) if change.object in merged else change
+    undone = [change.undone("as it was before the run") for change in reversed(merged.values()) if change.action == "patch"]
+    made = [Change(change.kind, change.namespace, change.name, "delete", "the run made it")
+            for change in merged.values() if change.action == "apply"]  # fmt: skip
+    undone = [change for change in undone if change.fields]
+    steps: list[Step] = []
+    pods = 0
+    for namespace in settings.namespaces:
+        name = namespace.name
+        space = view.namespaces[name]
+        pods += sum(workload.replicas for workload in space.workloads)
+        clients = [client.workload for client in home_clients(namespace)]
+        first = [change for change in undone if change.kind == "Namespace" and change.name == name]
+        here = [change for change in undone if change.namespace == name]
+        called = [change for change in here if change.workload in clients or change.kind == "ConfigMap"]
+        rest = [change for change in here if change not in called]
+        steps += [
+            Step("namespace", f"Namespace {name}", name, first),
+            _proof_step("clients", f"Clients of {name}", space, called),
+            _proof_step("servers", f"Other workloads of {name}", space, rest),
+            Step("services", f"Services of {name}", name, [change for change in made if change.namespace == name]),
+        ]
+    return Plan("previous", None, steps,
+                restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods))  # fmt: skip
+
+
+def _namespace_steps(space: NamespaceView, namespace: Namespace, run_id: str) -> list[Step]:
+    assert space.manifest is not None
+    inject = pointer("metadata", "annotations", INJECT)
+    fields = fields_between(space.manifest, [(inject, None)]) if space.annotations.get(INJECT) != "disabled" else []
+    off = [Change("Namespace", "", space.name, "patch", "new pods start without a proxy", fields)] if fields else []
+    services = [change for service in namespace.services if (change := alongside(service, space))]
+    by_client: dict[str, list[Client]] = {}
+    for client in home_clients(namespace):
+        by_client.setdefault(client.workload, []).append(client)
+    clients = [workload for workload in space.workloads if workload.id in by_client]
+    others = [workload for workload in space.workloads if workload.id not in by_client]
+    client_changes = [c for w in clients for c in _client_changes(space, w, by_client[w.id], run_id)]
+    server_changes = [c for w in others for c in _client_changes(space, w, [], run_id)]
+    return [
+        Step("namespace", f"Namespace {space.name}", space.name, off),
+        Step("services", f"Services of {space.name}", space.name, services,
+             services=[service.name for service in namespace.services]),
+        _step("clients", f"Clients of {space.name} dial once per request, without a proxy", space, client_changes),
+        _step("servers", f"Other workloads of {space.name} without a proxy", space, server_changes),
+    ]  # fmt: skip
+
+
+def _client_changes(space: NamespaceView, workload: Workload, clients: list[Client], run_id: str) -> list[Change]:
+    """Uninjection and dial mode in one template change, so that each pod restarts once."""
+    config_maps = [c for client in clients for c in dial.config_map_changes(client, workload, space, "per_request")]
+    extra: list[tuple[str, str | None]] = []
+    for client in clients:
+        extra += dial.template_fields(client, workload, "per_request")
+    change = uninjected(workload, extra)
+    if change is None and (config_maps or any(pod.proxy for pod in space.pods_of(workload.id))):
+        path = workload.template_path + pointer("metadata", "annotations", RESTARTED_BY)
+        change = Change(workload.kind, workload.namespace, workload.name, "patch", "restart pods that still have a proxy",
+                        fields_between(workload.manifest, [(path, run_id)]), pods=workload.replicas)  # fmt: skip
+    return [*config_maps, *([change] if change else [])]
+
+
+def _step(stage: str, title: str, space: NamespaceView, changes: list[Change]) -> Step:
+    names = [change.workload for change in changes if change.workload and change.kind != "CronJob"]
+    return Step("clients" if stage == "clients" else "servers", title, space.name, changes, workloads=names, meshed=False)
+
+
+def _proof_step(stage: str, title: str, space: NamespaceView, changes: list[Change]) -> Step:
+    """Steps back to "previous" ask only that pods are Ready: before the run some may have been meshed already."""
+    step = _step(stage, title, space, changes)
+    return Step(step.stage, step.title, step.namespace, step.changes, workloads=step.workloads)
+
+
+def _merge(earlier: Change, later: Change) -> Change:
+    """Two changes of one object as one: the first value seen before, the last one written."""
+    fields = {field.path: field for field in earlier.fields}
+    for field in later.fields:
+        before = fields[field.path].before if field.path in fields else field.before
+        fields[field.path] = Field(field.path, before, field.after)
+    return Change(later.kind, later.namespace, later.name, later.action, later.why, list(fields.values()), later.body,
+                  max(earlier.pods, later.pods))  # fmt: skip
