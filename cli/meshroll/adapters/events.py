@@ -33,7 +33,14 @@ class Events:
             if kind != "progress":
                 self.display(f"[{self.cluster}] {message}")
             return
-        event = {"time": now(), "cluster": self.cluster, "kind": kind, "message": message, "level": level, **fields}
+        event = {
+            "time": now(),
+            "cluster": self.cluster,
+            "kind": kind,
+            "message": message,
+            "level": level,
+            **fields,
+        }
         line = (json.dumps(event) + "\n").encode()
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:

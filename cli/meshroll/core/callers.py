@@ -28,7 +28,9 @@ def callers_of(view: ClusterView, namespace: str, service: str) -> list[Caller]:
     names = [service, *(_aliases(view, namespace, service))]
     found = []
     for workload in view.all_workloads:
-        config_maps = view.namespaces[workload.namespace].config_maps if workload.namespace in view.namespaces else ()
+        config_maps = (
+            view.namespaces[workload.namespace].config_maps if workload.namespace in view.namespaces else ()
+        )
         texts = list(_texts(workload, config_maps))
         if any(mentions(text, name, namespace, workload.namespace) for name in names for text in texts):
             found.append(Caller(workload.namespace, workload))

@@ -46,7 +46,11 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def object(self) -> str:
-        return f"{self.namespace}/{self.kind}/{self.name}" if self.kind != "Namespace" else f"Namespace/{self.name}"
+        return (
+            f"{self.namespace}/{self.kind}/{self.name}"
+            if self.kind != "Namespace"
+            else f"Namespace/{self.name}"
+        )
 
     @property
     def path(self) -> str:
@@ -54,7 +58,11 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def workload(self) -> str | None:
-        return f"{self.kind}/{self.name}" if self.kind in ("Deployment", "StatefulSet", "DaemonSet", "CronJob") else None
+        return (
+            f"{self.kind}/{self.name}"
+            if self.kind in ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
+            else None
+        )
 
     def json_patch(self) -> list[dict[str, Any]]:
         operations: list[dict[str, Any]] = []
@@ -63,14 +71,21 @@ class Change(msgspec.Struct, frozen=True):
             if field.after is Missing:
                 operations.append({"op": "remove", "path": field.path})
             else:
-                operations.append({"op": "add" if field.before is Missing else "replace",
-                                   "path": field.path, "value": field.after})  # fmt: skip
+                operations.append(
+                    {
+                        "op": "add" if field.before is Missing else "replace",
+                        "path": field.path,
+                        "value": field.after,
+                    }
+                )
         return operations
 
     def undone(self, why: str) -> Change:
         """The patch that puts the old values back. Empty maps made on the way in stay: the API server drops them."""
         fields = [
-            Field(field.path, field.after, field.before) for field in reversed(self.fields) if field.after != {}
+            Field(field.path, field.after, field.before)
+            for field in reversed(self.fields)
+            if field.after != {}
         ]
         return msgspec.structs.replace(self, fields=fields, why=why)
 

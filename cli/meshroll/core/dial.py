@@ -17,7 +17,9 @@ Mode = Literal["pooled", "per_request"]
 def current_mode(client: Client, workload: Workload, view: NamespaceView) -> Mode | None:
     """The mode that every switch of the client agrees on, or None where they do not or say something else."""
     for mode in ("pooled", "per_request"):
-        if client.dial and all(_value(switch, workload, view) == getattr(switch, mode) for switch in client.dial):
+        if client.dial and all(
+            _value(switch, workload, view) == getattr(switch, mode) for switch in client.dial
+        ):
             return mode
     return None
 
@@ -32,7 +34,8 @@ def template_fields(client: Client, workload: Workload, mode: Mode) -> list[tupl
                 container, index = place
                 wanted.append(
                     (
-                        workload.template_path + pointer("spec", "containers", container, "env", index, "value"),
+                        workload.template_path
+                        + pointer("spec", "containers", container, "env", index, "value"),
                         getattr(switch, mode),
                     )
                 )
@@ -48,13 +51,21 @@ def config_map_changes(client: Client, workload: Workload, view: NamespaceView, 
             fields = fields_between(config_map, [(pointer("data", switch.key), getattr(switch, mode))])
             if fields:
                 changes.append(
-                    Change("ConfigMap", workload.namespace, str(switch.config_map), "patch",
-                           f"{workload.id} dials {_words(mode)}", fields)  # fmt: skip
+                    Change(
+                        "ConfigMap",
+                        workload.namespace,
+                        str(switch.config_map),
+                        "patch",
+                        f"{workload.id} dials {_words(mode)}",
+                        fields,
+                    )
                 )
     return changes
 
 
-def dial_changes(client: Client, workload: Workload, view: NamespaceView, mode: Mode, run_id: str) -> list[Change]:
+def dial_changes(
+    client: Client, workload: Workload, view: NamespaceView, mode: Mode, run_id: str
+) -> list[Change]:
     """All that brings the client to ``mode``: ConfigMaps first, then its template, which restarts its pods once."""
     config_maps = config_map_changes(client, workload, view, mode)
     fields = fields_between(workload.manifest, template_fields(client, workload, mode))
@@ -64,8 +75,15 @@ def dial_changes(client: Client, workload: Workload, view: NamespaceView, mode: 
         return config_maps
     return [
         *config_maps,
-        Change(workload.kind, workload.namespace, workload.name, "patch", f"dial {_words(mode)}", fields,
-               pods=workload.replicas),  # fmt: skip
+        Change(
+            workload.kind,
+            workload.namespace,
+            workload.name,
+            "patch",
+            f"dial {_words(mode)}",
+            fields,
+            pods=workload.replicas,
+        ),
     ]
 
 
@@ -78,37 +96,66 @@ def dial_problems(client: Client, view: NamespaceView) -> list[Problem]:
     """Why this client's switches cannot be thrown safely."""
     workload = view.workload(client.workload)
     if workload is None:
-        return [_problem("client-unknown", view, client, f"{view.name} has no {client.workload}.",
-                         "Correct the client's `workload` in the inventory.")]  # fmt: skip
+        return [
+            _problem(
+                "client-unknown",
+                view,
+                client,
+                f"{view.name} has no {client.workload}.",
+                "Correct the client's `workload` in the inventory.",
+            )
+        ]
     problems = []
     for switch in client.dial:
         if switch.env is not None:
             if _variable(switch, workload) is None:
                 problems.append(
-                    _problem("dial-variable-missing", view, client,
-                             f"{client.workload} has no plain variable {switch.env} in its template.",
-                             "Set it with a value in the manifest (not valueFrom), or name its ConfigMap key.")  # fmt: skip
+                    _problem(
+                        "dial-variable-missing",
+                        view,
+                        client,
+                        f"{client.workload} has no plain variable {switch.env} in its template.",
+                        "Set it with a value in the manifest (not valueFrom), or name its ConfigMap key.",
+                    )
                 )
             continue
         config_map = _config_map(switch, view)
         if config_map is None:
-            problems.append(_problem("dial-config-map-missing", view, client,
-                                     f"{view.name} has no ConfigMap {switch.config_map}.",
-                                     "Correct the client's `config_map` in the inventory."))  # fmt: skip
+            problems.append(
+                _problem(
+                    "dial-config-map-missing",
+                    view,
+                    client,
+                    f"{view.name} has no ConfigMap {switch.config_map}.",
+                    "Correct the client's `config_map` in the inventory.",
+                )
+            )
             continue
         if config_map.get("immutable"):
-            problems.append(_problem("dial-config-map-immutable", view, client,
-                                     f"ConfigMap {switch.config_map} is immutable.",
-                                     "Use an environment variable, or `manual`."))  # fmt: skip
+            problems.append(
+                _problem(
+                    "dial-config-map-immutable",
+                    view,
+                    client,
+                    f"ConfigMap {switch.config_map} is immutable.",
+                    "Use an environment variable, or `manual`.",
+                )
+            )
         sharers = sorted(
             other.id
             for other in view.workloads
             if other.id != workload.id and str(switch.config_map) in config_maps_used(other)
         )
         if sharers:
-            problems.append(_problem("dial-config-map-shared", view, client,
-                                     f"ConfigMap {switch.config_map} is also read by {', '.join(sharers)}.",
-                                     "Give each client a ConfigMap of its own."))  # fmt: skip
+            problems.append(
+                _problem(
+                    "dial-config-map-shared",
+                    view,
+                    client,
+                    f"ConfigMap {switch.config_map} is also read by {', '.join(sharers)}.",
+                    "Give each client a ConfigMap of its own.",
+                )
+            )
     return problems
 
 

@@ -31,7 +31,9 @@ def sidecar_mode(wanted: Literal["auto", "native", "wait"], kubernetes_version: 
     return wanted
 
 
-def sidecar_annotations(mode: Sidecar, edge: Edge, wait_seconds: int, inherited: Mapping[str, str]) -> dict[str, str | None]:
+def sidecar_annotations(
+    mode: Sidecar, edge: Edge, wait_seconds: int, inherited: Mapping[str, str]
+) -> dict[str, str | None]:
     """The template annotations that say ``mode`` to this release, None for those that must not be there.
 
     GA beats beta beats alpha whatever the level, so below 26.5.2 a beta value that a namespace hands down is answered
@@ -72,7 +74,9 @@ def injected(
         why = "restart pods whose proxy is missing or of another kind or release"
     if not fields:
         return None
-    return Change(workload.kind, workload.namespace, workload.name, "patch", why, fields, pods=workload.replicas)
+    return Change(
+        workload.kind, workload.namespace, workload.name, "patch", why, fields, pods=workload.replicas
+    )
 
 
 def uninjected(workload: Workload, extra: list[tuple[str, str | None]]) -> Change | None:
@@ -87,8 +91,15 @@ def uninjected(workload: Workload, extra: list[tuple[str, str | None]]) -> Chang
     fields = fields_between(workload.manifest, [*wanted, *extra])
     if not fields:
         return None
-    return Change(workload.kind, workload.namespace, workload.name, "patch", "take the proxy out", fields,
-                  pods=workload.replicas)  # fmt: skip
+    return Change(
+        workload.kind,
+        workload.namespace,
+        workload.name,
+        "patch",
+        "take the proxy out",
+        fields,
+        pods=workload.replicas,
+    )
 
 
 def unlike(pod: Pod, mode: Sidecar, edge: Edge) -> str | None:

@@ -10,7 +10,9 @@ import msgspec
 from meshroll.core.changes import Change
 from meshroll.core.plan import Step
 
-State = Literal["running", "succeeded", "paused", "rolled_back", "rollback_incomplete", "failed", "interrupted"]
+State = Literal[
+    "running", "succeeded", "paused", "rolled_back", "rollback_incomplete", "failed", "interrupted"
+]
 # Unfinished states: the next rollout of the namespace goes on where such a run stopped.
 OPEN: tuple[State, ...] = ("running", "paused", "failed", "interrupted")
 
@@ -47,10 +49,14 @@ def intending(record: Record, step: Step) -> Record:
 
 def passed(record: Record, step: Step) -> Record:
     """The record once the step's gate has passed."""
-    return msgspec.structs.replace(record, pending=[mark for mark in record.pending if mark not in step.pending])
+    return msgspec.structs.replace(
+        record, pending=[mark for mark in record.pending if mark not in step.pending]
+    )
 
 
-def carried_over(records: Sequence[Record], namespaces: Sequence[str]) -> tuple[list[str], list[str], list[Change]]:
+def carried_over(
+    records: Sequence[Record], namespaces: Sequence[str]
+) -> tuple[list[str], list[str], list[Change]]:
     """(pending gates, answered pauses, changes) that a new rollout of these namespaces inherits.
 
     An unfinished run's changes are inherited too, so that `rollback --to previous` goes back to before the first of

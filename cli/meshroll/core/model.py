@@ -54,7 +54,9 @@ class Workload:
     @property
     def template(self) -> Object:
         spec = self.manifest["spec"]
-        template: Object = spec["jobTemplate"]["spec"]["template"] if self.kind == "CronJob" else spec["template"]
+        template: Object = (
+            spec["jobTemplate"]["spec"]["template"] if self.kind == "CronJob" else spec["template"]
+        )
         return template
 
     @property
@@ -198,7 +200,9 @@ class NamespaceView:
         return next((service for service in self.services if service["metadata"]["name"] == name), None)
 
     def pods_of(self, identifier: str) -> tuple[Pod, ...]:
-        return tuple(pod for pod in self.pods if pod.owner == identifier and not pod.ending and not pod.finished)
+        return tuple(
+            pod for pod in self.pods if pod.owner == identifier and not pod.ending and not pod.finished
+        )
 
     def servers_of(self, service: Object) -> tuple[Workload, ...]:
         selector = service["spec"].get("selector") or {}

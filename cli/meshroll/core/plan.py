@@ -85,17 +85,39 @@ class Plan(msgspec.Struct, frozen=True):
 def change_rows(step: str, change: Change) -> list[dict[str, Any]]:
     """One row a field, as the result and the journal list them."""
     if change.action == "delete":
-        return [{"step": step, "object": change.object, "field": "", "before": "present", "after": None,
-                 "why": change.why}]  # fmt: skip
+        return [
+            {
+                "step": step,
+                "object": change.object,
+                "field": "",
+                "before": "present",
+                "after": None,
+                "why": change.why,
+            }
+        ]
     if change.body is not None:
-        return [{"step": step, "object": change.object, "field": "", "before": None, "after": change.body["spec"],
-                 "why": change.why}]  # fmt: skip
+        return [
+            {
+                "step": step,
+                "object": change.object,
+                "field": "",
+                "before": None,
+                "after": change.body["spec"],
+                "why": change.why,
+            }
+        ]
     return [
-        {"step": step, "object": change.object, "field": field.path, "before": field.before, "after": field.after,
-         "why": change.why}
+        {
+            "step": step,
+            "object": change.object,
+            "field": field.path,
+            "before": field.before,
+            "after": field.after,
+            "why": change.why,
+        }
         for field in change.fields
         if field.after != {}
-    ]  # fmt: skip
+    ]
 
 
 def to_builtins(value: Any) -> Any:
@@ -109,5 +131,3 @@ def plan_from(data: Any) -> Plan:
 
 def step_from(data: Any) -> Step:
     return msgspec.convert(data, Step)
-
-

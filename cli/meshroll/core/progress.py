@@ -15,9 +15,16 @@ from meshroll.core.model import Object, Pod, Workload, labels_of
 from meshroll.core.releases import Edge
 
 HOPELESS = frozenset(
-    {"CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError",
-     "CreateContainerError", "RunContainerError"}
-)  # fmt: skip
+    {
+        "CrashLoopBackOff",
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "InvalidImageName",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,11 @@ class Progress:
 
 
 def judge(
-    workload: Workload, pods: Sequence[Pod], events: Sequence[Object], expected: Expectation | None, old_pod_uids: frozenset[str]
+    workload: Workload,
+    pods: Sequence[Pod],
+    events: Sequence[Object],
+    expected: Expectation | None,
+    old_pod_uids: frozenset[str],
 ) -> Progress:
     """Where ``workload`` stands. ``pods`` are its own; ``events`` those since the change, of it and its pods' owners.
 
@@ -91,12 +102,19 @@ def _rolled(workload: Workload) -> bool:
             and status.get("replicas", 0) == total
         )
     return bool(
-        status.get("updatedReplicas", 0) == total == status.get("replicas", 0) == status.get("availableReplicas", 0)
+        status.get("updatedReplicas", 0)
+        == total
+        == status.get("replicas", 0)
+        == status.get("availableReplicas", 0)
     )
 
 
 def _failure(
-    workload: Workload, pods: Sequence[Pod], events: Sequence[Object], expected: Expectation | None, old: frozenset[str]
+    workload: Workload,
+    pods: Sequence[Pod],
+    events: Sequence[Object],
+    expected: Expectation | None,
+    old: frozenset[str],
 ) -> str | None:
     status = workload.manifest.get("status") or {}
     current = status.get("observedGeneration", 0) >= workload.manifest["metadata"].get("generation", 0)

@@ -23,32 +23,69 @@ def service_problems(setting: Service, view: NamespaceView) -> list[Problem]:
     """Why this Service cannot be converted."""
     service = view.service(setting.name)
     if service is None:
-        return [_problem("service-unknown", view, setting, f"{view.name} has no Service {setting.name}.",
-                         "Correct `services` in the inventory.")]  # fmt: skip
+        return [
+            _problem(
+                "service-unknown",
+                view,
+                setting,
+                f"{view.name} has no Service {setting.name}.",
+                "Correct `services` in the inventory.",
+            )
+        ]
     if not is_headless(service):
         return []
-    governed = [w.id for w in view.workloads
-                if w.kind == "StatefulSet" and w.manifest["spec"].get("serviceName") == setting.name]  # fmt: skip
+    governed = [
+        w.id
+        for w in view.workloads
+        if w.kind == "StatefulSet" and w.manifest["spec"].get("serviceName") == setting.name
+    ]
     if governed:
-        return [_problem("service-governs-statefulset", view, setting,
-                         f"Service {setting.name} gives the pods of {', '.join(governed)} their names and stays headless.",
-                         "Take it out of `services`; make another Service for clients that do not need pod names.")]  # fmt: skip
+        return [
+            _problem(
+                "service-governs-statefulset",
+                view,
+                setting,
+                f"Service {setting.name} gives the pods of {', '.join(governed)} their names and stays headless.",
+                "Take it out of `services`; make another Service for clients that do not need pod names.",
+            )
+        ]
     servers = view.servers_of(service)
     if not servers:
-        return [_problem("service-without-workload", view, setting, f"No workload of {view.name} is behind {setting.name}.",
-                         "A Service without a selector, or over other kinds, is converted by hand.")]  # fmt: skip
+        return [
+            _problem(
+                "service-without-workload",
+                view,
+                setting,
+                f"No workload of {view.name} is behind {setting.name}.",
+                "A Service without a selector, or over other kinds, is converted by hand.",
+            )
+        ]
     problems = []
     for port in service["spec"].get("ports") or []:
         numbers = {_pod_port(port, server) for server in servers}
         if len(numbers) != 1 or None in numbers:
-            problems.append(_problem("service-port-unmapped", view, setting,
-                                     f"Port {port['port']} of Service {setting.name} does not map to one pod port.",
-                                     "Its targetPort must be a container port that every server declares."))  # fmt: skip
+            problems.append(
+                _problem(
+                    "service-port-unmapped",
+                    view,
+                    setting,
+                    f"Port {port['port']} of Service {setting.name} does not map to one pod port.",
+                    "Its targetPort must be a container port that every server declares.",
+                )
+            )
     other = view.service(setting.target_name)
-    if other is not None and (is_headless(other) or other["spec"].get("selector") != service["spec"].get("selector")):
-        problems.append(_problem("service-name-taken", view, setting,
-                                 f"{view.name} has another Service {setting.target_name}.",
-                                 "Set `alongside_name` in the inventory."))  # fmt: skip
+    if other is not None and (
+        is_headless(other) or other["spec"].get("selector") != service["spec"].get("selector")
+    ):
+        problems.append(
+            _problem(
+                "service-name-taken",
+                view,
+                setting,
+                f"{view.name} has another Service {setting.target_name}.",
+                "Set `alongside_name` in the inventory.",
+            )
+        )
     return problems
 
 
@@ -61,8 +98,14 @@ def alongside(setting: Service, view: NamespaceView) -> Change | None:
     present = view.service(setting.target_name)
     if present is not None and _declares(present, body["spec"]["ports"]):
         return None
-    return Change("Service", view.name, setting.target_name, "apply",
-                  f"a ClusterIP Service beside the headless {setting.name}", body=body)  # fmt: skip
+    return Change(
+        "Service",
+        view.name,
+        setting.target_name,
+        "apply",
+        f"a ClusterIP Service beside the headless {setting.name}",
+        body=body,
+    )
 
 
 def alongside_body(setting: Service, service: Object, servers: Sequence[Workload]) -> dict[str, Any]:
@@ -74,7 +117,9 @@ def alongside_body(setting: Service, service: Object, servers: Sequence[Workload
         name = port.get("name") or f"port-{port['port']}"
         ports.append({"name": name, "port": port["port"], "targetPort": pod_port, **common})
         if pod_port not in {entry["port"] for entry in service["spec"]["ports"]}:
-            ports.append({"name": f"{name}-pod"[:15].rstrip("-"), "port": pod_port, "targetPort": pod_port, **common})
+            ports.append(
+                {"name": f"{name}-pod"[:15].rstrip("-"), "port": pod_port, "targetPort": pod_port, **common}
+            )
     unique = {entry["port"]: entry for entry in reversed(ports)}
     return {
         "apiVersion": "v1",

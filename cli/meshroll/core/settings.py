@@ -20,7 +20,9 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
-WorkloadName = Annotated[str, msgspec.Meta(pattern=r"^(Deployment|StatefulSet|DaemonSet|CronJob)/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+WorkloadName = Annotated[
+    str, msgspec.Meta(pattern=r"^(Deployment|StatefulSet|DaemonSet|CronJob)/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+]
 Percent = Annotated[str, msgspec.Meta(pattern=r"^(100|[1-9]?[0-9])%$")]
 
 
@@ -79,7 +81,9 @@ class Limits(_Settings, frozen=True):
 class ApplicationQuery(_Settings, frozen=True):
     """PromQL of the operator's own, one sample a workload; ``workload_label`` names it (``omni``)."""
 
-    signal: Literal["success_ratio", "requests_per_second", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"]
+    signal: Literal[
+        "success_ratio", "requests_per_second", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"
+    ]
     promql: str
     workload_label: str = "workload"
 
@@ -161,7 +165,11 @@ class Namespace(_Settings, frozen=True):
     waves: list[Wave] | None = None
 
 
-DEFAULT_WAVES = (Wave(name="first client", clients=1), Wave(name="quarter", share=0.25), Wave(name="rest", share=1.0))
+DEFAULT_WAVES = (
+    Wave(name="first client", clients=1),
+    Wave(name="quarter", share=0.25),
+    Wave(name="rest", share=1.0),
+)
 
 
 class Settings(_Settings, frozen=True):
@@ -169,7 +177,9 @@ class Settings(_Settings, frozen=True):
 
     cluster: Cluster = msgspec.field(default_factory=Cluster)
     prometheus: Prometheus = msgspec.field(default_factory=Prometheus)
-    release: Annotated[str, msgspec.Meta(pattern=r"^(recommended|edge-\d{2}\.\d{1,2}\.\d{1,3})$")] = "recommended"
+    release: Annotated[str, msgspec.Meta(pattern=r"^(recommended|edge-\d{2}\.\d{1,2}\.\d{1,3})$")] = (
+        "recommended"
+    )
     control_plane: ControlPlane = msgspec.field(default_factory=ControlPlane)
     certificates: Certificates = msgspec.field(default_factory=Certificates)
     gateway_api: GatewayApi = msgspec.field(default_factory=GatewayApi)
@@ -187,11 +197,25 @@ _FIELD = re.compile(r"unknown field `([^`]+)`")
 _KNOWN_FIELDS = sorted(
     {
         field
-        for struct in (Cluster, PrometheusService, Prometheus, ControlPlane, Certificates, GatewayApi, Limits,
-                       ApplicationQuery, Gate, Wave, Switch, Client, Service, Namespace)
+        for struct in (
+            Cluster,
+            PrometheusService,
+            Prometheus,
+            ControlPlane,
+            Certificates,
+            GatewayApi,
+            Limits,
+            ApplicationQuery,
+            Gate,
+            Wave,
+            Switch,
+            Client,
+            Service,
+            Namespace,
+        )
         for field in struct.__struct_fields__
     }
-)  # fmt: skip
+)
 
 
 def parse(variables: Mapping[str, Any]) -> Settings:
@@ -231,7 +255,9 @@ def with_namespace(settings: Settings, name: str | None) -> tuple[Settings, tupl
     try:
         default = msgspec.convert({"name": name}, Namespace)
     except msgspec.ValidationError as error:
-        raise UsageError(Problem("namespace-name", f"{name!r} is not the name of a namespace.", str(error))) from error
+        raise UsageError(
+            Problem("namespace-name", f"{name!r} is not the name of a namespace.", str(error))
+        ) from error
     note = (
         f"{name} is not in meshroll_namespaces, so these defaults hold: injection {default.injection}, "
         f"sidecar {default.sidecar}, no Service and no client is changed."
@@ -245,16 +271,22 @@ def _problem(message: str) -> Problem:
     unknown = _FIELD.search(message)
     if unknown:
         return Problem(
-            "inventory-unknown-key", f"{where} has no key {unknown.group(1)}.", _nearest(unknown.group(1), _KNOWN_FIELDS)
+            "inventory-unknown-key",
+            f"{where} has no key {unknown.group(1)}.",
+            _nearest(unknown.group(1), _KNOWN_FIELDS),
         )
     return Problem(
-        "inventory-wrong-value", f"{where}: {path[0]}.", "docs/reference/inventory.md has each setting, its type and unit."
+        "inventory-wrong-value",
+        f"{where}: {path[0]}.",
+        "docs/reference/inventory.md has each setting, its type and unit.",
     )
 
 
 def _nearest(key: str, known: set[str] | list[str], prefix: str = "") -> str:
     close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
-    return f"Did you mean {prefix}{close[0]}?" if close else "docs/reference/inventory.md lists every setting."
+    return (
+        f"Did you mean {prefix}{close[0]}?" if close else "docs/reference/inventory.md lists every setting."
+    )
 
 
 def _contradictions(settings: Settings) -> list[Problem]:
@@ -263,11 +295,20 @@ def _contradictions(settings: Settings) -> list[Problem]:
     names = [namespace.name for namespace in settings.namespaces]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(
-            Problem("inventory-duplicate", f"meshroll_namespaces lists {name} twice.", "Keep one of the two.", namespace=name)
+            Problem(
+                "inventory-duplicate",
+                f"meshroll_namespaces lists {name} twice.",
+                "Keep one of the two.",
+                namespace=name,
+            )
         )
     for namespace in settings.namespaces:
         for client in namespace.clients:
-            if client.manual is None and not client.dial and (client.namespace or namespace.name) == namespace.name:
+            if (
+                client.manual is None
+                and not client.dial
+                and (client.namespace or namespace.name) == namespace.name
+            ):
                 problems.append(
                     Problem(
                         "client-without-dial",

@@ -17,7 +17,9 @@ class PlannedWave:
     workloads: tuple[Workload, ...]
 
 
-def planned_waves(rules: Sequence[Wave], workloads: Sequence[Workload], clients: Sequence[str]) -> list[PlannedWave]:
+def planned_waves(
+    rules: Sequence[Wave], workloads: Sequence[Workload], clients: Sequence[str]
+) -> list[PlannedWave]:
     """Every workload in exactly one wave: each rule takes from what earlier rules left, a last wave takes the rest.
 
     ``clients`` are workload ids, callers first: balancing begins with the caller's proxy. A share is of all
@@ -59,7 +61,9 @@ def _pick(rule: Wave, left: list[Workload], total: int, clients: Sequence[str]) 
         return [by_id[name] for name in rule.workloads]
     if rule.labels is not None:
         wanted = rule.labels.items()
-        return [workload for workload in left if all(labels_of(workload.manifest).get(k) == v for k, v in wanted)]
+        return [
+            workload for workload in left if all(labels_of(workload.manifest).get(k) == v for k, v in wanted)
+        ]
     if rule.clients is not None:
         callers = [workload for workload in left if workload.id in clients]
         return (callers or [workload for workload in left if workload.kind != "CronJob"])[: rule.clients]

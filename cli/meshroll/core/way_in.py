@@ -22,7 +22,12 @@ from meshroll.core.waves import planned_waves, restart_budget_pods
 
 
 def rollout_plan(
-    view: ClusterView, settings: Settings, edge: Edge, run_id: str, pending: Collection[str], acknowledged: Collection[str]
+    view: ClusterView,
+    settings: Settings,
+    edge: Edge,
+    run_id: str,
+    pending: Collection[str],
+    acknowledged: Collection[str],
 ) -> Plan:
     """Everything from what was seen to what the inventory wants.
 
@@ -36,7 +41,9 @@ def rollout_plan(
         space = view.namespaces[namespace.name]
         pods += sum(workload.replicas for workload in space.workloads)
         steps += _namespace_steps(view, space, namespace, settings, edge, run_id, pending, acknowledged)
-    return Plan("in", str(edge), steps, restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods))
+    return Plan(
+        "in", str(edge), steps, restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods)
+    )
 
 
 def eligible(space: NamespaceView, namespace: Namespace) -> list[Workload]:
@@ -56,13 +63,21 @@ def home_clients(namespace: Namespace) -> list[Client]:
 
 
 def _namespace_steps(
-    view: ClusterView, space: NamespaceView, namespace: Namespace, settings: Settings, edge: Edge, run_id: str,
-    pending: Collection[str], acknowledged: Collection[str],
-) -> list[Step]:  # fmt: skip
+    view: ClusterView,
+    space: NamespaceView,
+    namespace: Namespace,
+    settings: Settings,
+    edge: Edge,
+    run_id: str,
+    pending: Collection[str],
+    acknowledged: Collection[str],
+) -> list[Step]:
     mode = sidecar_mode(namespace.sidecar, view.kubernetes_version, edge)
     callers = _callers(view, space)
     first = [client.workload for client in home_clients(namespace)]
-    detected = [caller.workload.id for found in callers.values() for caller in found if caller.namespace == space.name]
+    detected = [
+        caller.workload.id for found in callers.values() for caller in found if caller.namespace == space.name
+    ]
     client_ids = list(dict.fromkeys([*first, *sorted(detected)]))
     steps = _prepare(space, mode)
     meshed: set[str] = set()
@@ -71,14 +86,28 @@ def _namespace_steps(
         meshed |= {workload.id for workload in wave.workloads}
         steps.append(
             _wave(
-                space, namespace, wave.workloads, f"Wave {number} of {len(waves)} ({wave.name})", mode, edge, run_id,
-                pending, _subjects(space, callers, [workload.id for workload in wave.workloads], meshed),
+                space,
+                namespace,
+                wave.workloads,
+                f"Wave {number} of {len(waves)} ({wave.name})",
+                mode,
+                edge,
+                run_id,
+                pending,
+                _subjects(space, callers, [workload.id for workload in wave.workloads], meshed),
             )
-        )  # fmt: skip
+        )
     changes = [change for service in namespace.services if (change := alongside(service, space))]
     if namespace.services:
-        steps.append(Step("services", f"Services of {space.name}", space.name, changes,
-                          services=[service.name for service in namespace.services]))  # fmt: skip
+        steps.append(
+            Step(
+                "services",
+                f"Services of {space.name}",
+                space.name,
+                changes,
+                services=[service.name for service in namespace.services],
+            )
+        )
     listed = {service.name for service in namespace.services}
     for client in home_clients(namespace):
         if client.service in listed:
@@ -93,29 +122,59 @@ def _prepare(space: NamespaceView, mode: Sidecar) -> list[Step]:
     if mode == "wait" or WAIT not in space.annotations or space.manifest is None:
         return []
     fields = fields_between(space.manifest, [(pointer("metadata", "annotations", WAIT), None)])
-    change = Change("Namespace", "", space.name, "patch", "native sidecars and wait-before-exit exclude each other", fields)
+    change = Change(
+        "Namespace",
+        "",
+        space.name,
+        "patch",
+        "native sidecars and wait-before-exit exclude each other",
+        fields,
+    )
     return [Step("namespace", f"Prepare namespace {space.name}", space.name, [change])]
 
 
 def _wave(
-    space: NamespaceView, namespace: Namespace, workloads: tuple[Workload, ...], title: str, mode: Sidecar, edge: Edge,
-    run_id: str, pending: Collection[str], subjects: list[Subject],
-) -> Step:  # fmt: skip
+    space: NamespaceView,
+    namespace: Namespace,
+    workloads: tuple[Workload, ...],
+    title: str,
+    mode: Sidecar,
+    edge: Edge,
+    run_id: str,
+    pending: Collection[str],
+    subjects: list[Subject],
+) -> Step:
     changes = [change for w in workloads if (change := injected(w, space, namespace, mode, edge, run_id))]
     marks = [f"inject:{space.name}/{workload.id}" for workload in workloads if workload.kind != "CronJob"]
-    due = bool([change for change in changes if change.kind != "CronJob"]) or any(mark in pending for mark in marks)
+    due = bool([change for change in changes if change.kind != "CronJob"]) or any(
+        mark in pending for mark in marks
+    )
     names = [workload.id for workload in workloads]
     return Step(
-        "wave", f"{title}: {', '.join(names)}", space.name, changes,
+        "wave",
+        f"{title}: {', '.join(names)}",
+        space.name,
+        changes,
         workloads=[workload.id for workload in workloads if workload.kind != "CronJob"],
-        meshed=True, mode=mode, release=str(edge), gate=due, subjects=subjects, pending=marks if due else [],
-    )  # fmt: skip
+        meshed=True,
+        mode=mode,
+        release=str(edge),
+        gate=due,
+        subjects=subjects,
+        pending=marks if due else [],
+    )
 
 
 def _dial(
-    space: NamespaceView, client: Client, namespace: Namespace, mode: Sidecar, edge: Edge, run_id: str,
-    pending: Collection[str], acknowledged: Collection[str],
-) -> Step:  # fmt: skip
+    space: NamespaceView,
+    client: Client,
+    namespace: Namespace,
+    mode: Sidecar,
+    edge: Edge,
+    run_id: str,
+    pending: Collection[str],
+    acknowledged: Collection[str],
+) -> Step:
     workload = space.workload(client.workload)
     assert workload is not None, "the look refuses clients that are not there"
     mark = f"dial:{space.name}/{client.workload}"
@@ -126,17 +185,29 @@ def _dial(
     subjects = [Subject(client.workload, True, False), *(Subject(server, True, True) for server in servers)]
     waits_for_person = client.manual is not None and mark not in acknowledged
     return Step(
-        "dial", f"{client.workload} calls {client.service} over held connections", space.name, changes,
-        workloads=[client.workload] if changes else [], meshed=True, mode=mode, release=str(edge),
-        gate=due, subjects=subjects, pending=[mark] if due or waits_for_person else [],
+        "dial",
+        f"{client.workload} calls {client.service} over held connections",
+        space.name,
+        changes,
+        workloads=[client.workload] if changes else [],
+        meshed=True,
+        mode=mode,
+        release=str(edge),
+        gate=due,
+        subjects=subjects,
+        pending=[mark] if due or waits_for_person else [],
         pause=client.manual if waits_for_person else None,
-    )  # fmt: skip
+    )
 
 
 def _annotate(space: NamespaceView) -> Step:
     assert space.manifest is not None
     fields = fields_between(space.manifest, [(pointer("metadata", "annotations", INJECT), "enabled")])
-    changes = [Change("Namespace", "", space.name, "patch", "new workloads are injected too", fields)] if fields else []
+    changes = (
+        [Change("Namespace", "", space.name, "patch", "new workloads are injected too", fields)]
+        if fields
+        else []
+    )
     return Step("namespace", f"Namespace {space.name}", space.name, changes)
 
 
@@ -153,7 +224,9 @@ def _subjects(
     space: NamespaceView, callers: dict[str, list[Caller]], wave: list[str], meshed: Collection[str]
 ) -> list[Subject]:
     """The wave's workloads. Even load is asked of a server once each of its callers is meshed and dials a ClusterIP."""
-    calling = {caller.workload.id for found in callers.values() for caller in found if caller.namespace == space.name}
+    calling = {
+        caller.workload.id for found in callers.values() for caller in found if caller.namespace == space.name
+    }
     even: dict[str, bool] = {}
     for name, found in callers.items():
         service = space.service(name)
@@ -163,10 +236,18 @@ def _subjects(
                 caller.namespace == space.name and caller.workload.id in meshed for caller in found
             )
             even[server.id] = even.get(server.id, True) and (balanced or not found)
-    called = {server.id for name, found in callers.items() if found
-              for server in space.servers_of(space.service(name) or {"spec": {}})}  # fmt: skip
+    called = {
+        server.id
+        for name, found in callers.items()
+        if found
+        for server in space.servers_of(space.service(name) or {"spec": {}})
+    }
     return [
-        Subject(identifier, identifier in calling or identifier in called, identifier in called and even[identifier])
+        Subject(
+            identifier,
+            identifier in calling or identifier in called,
+            identifier in called and even[identifier],
+        )
         for identifier in wave
         if not identifier.startswith("CronJob/")
     ]
@@ -181,17 +262,36 @@ def caller_problems(view: ClusterView, namespace: Namespace) -> list[Problem]:
         for caller in callers_of(view, space.name, service.name):
             client = _listed(caller, service.name, namespace)
             if client is None:
-                problems.append(_caller_problem(
-                    "caller-not-listed", service.name, caller,
-                    "List it in `clients:` of the namespace, or mesh its namespace first."))  # fmt: skip
+                problems.append(
+                    _caller_problem(
+                        "caller-not-listed",
+                        service.name,
+                        caller,
+                        "List it in `clients:` of the namespace, or mesh its namespace first.",
+                    )
+                )
             elif caller.namespace != space.name and not _settled(view, caller, client):
-                problems.append(_caller_problem(
-                    "caller-not-ready", service.name, caller,
-                    "It is neither fully meshed nor dialling once per request: mesh it, or set per_request."))  # fmt: skip
-            elif caller.namespace == space.name and caller.workload.id not in taken and not _settled(view, caller, client):
-                problems.append(_caller_problem(
-                    "caller-not-ready", service.name, caller,
-                    "This rollout does not mesh it: take it in, or set per_request."))  # fmt: skip
+                problems.append(
+                    _caller_problem(
+                        "caller-not-ready",
+                        service.name,
+                        caller,
+                        "It is neither fully meshed nor dialling once per request: mesh it, or set per_request.",
+                    )
+                )
+            elif (
+                caller.namespace == space.name
+                and caller.workload.id not in taken
+                and not _settled(view, caller, client)
+            ):
+                problems.append(
+                    _caller_problem(
+                        "caller-not-ready",
+                        service.name,
+                        caller,
+                        "This rollout does not mesh it: take it in, or set per_request.",
+                    )
+                )
     return problems
 
 
@@ -215,6 +315,9 @@ def _settled(view: ClusterView, caller: Caller, client: Client) -> bool:
 
 def _caller_problem(code: str, service: str, caller: Caller, hint: str) -> Problem:
     return Problem(
-        code, f"{caller.name} calls {service} and would stay pinned to one pod.", hint,
-        namespace=caller.namespace, object=caller.workload.id,
-    )  # fmt: skip
+        code,
+        f"{caller.name} calls {service} and would stay pinned to one pod.",
+        hint,
+        namespace=caller.namespace,
+        object=caller.workload.id,
+    )

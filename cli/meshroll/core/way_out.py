@@ -24,10 +24,18 @@ def fallback_plan(view: ClusterView, settings: Settings, run_id: str) -> Plan:
         space = view.namespaces[namespace.name]
         pods += sum(workload.replicas for workload in space.workloads)
         steps += _namespace_steps(space, namespace, run_id)
-        notes += [f"{client.workload}: set it back to dialling once per request by hand. {client.manual}"
-                  for client in home_clients(namespace) if client.manual]  # fmt: skip
-    return Plan("fallback", None, steps, notes,
-                restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods))  # fmt: skip
+        notes += [
+            f"{client.workload}: set it back to dialling once per request by hand. {client.manual}"
+            for client in home_clients(namespace)
+            if client.manual
+        ]
+    return Plan(
+        "fallback",
+        None,
+        steps,
+        notes,
+        restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods),
+    )
 
 
 def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change]) -> Plan:
@@ -35,9 +43,16 @@ def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change])
     merged: dict[str, Change] = {}
     for change in done:
         merged[change.object] = _merge(merged[change.object], change) if change.object in merged else change
-    undone = [change.undone("as it was before the run") for change in reversed(merged.values()) if change.action == "patch"]
-    made = [Change(change.kind, change.namespace, change.name, "delete", "the run made it")
-            for change in merged.values() if change.action == "apply"]  # fmt: skip
+    undone = [
+        change.undone("as it was before the run")
+        for change in reversed(merged.values())
+        if change.action == "patch"
+    ]
+    made = [
+        Change(change.kind, change.namespace, change.name, "delete", "the run made it")
+        for change in merged.values()
+        if change.action == "apply"
+    ]
     undone = [change for change in undone if change.fields]
     steps: list[Step] = []
     pods = 0
@@ -54,17 +69,31 @@ def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change])
             Step("namespace", f"Namespace {name}", name, first),
             _proof_step("clients", f"Clients of {name}", space, called),
             _proof_step("servers", f"Other workloads of {name}", space, rest),
-            Step("services", f"Services of {name}", name, [change for change in made if change.namespace == name]),
+            Step(
+                "services",
+                f"Services of {name}",
+                name,
+                [change for change in made if change.namespace == name],
+            ),
         ]
-    return Plan("previous", None, steps,
-                restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods))  # fmt: skip
+    return Plan(
+        "previous", None, steps, restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods)
+    )
 
 
 def _namespace_steps(space: NamespaceView, namespace: Namespace, run_id: str) -> list[Step]:
     assert space.manifest is not None
     inject = pointer("metadata", "annotations", INJECT)
-    fields = fields_between(space.manifest, [(inject, None)]) if space.annotations.get(INJECT) != "disabled" else []
-    off = [Change("Namespace", "", space.name, "patch", "new pods start without a proxy", fields)] if fields else []
+    fields = (
+        fields_between(space.manifest, [(inject, None)])
+        if space.annotations.get(INJECT) != "disabled"
+        else []
+    )
+    off = (
+        [Change("Namespace", "", space.name, "patch", "new pods start without a proxy", fields)]
+        if fields
+        else []
+    )
     services = [change for service in namespace.services if (change := alongside(service, space))]
     by_client: dict[str, list[Client]] = {}
     for client in home_clients(namespace):
@@ -75,30 +104,58 @@ def _namespace_steps(space: NamespaceView, namespace: Namespace, run_id: str) ->
     server_changes = [c for w in others for c in _client_changes(space, w, [], run_id)]
     return [
         Step("namespace", f"Namespace {space.name}", space.name, off),
-        Step("services", f"Services of {space.name}", space.name, services,
-             services=[service.name for service in namespace.services]),
-        _step("clients", f"Clients of {space.name} dial once per request, without a proxy", space, client_changes),
+        Step(
+            "services",
+            f"Services of {space.name}",
+            space.name,
+            services,
+            services=[service.name for service in namespace.services],
+        ),
+        _step(
+            "clients",
+            f"Clients of {space.name} dial once per request, without a proxy",
+            space,
+            client_changes,
+        ),
         _step("servers", f"Other workloads of {space.name} without a proxy", space, server_changes),
-    ]  # fmt: skip
+    ]
 
 
-def _client_changes(space: NamespaceView, workload: Workload, clients: list[Client], run_id: str) -> list[Change]:
+def _client_changes(
+    space: NamespaceView, workload: Workload, clients: list[Client], run_id: str
+) -> list[Change]:
     """Uninjection and dial mode in one template change, so that each pod restarts once."""
-    config_maps = [c for client in clients for c in dial.config_map_changes(client, workload, space, "per_request")]
+    config_maps = [
+        c for client in clients for c in dial.config_map_changes(client, workload, space, "per_request")
+    ]
     extra: list[tuple[str, str | None]] = []
     for client in clients:
         extra += dial.template_fields(client, workload, "per_request")
     change = uninjected(workload, extra)
     if change is None and (config_maps or any(pod.proxy for pod in space.pods_of(workload.id))):
         path = workload.template_path + pointer("metadata", "annotations", RESTARTED_BY)
-        change = Change(workload.kind, workload.namespace, workload.name, "patch", "restart pods that still have a proxy",
-                        fields_between(workload.manifest, [(path, run_id)]), pods=workload.replicas)  # fmt: skip
+        change = Change(
+            workload.kind,
+            workload.namespace,
+            workload.name,
+            "patch",
+            "restart pods that still have a proxy",
+            fields_between(workload.manifest, [(path, run_id)]),
+            pods=workload.replicas,
+        )
     return [*config_maps, *([change] if change else [])]
 
 
 def _step(stage: str, title: str, space: NamespaceView, changes: list[Change]) -> Step:
     names = [change.workload for change in changes if change.workload and change.kind != "CronJob"]
-    return Step("clients" if stage == "clients" else "servers", title, space.name, changes, workloads=names, meshed=False)
+    return Step(
+        "clients" if stage == "clients" else "servers",
+        title,
+        space.name,
+        changes,
+        workloads=names,
+        meshed=False,
+    )
 
 
 def _proof_step(stage: str, title: str, space: NamespaceView, changes: list[Change]) -> Step:
@@ -113,5 +170,13 @@ def _merge(earlier: Change, later: Change) -> Change:
     for field in later.fields:
         before = fields[field.path].before if field.path in fields else field.before
         fields[field.path] = Field(field.path, before, field.after)
-    return Change(later.kind, later.namespace, later.name, later.action, later.why, list(fields.values()), later.body,
-                  max(earlier.pods, later.pods))  # fmt: skip
+    return Change(
+        later.kind,
+        later.namespace,
+        later.name,
+        later.action,
+        later.why,
+        list(fields.values()),
+        later.body,
+        max(earlier.pods, later.pods),
+    )

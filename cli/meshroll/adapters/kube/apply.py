@@ -68,9 +68,15 @@ def make(kube: Kube, change: Change) -> int:
 
 
 def _roll(
-    kube: Kube, step: Step, changes: Sequence[Change], budget_pods: int, report: Report, between: Callable[[], None],
-    mirror: Mirror, pool: ThreadPoolExecutor,
-) -> None:  # fmt: skip
+    kube: Kube,
+    step: Step,
+    changes: Sequence[Change],
+    budget_pods: int,
+    report: Report,
+    between: Callable[[], None],
+    mirror: Mirror,
+    pool: ThreadPoolExecutor,
+) -> None:
     expected = Expectation(step.meshed, step.mode, step.release) if step.meshed is not None else None
     waiting = list(changes)
     writing: dict[Future[int], Change] = {}
@@ -81,7 +87,9 @@ def _roll(
     moved_at = time.monotonic()
     while waiting or writing or rolling:
         between()
-        while waiting and _fits(waiting[0], [*writing.values(), *(r.change for r in rolling.values())], budget_pods):
+        while waiting and _fits(
+            waiting[0], [*writing.values(), *(r.change for r in rolling.values())], budget_pods
+        ):
             change = waiting.pop(0)
             writing[pool.submit(make, kube, change)] = change
         for future in [future for future in writing if future.done()]:
@@ -96,9 +104,14 @@ def _roll(
             progress = roll.judged(snapshot, expected, old_pods)
             if progress.state == "failed":
                 raise Failed(
-                    Problem("workload-failed", f"{progress.message}.", f"kubectl -n {step.namespace} describe {identifier}",
-                            namespace=step.namespace, object=identifier)
-                )  # fmt: skip
+                    Problem(
+                        "workload-failed",
+                        f"{progress.message}.",
+                        f"kubectl -n {step.namespace} describe {identifier}",
+                        namespace=step.namespace,
+                        object=identifier,
+                    )
+                )
             if progress.state == "done":
                 del rolling[identifier]
                 done += 1
@@ -111,8 +124,14 @@ def _roll(
                     kube.delete(f"{API_PATHS['Pod'].format(namespace=step.namespace)}/{pod.name}", pod.uid)
                     report(f"{identifier}: freed {pod.name}, stuck on a failed revision", done, total)
         if time.monotonic() - moved_at > STALL_SECONDS:
-            raise Failed(Problem("step-stalled", f"Nothing moved for {STALL_SECONDS:.0f} s: {', '.join(rolling)}.",
-                                 "kubectl get pods and events show what it waits for.", namespace=step.namespace))  # fmt: skip
+            raise Failed(
+                Problem(
+                    "step-stalled",
+                    f"Nothing moved for {STALL_SECONDS:.0f} s: {', '.join(rolling)}.",
+                    "kubectl get pods and events show what it waits for.",
+                    namespace=step.namespace,
+                )
+            )
         if writing and not rolling:
             time.sleep(0.02)
         elif rolling:

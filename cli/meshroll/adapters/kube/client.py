@@ -62,7 +62,10 @@ class Kube:
     """One cluster's API server. Safe for use from many threads; opened after Ansible's fork, never before."""
 
     def __init__(
-        self, api: ApiClient, log: Callable[[str], None] = lambda _: None, sleep: Callable[[float], None] = time.sleep
+        self,
+        api: ApiClient,
+        log: Callable[[str], None] = lambda _: None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._api = api
         self._pool: Any = api.rest_client.pool_manager
@@ -71,7 +74,9 @@ class Kube:
         self._sleep = sleep
 
     @classmethod
-    def connect(cls, kubeconfig: str | None, context: str | None, log: Callable[[str], None] = lambda _: None) -> Kube:
+    def connect(
+        cls, kubeconfig: str | None, context: str | None, log: Callable[[str], None] = lambda _: None
+    ) -> Kube:
         """A client for ``context`` of ``kubeconfig`` (the usual file by default, the pod's account inside a cluster).
 
         Raises UsageError where the file or context is missing or broken.
@@ -125,7 +130,9 @@ class Kube:
             "timeoutSeconds": str(seconds),
             "allowWatchBookmarks": "true",
         }
-        response = self._send("GET", f"{path}?{urlencode(query)}", None, None, urllib3.Timeout(connect=5, read=seconds + 5))
+        response = self._send(
+            "GET", f"{path}?{urlencode(query)}", None, None, urllib3.Timeout(connect=5, read=seconds + 5)
+        )
         try:
             if response.status != 200:
                 raise _api_error(response.status, "GET", path, response.read())
@@ -136,7 +143,9 @@ class Kube:
                     event = json.loads(line)
                     if event["type"] == "ERROR":
                         status = event["object"]
-                        raise ApiError(int(status.get("code", 500)), "WATCH", path, str(status.get("message", "")))
+                        raise ApiError(
+                            int(status.get("code", 500)), "WATCH", path, str(status.get("message", ""))
+                        )
                     yield event
         finally:
             with suppress(Exception):
@@ -173,11 +182,15 @@ class Kube:
 
     # -- one request -----------------------------------------------------------------------------------------
 
-    def _json(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Object:
+    def _json(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> Object:
         parsed: Object = json.loads(self._request(method, path, body, content_type))
         return parsed
 
-    def _request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> bytes:
+    def _request(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> bytes:
         """One request, tried again while the server says "later" or the connection breaks.
 
         A write whose answer was lost may be sent twice; that is safe, because JSON Patch tests old values, apply is
@@ -193,7 +206,9 @@ class Kube:
             except urllib3.exceptions.HTTPError as error:
                 if attempt == ATTEMPTS:
                     raise _unreachable(self._host, error) from error
-                self._log(f"{method} {path.split('?')[0]}: {type(error).__name__}; again in {wait_seconds:.1f} s")
+                self._log(
+                    f"{method} {path.split('?')[0]}: {type(error).__name__}; again in {wait_seconds:.1f} s"
+                )
                 self._sleep(wait_seconds)
                 continue
             if 200 <= response.status < 300:
@@ -215,7 +230,13 @@ class Kube:
             headers["Content-Type"] = content_type or "application/json"
         self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         response: urllib3.BaseHTTPResponse = self._pool.request(
-            method, self._host + path, body=body, headers=headers, timeout=timeout, preload_content=False, retries=False
+            method,
+            self._host + path,
+            body=body,
+            headers=headers,
+            timeout=timeout,
+            preload_content=False,
+            retries=False,
         )
         return response
 

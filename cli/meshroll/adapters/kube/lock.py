@@ -21,7 +21,9 @@ RUN = "meshroll.io/run-id"
 class Lock:
     """The cluster's lock as one run sees it; ``holder`` is user@host."""
 
-    def __init__(self, kube: Kube, holder: str, run_id: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, kube: Kube, holder: str, run_id: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._kube = kube
         self._identity = f"{holder}/{run_id}"
         self._run_id = run_id
@@ -42,7 +44,9 @@ class Lock:
             if error.status != 409:
                 raise
             self._refuse_if_held(self._kube.get(f"{PATH}/{NAME}") or {})
-            raise Locked(Problem("locked", "Another run took the lock at the same moment.", "Run it again.")) from error
+            raise Locked(
+                Problem("locked", "Another run took the lock at the same moment.", "Run it again.")
+            ) from error
         self._renewed_at = time.monotonic()
 
     def renew(self) -> None:
@@ -52,9 +56,12 @@ class Lock:
         lease = self._kube.get(f"{PATH}/{NAME}")
         if lease is None or (lease.get("spec") or {}).get("holderIdentity") != self._identity:
             raise Interrupted(
-                Problem("lock-lost", "This run no longer holds the cluster's lock, so it stops here.",
-                        "`meshroll runs` shows who works on the cluster now.")
-            )  # fmt: skip
+                Problem(
+                    "lock-lost",
+                    "This run no longer holds the cluster's lock, so it stops here.",
+                    "`meshroll runs` shows who works on the cluster now.",
+                )
+            )
         self._kube.replace(f"{PATH}/{NAME}", self._lease(lease))
         self._renewed_at = time.monotonic()
 

@@ -17,11 +17,11 @@ CONTROLLERS = {
     "DaemonSet": ("/apis/apps/v1", "daemonsets"),
     "CronJob": ("/apis/batch/v1", "cronjobs"),
 }
-HTTP_ROUTE_CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io"
-BUNDLE_VERSION = "gateway.networking.k8s.io/bundle-version"
-INJECTOR_WEBHOOK = (
-    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/linkerd-proxy-injector-webhook-config"
+HTTP_ROUTE_CRD = (
+    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io"
 )
+BUNDLE_VERSION = "gateway.networking.k8s.io/bundle-version"
+INJECTOR_WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/linkerd-proxy-injector-webhook-config"
 
 
 def look(kube: Kube, namespaces: Iterable[str], linkerd_namespace: str) -> ClusterView:
@@ -33,8 +33,10 @@ def look(kube: Kube, namespaces: Iterable[str], linkerd_namespace: str) -> Clust
     with ThreadPoolExecutor(max_workers=16) as pool:
         version = pool.submit(kube.get, "/version")
         nodes = pool.submit(kube.list_all, "/api/v1/nodes")
-        everywhere = {kind: pool.submit(kube.list_all, f"{group}/{plural}")
-                      for kind, (group, plural) in CONTROLLERS.items()}  # fmt: skip
+        everywhere = {
+            kind: pool.submit(kube.list_all, f"{group}/{plural}")
+            for kind, (group, plural) in CONTROLLERS.items()
+        }
         http_route = pool.submit(kube.get, HTTP_ROUTE_CRD)
         control_plane = pool.submit(_control_plane, kube, linkerd_namespace)
         spaces = {name: _namespace_reads(pool.submit, kube, name) for name in wanted}
@@ -76,8 +78,12 @@ def _namespace_reads(submit: Callable[..., Future[Any]], kube: Kube, name: str) 
         "pods": submit(kube.list_all, f"{core}/pods"),
         "services": submit(kube.list_all, f"{core}/services"),
         "config_maps": submit(kube.list_all, f"{core}/configmaps"),
-        "autoscalers": submit(kube.list_all, f"/apis/autoscaling/v2/namespaces/{name}/horizontalpodautoscalers"),
-        "policy_servers": submit(_list_if_known, kube, f"/apis/policy.linkerd.io/v1beta3/namespaces/{name}/servers"),
+        "autoscalers": submit(
+            kube.list_all, f"/apis/autoscaling/v2/namespaces/{name}/horizontalpodautoscalers"
+        ),
+        "policy_servers": submit(
+            _list_if_known, kube, f"/apis/policy.linkerd.io/v1beta3/namespaces/{name}/servers"
+        ),
         "rules": submit(_rules, kube, name),
     }
 
@@ -95,7 +101,11 @@ def _rules(kube: Kube, namespace: str) -> list[Object]:
     """What the account may do in the namespace: one review, not one a permission."""
     review = kube.create(
         "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
-        {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}},
+        {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectRulesReview",
+            "spec": {"namespace": namespace},
+        },
     )
     return list((review.get("status") or {}).get("resourceRules") or [])
 
@@ -129,5 +139,3 @@ def _release(injector: Mapping[str, Any], values: Mapping[str, Any]) -> str | No
             return created_by.rpartition(" ")[2]
     version = values.get("linkerdVersion") or (values.get("proxy") or {}).get("image", {}).get("version")
     return str(version) if version else None
-
-

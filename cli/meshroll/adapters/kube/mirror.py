@@ -45,7 +45,9 @@ class Mirror:
         versions = {kind: self._relist(kind) for kind in PATHS}
         self._old_events = {event["metadata"]["uid"] for event in self._objects["Event"].values()}
         for kind, version in versions.items():
-            threading.Thread(target=self._follow, args=(kind, version), daemon=True, name=f"watch {kind}").start()
+            threading.Thread(
+                target=self._follow, args=(kind, version), daemon=True, name=f"watch {kind}"
+            ).start()
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -58,7 +60,11 @@ class Mirror:
 
     def new_events(self) -> list[Object]:
         with self._changed:
-            return [event for event in self._objects["Event"].values() if event["metadata"]["uid"] not in self._old_events]
+            return [
+                event
+                for event in self._objects["Event"].values()
+                if event["metadata"]["uid"] not in self._old_events
+            ]
 
     def wait(self, seconds: float) -> bool:
         """True as soon as something changed since the last call, False after ``seconds``. Raises what a watch raised."""

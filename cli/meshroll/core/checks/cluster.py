@@ -9,21 +9,34 @@ from meshroll.core.model import kubernetes_minor
 from meshroll.core.releases import supports_native_sidecar
 
 
-
 def _foreign_mesh(case: Case) -> list[Problem]:
     release = case.view.control_plane.release or ""
     if case.view.control_plane.installed and not release.startswith("edge-"):
-        kind = "Buoyant Enterprise" if release.startswith("enterprise-") else f"Linkerd {release or 'of an unknown release'}"
-        return [Problem("control-plane-foreign", f"The cluster runs {kind}; meshroll drives edge releases.",
-                        "Use its own tools, or move it to an edge release first.")]  # fmt: skip
+        kind = (
+            "Buoyant Enterprise"
+            if release.startswith("enterprise-")
+            else f"Linkerd {release or 'of an unknown release'}"
+        )
+        return [
+            Problem(
+                "control-plane-foreign",
+                f"The cluster runs {kind}; meshroll drives edge releases.",
+                "Use its own tools, or move it to an edge release first.",
+            )
+        ]
     return []
 
 
 def _injector_away(case: Case) -> list[Problem]:
     plane = case.view.control_plane
     if plane.installed and plane.injectors_ready < 1:
-        return [Problem("injector-not-ready", "No pod of linkerd-proxy-injector is Ready, so pods would start unmeshed.",
-                        f"kubectl -n {plane.namespace} get pods -l linkerd.io/control-plane-component=proxy-injector")]  # fmt: skip
+        return [
+            Problem(
+                "injector-not-ready",
+                "No pod of linkerd-proxy-injector is Ready, so pods would start unmeshed.",
+                f"kubectl -n {plane.namespace} get pods -l linkerd.io/control-plane-component=proxy-injector",
+            )
+        ]
     return []
 
 
@@ -33,10 +46,15 @@ def _kubernetes_too_old(case: Case) -> list[Problem]:
         assert case.edge is not None
         minor = kubernetes_minor(case.view.kubernetes_version)
         if namespace.sidecar == "native" and not supports_native_sidecar(minor, case.edge):
-            found.append(Problem(
-                "native-sidecar-unsupported",
-                f"Native sidecars need Kubernetes 1.29 and edge-25.12.3; this is {case.view.kubernetes_version} "
-                f"and {case.edge}.", "Set `sidecar: wait` or `auto`.", namespace=namespace.name))  # fmt: skip
+            found.append(
+                Problem(
+                    "native-sidecar-unsupported",
+                    f"Native sidecars need Kubernetes 1.29 and edge-25.12.3; this is {case.view.kubernetes_version} "
+                    f"and {case.edge}.",
+                    "Set `sidecar: wait` or `auto`.",
+                    namespace=namespace.name,
+                )
+            )
     return found
 
 
@@ -47,17 +65,26 @@ def _values_wait_beside_native(case: Case) -> list[Problem]:
     if not wait_seconds:
         return []
     return [
-        Problem("values-wait-beside-native",
-                f"The control plane's values set proxy.waitBeforeExitSeconds={wait_seconds}, which excludes native sidecars.",
-                f"Set it to 0 in the values, or `sidecar: wait` for {namespace.name} (annotation {NATIVE_GA}=false).",
-                namespace=namespace.name)
-        for namespace, _ in case.spaces() if case.mode(namespace) == "native"
-    ]  # fmt: skip
+        Problem(
+            "values-wait-beside-native",
+            f"The control plane's values set proxy.waitBeforeExitSeconds={wait_seconds}, which excludes native sidecars.",
+            f"Set it to 0 in the values, or `sidecar: wait` for {namespace.name} (annotation {NATIVE_GA}=false).",
+            namespace=namespace.name,
+        )
+        for namespace, _ in case.spaces()
+        if case.mode(namespace) == "native"
+    ]
 
 
 CHECKS = (
     Check("control-plane-foreign", "the mesh that is there is an edge release of Linkerd", _foreign_mesh),
     Check("injector-not-ready", "the injector answers", _injector_away),
-    Check("native-sidecar-unsupported", "the cluster carries the sidecar mode asked for", _kubernetes_too_old),
-    Check("values-wait-beside-native", "control plane values do not contradict native sidecars", _values_wait_beside_native),
+    Check(
+        "native-sidecar-unsupported", "the cluster carries the sidecar mode asked for", _kubernetes_too_old
+    ),
+    Check(
+        "values-wait-beside-native",
+        "control plane values do not contradict native sidecars",
+        _values_wait_beside_native,
+    ),
 )

@@ -8,7 +8,9 @@ from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
 from meshroll.core.model import NamespaceView, Object, annotations_of, labels_of
 
-SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", "linkerd", "linkerd-viz", "linkerd-cni", "meshroll"})
+SYSTEM = frozenset(
+    {"kube-system", "kube-public", "kube-node-lease", "linkerd", "linkerd-viz", "linkerd-cni", "meshroll"}
+)
 FARGATE_NODE = "eks.amazonaws.com/compute-type"
 FARGATE_POD = "eks.amazonaws.com/fargate-profile"
 ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -29,28 +31,47 @@ NEEDED = (
 
 def _system(case: Case) -> list[Problem]:
     return [
-        Problem("namespace-system", f"{namespace.name} belongs to the cluster itself and is never meshed by meshroll.",
-                "Name an application's namespace.", namespace=namespace.name)
-        for namespace in case.settings.namespaces if namespace.name in SYSTEM
-    ]  # fmt: skip
+        Problem(
+            "namespace-system",
+            f"{namespace.name} belongs to the cluster itself and is never meshed by meshroll.",
+            "Name an application's namespace.",
+            namespace=namespace.name,
+        )
+        for namespace in case.settings.namespaces
+        if namespace.name in SYSTEM
+    ]
 
 
 def _missing(case: Case) -> list[Problem]:
     return [
-        Problem("namespace-missing", f"The cluster has no namespace {namespace.name}.",
-                "Is it spelled right, and is this the right cluster (meshroll_cluster.context)?", namespace=namespace.name)
-        for namespace in case.settings.namespaces if case.view.namespaces[namespace.name].manifest is None
-    ]  # fmt: skip
+        Problem(
+            "namespace-missing",
+            f"The cluster has no namespace {namespace.name}.",
+            "Is it spelled right, and is this the right cluster (meshroll_cluster.context)?",
+            namespace=namespace.name,
+        )
+        for namespace in case.settings.namespaces
+        if case.view.namespaces[namespace.name].manifest is None
+    ]
 
 
 def _permissions(case: Case) -> list[Problem]:
     found = []
     for namespace, space in case.spaces():
-        missing = [f"{verb} {resource}{'.' + group if group else ''}" for group, resource, verb in NEEDED
-                   if not _allowed(space.rules, group, resource, verb)]  # fmt: skip
+        missing = [
+            f"{verb} {resource}{'.' + group if group else ''}"
+            for group, resource, verb in NEEDED
+            if not _allowed(space.rules, group, resource, verb)
+        ]
         if missing:
-            found.append(Problem("permission-missing", f"This account may not {', '.join(missing)} in {namespace.name}.",
-                                 "docs/reference/rbac.md has the Role that each command needs.", namespace=namespace.name))  # fmt: skip
+            found.append(
+                Problem(
+                    "permission-missing",
+                    f"This account may not {', '.join(missing)} in {namespace.name}.",
+                    "docs/reference/rbac.md has the Role that each command needs.",
+                    namespace=namespace.name,
+                )
+            )
     return found
 
 
@@ -59,7 +80,9 @@ def _allowed(rules: Iterable[Object], group: str, resource: str, verb: str) -> b
         return wanted in (values or ()) or "*" in (values or ())
 
     return any(
-        has(rule.get("apiGroups"), group) and has(rule.get("resources"), resource) and has(rule.get("verbs"), verb)
+        has(rule.get("apiGroups"), group)
+        and has(rule.get("resources"), resource)
+        and has(rule.get("verbs"), verb)
         for rule in rules
         if not rule.get("resourceNames")
     )
@@ -67,18 +90,28 @@ def _allowed(rules: Iterable[Object], group: str, resource: str, verb: str) -> b
 
 def _empty(case: Case) -> list[Problem]:
     return [
-        Problem("namespace-empty", f"{namespace.name} has no Deployment, StatefulSet, DaemonSet or CronJob.",
-                "Deploy something, or name another namespace.", namespace=namespace.name)
-        for namespace, space in case.spaces() if not space.workloads
-    ]  # fmt: skip
+        Problem(
+            "namespace-empty",
+            f"{namespace.name} has no Deployment, StatefulSet, DaemonSet or CronJob.",
+            "Deploy something, or name another namespace.",
+            namespace=namespace.name,
+        )
+        for namespace, space in case.spaces()
+        if not space.workloads
+    ]
 
 
 def _webhooks_off(case: Case) -> list[Problem]:
     return [
-        Problem("namespace-webhooks-disabled", f"{space.name} is labelled {WEBHOOKS}=disabled: nothing would be injected.",
-                f"kubectl label namespace {space.name} {WEBHOOKS}-", namespace=space.name)
-        for _, space in case.spaces() if labels_of(space.manifest or {}).get(WEBHOOKS) == "disabled"
-    ]  # fmt: skip
+        Problem(
+            "namespace-webhooks-disabled",
+            f"{space.name} is labelled {WEBHOOKS}=disabled: nothing would be injected.",
+            f"kubectl label namespace {space.name} {WEBHOOKS}-",
+            namespace=space.name,
+        )
+        for _, space in case.spaces()
+        if labels_of(space.manifest or {}).get(WEBHOOKS) == "disabled"
+    ]
 
 
 def _pod_security(case: Case) -> list[Problem]:
@@ -86,25 +119,37 @@ def _pod_security(case: Case) -> list[Problem]:
     if case.view.control_plane.values.get("cniEnabled"):
         return []
     return [
-        Problem("pod-security", f"{space.name} enforces Pod Security {level}, which refuses the proxy's init container.",
-                f"Label it {ENFORCE}=privileged, or run linkerd-cni.", namespace=space.name)
+        Problem(
+            "pod-security",
+            f"{space.name} enforces Pod Security {level}, which refuses the proxy's init container.",
+            f"Label it {ENFORCE}=privileged, or run linkerd-cni.",
+            namespace=space.name,
+        )
         for _, space in case.spaces()
         if (level := labels_of(space.manifest or {}).get(ENFORCE)) in ("baseline", "restricted")
-    ]  # fmt: skip
+    ]
 
 
 def _fargate(case: Case) -> list[Problem]:
-    fargate_nodes = {node["metadata"]["name"] for node in case.view.nodes if labels_of(node).get(FARGATE_NODE) == "fargate"}
+    fargate_nodes = {
+        node["metadata"]["name"] for node in case.view.nodes if labels_of(node).get(FARGATE_NODE) == "fargate"
+    }
     return [
-        Problem("fargate", f"Pods of {space.name} run on Fargate, which has no NET_ADMIN: they cannot be meshed.",
-                "Move them to managed nodes (aws/containers-roadmap#682).", namespace=space.name)
-        for _, space in case.spaces() if _on_fargate(space, fargate_nodes)
-    ]  # fmt: skip
+        Problem(
+            "fargate",
+            f"Pods of {space.name} run on Fargate, which has no NET_ADMIN: they cannot be meshed.",
+            "Move them to managed nodes (aws/containers-roadmap#682).",
+            namespace=space.name,
+        )
+        for _, space in case.spaces()
+        if _on_fargate(space, fargate_nodes)
+    ]
 
 
 def _on_fargate(space: NamespaceView, fargate_nodes: set[str]) -> bool:
     return any(
-        FARGATE_POD in labels_of(pod.manifest) or pod.manifest["spec"].get("nodeName") in fargate_nodes for pod in space.pods
+        FARGATE_POD in labels_of(pod.manifest) or pod.manifest["spec"].get("nodeName") in fargate_nodes
+        for pod in space.pods
     )
 
 
@@ -116,16 +161,23 @@ def _other_mesh(case: Case) -> list[Problem]:
             "Istio": "istio.io/rev" in labels or labels.get("istio-injection") == "enabled",
             "Istio ambient": labels.get("istio.io/dataplane-mode") == "ambient",
             "Kuma": labels.get("kuma.io/sidecar-injection") in ("enabled", "true"),
-            "Consul": any(annotations_of(pod.manifest).get("consul.hashicorp.com/connect-inject") == "true"
-                          for pod in space.pods),
+            "Consul": any(
+                annotations_of(pod.manifest).get("consul.hashicorp.com/connect-inject") == "true"
+                for pod in space.pods
+            ),
             "an istio-proxy sidecar": _has_container(space, "istio-proxy"),
             "an Envoy sidecar": _has_container(space, "envoy"),
-        }  # fmt: skip
+        }
         found += [
-            Problem("other-mesh", f"{space.name} is handled by {name}; two proxies in a pod break it.",
-                    "Take the other mesh out first.", namespace=space.name)
-            for name, present in signs.items() if present
-        ]  # fmt: skip
+            Problem(
+                "other-mesh",
+                f"{space.name} is handled by {name}; two proxies in a pod break it.",
+                "Take the other mesh out first.",
+                namespace=space.name,
+            )
+            for name, present in signs.items()
+            if present
+        ]
     return found
 
 
@@ -140,22 +192,38 @@ def _has_container(space: NamespaceView, name: str) -> bool:
 
 def _policy(case: Case) -> list[Problem]:
     """A server whose policy asks for mTLS refuses every caller that is not meshed yet."""
-    default = (case.view.control_plane.values.get("proxy") or {}).get("defaultInboundPolicy", "all-unauthenticated")
+    default = (case.view.control_plane.values.get("proxy") or {}).get(
+        "defaultInboundPolicy", "all-unauthenticated"
+    )
     found = []
     for namespace, space, workload in case.taken():
-        policy = {**space.annotations, **workload.template_annotations}.get("config.linkerd.io/default-inbound-policy", default)
+        policy = {**space.annotations, **workload.template_annotations}.get(
+            "config.linkerd.io/default-inbound-policy", default
+        )
         if policy not in ("all-unauthenticated", "cluster-unauthenticated", "audit"):
-            found.append(Problem("policy-denies-unmeshed", f"{workload.id} would answer no unmeshed client (policy {policy}).",
-                                 "Use all-unauthenticated or audit until every caller is meshed.",
-                                 namespace=namespace.name, object=workload.id))  # fmt: skip
+            found.append(
+                Problem(
+                    "policy-denies-unmeshed",
+                    f"{workload.id} would answer no unmeshed client (policy {policy}).",
+                    "Use all-unauthenticated or audit until every caller is meshed.",
+                    namespace=namespace.name,
+                    object=workload.id,
+                )
+            )
     for _, space in case.spaces():
         for server in space.policy_servers:
             access = (server.get("spec") or {}).get("accessPolicy", "deny")
             if access not in ("all-unauthenticated", "cluster-unauthenticated", "audit"):
                 name = server["metadata"]["name"]
-                found.append(Problem("policy-denies-unmeshed", f"Server {name} would answer no unmeshed client ({access}).",
-                                     "Set its accessPolicy to all-unauthenticated or audit until every caller is meshed.",
-                                     namespace=space.name, object=f"Server/{name}"))  # fmt: skip
+                found.append(
+                    Problem(
+                        "policy-denies-unmeshed",
+                        f"Server {name} would answer no unmeshed client ({access}).",
+                        "Set its accessPolicy to all-unauthenticated or audit until every caller is meshed.",
+                        namespace=space.name,
+                        object=f"Server/{name}",
+                    )
+                )
     return found
 
 

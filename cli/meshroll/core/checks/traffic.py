@@ -10,8 +10,12 @@ from meshroll.core.way_in import caller_problems, home_clients
 
 
 def _services(case: Case) -> list[Problem]:
-    return [p for namespace, space in case.spaces() for service in namespace.services
-            for p in service_problems(service, space)]  # fmt: skip
+    return [
+        p
+        for namespace, space in case.spaces()
+        for service in namespace.services
+        for p in service_problems(service, space)
+    ]
 
 
 def _clients(case: Case) -> list[Problem]:
@@ -21,10 +25,15 @@ def _clients(case: Case) -> list[Problem]:
         for client in home_clients(namespace):
             found += dial_problems(client, space)
             if client.service not in listed:
-                found.append(Problem("client-of-unlisted-service",
-                                     f"{client.workload} is a client of {client.service}, which `services` does not list.",
-                                     f"Add `- name: {client.service}` to services of {namespace.name}.",
-                                     namespace=namespace.name, object=client.workload))  # fmt: skip
+                found.append(
+                    Problem(
+                        "client-of-unlisted-service",
+                        f"{client.workload} is a client of {client.service}, which `services` does not list.",
+                        f"Add `- name: {client.service}` to services of {namespace.name}.",
+                        namespace=namespace.name,
+                        object=client.workload,
+                    )
+                )
     return found
 
 

@@ -35,11 +35,14 @@ def _gitops(case: Case) -> list[Problem]:
         if tool:
             owners.setdefault((space.name, tool), []).append(f"Namespace/{space.name}")
     return [
-        Problem("gitops-managed", f"{tool} manages {', '.join(names)} and would undo the change.",
-                "Make the change in Git (annotation linkerd.io/inject on the pod template), or stop syncing these fields.",
-                namespace=namespace)
+        Problem(
+            "gitops-managed",
+            f"{tool} manages {', '.join(names)} and would undo the change.",
+            "Make the change in Git (annotation linkerd.io/inject on the pod template), or stop syncing these fields.",
+            namespace=namespace,
+        )
         for (namespace, tool), names in owners.items()
-    ]  # fmt: skip
+    ]
 
 
 def _named_absent(case: Case) -> list[Problem]:
@@ -48,15 +51,35 @@ def _named_absent(case: Case) -> list[Problem]:
         for name in namespace.workloads or []:
             workload = space.workload(name)
             if workload is None:
-                found.append(_problem("workload-unknown", namespace.name, name, f"{namespace.name} has no {name}.",
-                                      "Correct `workloads` in the inventory."))  # fmt: skip
+                found.append(
+                    _problem(
+                        "workload-unknown",
+                        namespace.name,
+                        name,
+                        f"{namespace.name} has no {name}.",
+                        "Correct `workloads` in the inventory.",
+                    )
+                )
             elif workload.opted_out:
-                found.append(_problem("workload-opted-out", namespace.name, name, f"{name} says linkerd.io/inject: disabled.",
-                                      "Take that annotation off its template, or take it out of `workloads`."))  # fmt: skip
+                found.append(
+                    _problem(
+                        "workload-opted-out",
+                        namespace.name,
+                        name,
+                        f"{name} says linkerd.io/inject: disabled.",
+                        "Take that annotation off its template, or take it out of `workloads`.",
+                    )
+                )
             elif workload.replicas == 0 and workload.kind != "CronJob":
-                found.append(_problem("workload-without-replicas", namespace.name, name,
-                                      f"{name} has no replicas, so nothing could be proved.",
-                                      "Scale it up, or take it out of `workloads`."))  # fmt: skip
+                found.append(
+                    _problem(
+                        "workload-without-replicas",
+                        namespace.name,
+                        name,
+                        f"{name} has no replicas, so nothing could be proved.",
+                        "Scale it up, or take it out of `workloads`.",
+                    )
+                )
     return found
 
 
@@ -65,7 +88,15 @@ def _strategy(case: Case) -> list[Problem]:
     for namespace, _, workload in case.taken():
         why = _unrestartable(workload)
         if why:
-            found.append(_problem("workload-not-restartable", namespace.name, workload.id, f"{workload.id} {why[0]}.", why[1]))
+            found.append(
+                _problem(
+                    "workload-not-restartable",
+                    namespace.name,
+                    workload.id,
+                    f"{workload.id} {why[0]}.",
+                    why[1],
+                )
+            )
     return found
 
 
@@ -89,9 +120,15 @@ def _not_ready(case: Case) -> list[Problem]:
             continue
         ready = sum(1 for pod in space.pods_of(workload.id) if pod.ready)
         if ready < workload.replicas:
-            found.append(_problem("workload-degraded", namespace.name, workload.id,
-                                  f"Only {ready} of {workload.replicas} pods of {workload.id} are Ready.",
-                                  "Let it get well, or mend it, before it is restarted."))  # fmt: skip
+            found.append(
+                _problem(
+                    "workload-degraded",
+                    namespace.name,
+                    workload.id,
+                    f"Only {ready} of {workload.replicas} pods of {workload.id} are Ready.",
+                    "Let it get well, or mend it, before it is restarted.",
+                )
+            )
     return found
 
 
@@ -108,10 +145,16 @@ def _autoscalers(case: Case) -> list[Problem]:
             for resource, key in (("cpu", CPU_REQUEST), ("memory", MEMORY_REQUEST)):
                 set_by_values = (resources.get(resource) or {}).get("request")
                 if _scales_on(autoscaler, resource) and key not in annotations and not set_by_values:
-                    found.append(_problem(
-                        "hpa-without-proxy-request", namespace.name, workload.id,
-                        f"HPA {autoscaler['metadata']['name']} scales {workload.id} on {resource}, and its proxy would have "
-                        f"no {resource} request.", f"Annotate the pod template with {key}."))  # fmt: skip
+                    found.append(
+                        _problem(
+                            "hpa-without-proxy-request",
+                            namespace.name,
+                            workload.id,
+                            f"HPA {autoscaler['metadata']['name']} scales {workload.id} on {resource}, and its proxy would have "
+                            f"no {resource} request.",
+                            f"Annotate the pod template with {key}.",
+                        )
+                    )
     return found
 
 
@@ -135,10 +178,16 @@ def _sidecar(case: Case) -> list[Problem]:
 
 def _host_network(case: Case) -> list[Problem]:
     return [
-        _problem("host-network", namespace.name, workload.id, f"{workload.id} uses the host's network and cannot be meshed.",
-                 "Annotate its pod template with linkerd.io/inject: disabled.")
-        for namespace, _, workload in case.taken() if (workload.template.get("spec") or {}).get("hostNetwork")
-    ]  # fmt: skip
+        _problem(
+            "host-network",
+            namespace.name,
+            workload.id,
+            f"{workload.id} uses the host's network and cannot be meshed.",
+            "Annotate its pod template with linkerd.io/inject: disabled.",
+        )
+        for namespace, _, workload in case.taken()
+        if (workload.template.get("spec") or {}).get("hostNetwork")
+    ]
 
 
 def _problem(code: str, namespace: str, workload: str, message: str, hint: str) -> Problem:
