@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import getpass
+import secrets
+import socket
+from collections.abc import Callable
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from meshroll.adapters.events import Events
+from meshroll.adapters.events import Events, now
 from meshroll.adapters.kube.client import Kube
+from meshroll.adapters.kube.journal import Journal
+from meshroll.adapters.kube.lock import Lock
 from meshroll.core import settings as inventory
 from meshroll.core.errors import MeshrollError
+from meshroll.core.journal import Record
 from meshroll.core.run import Run
+
+_COMPACT = str.maketrans("", "", "-:")
 
 
 class MeshrollAction(ActionBase):
@@ -23,17 +32,19 @@ class MeshrollAction(ActionBase):
         super().run(tmp, task_vars)
         variables = self._own_variables(task_vars or {})
         self.events = Events(variables["inventory_hostname"], self._display.display)
+        self.identity = self._identity(variables)
+        self.run_context = Run.from_variables({**variables, **self.identity})
         unknown = set(self._task.args) - self._VALID_ARGS
         if unknown:
             return {"failed": True, "msg": f"unknown arguments: {', '.join(sorted(unknown))}"}
         try:
-            self.run_context = Run.from_variables(variables)
             settings, self.assumptions = inventory.with_namespace(
                 inventory.parse(variables), variables.get("meshroll_namespace")
             )
-            return {"changed": False, **self.act(dict(self._task.args), settings, self._task.check_mode)}
+            result = self.act(dict(self._task.args), settings, self._task.check_mode)
         except MeshrollError as error:
-            return failure(error)
+            return {**failure(error), "ansible_facts": self.identity}
+        return {"changed": False, "ansible_facts": self.identity, **result}
 
     def act(self, args: dict[str, Any], settings: inventory.Settings, check_mode: bool) -> dict[str, Any]:
         """The task's own work; raises MeshrollError."""
@@ -45,6 +56,27 @@ class MeshrollAction(ActionBase):
             settings.cluster.context,
             lambda line: self.events.say("line", line, level="warning"),
         )
+
+    def holder(self) -> str:
+        """user@host, as lock and journal name who runs this."""
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+
+    def lock(self, kube: Kube) -> Lock:
+        return Lock(kube, self.holder(), self.run_context.id)
+
+    def record(self, kube: Kube) -> tuple[Journal, Record | None]:
+        """The journal and this run's record, None where the run has not begun (or only looks)."""
+        journal = Journal(kube)
+        return journal, journal.read_run(self.run_context.id)
+
+    def report(self, stage: str) -> Callable[[str, int, int], None]:
+        return lambda message, done, total: self.events.say("progress", message, stage=stage, done=done, total=total)
+
+    def _identity(self, variables: dict[str, Any]) -> dict[str, str]:
+        """The run's id and start, made by the first task of a playbook that nobody gave one (run by hand, or AWX)."""
+        started_at = variables.get("meshroll_started_at") or now()
+        run_id = variables.get("meshroll_run_id") or f"{started_at.translate(_COMPACT).lower()}-{secrets.token_hex(3)}"
+        return {"meshroll_run_id": run_id, "meshroll_started_at": started_at}
 
     def _own_variables(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         wanted = {key: value for key, value in task_vars.items() if key.startswith(inventory.PREFIX)}

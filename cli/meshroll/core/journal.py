@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -35,6 +35,7 @@ class Record(msgspec.Struct, frozen=True):
     pending: list[str] = []
     paused_at: list[str] = []
     acknowledged: list[str] = []
+    verdicts: list[dict[str, Any]] = []
     reason: str | None = None
 
 

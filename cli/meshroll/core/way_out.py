@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from meshroll.core import dial
-from meshroll.core.changes import Change, Field, fields_between, pointer
+from meshroll.core.changes import Change, Field, fields_between, lookup, pointer
 from meshroll.core.injection import RESTARTED_BY, uninjected
-from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
+from meshroll.core.model import INJECT, ClusterView, NamespaceView, Object, Workload
 from meshroll.core.plan import Plan, Step
 from meshroll.core.services import alongside
 from meshroll.core.settings import Client, Namespace, Settings
@@ -44,16 +46,15 @@ def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change])
     for change in done:
         merged[change.object] = _merge(merged[change.object], change) if change.object in merged else change
     undone = [
-        change.undone("as it was before the run")
+        left
         for change in reversed(merged.values())
-        if change.action == "patch"
+        if change.action == "patch" and (left := _still_done(view, change.undone("as it was before the run"))).fields
     ]
     made = [
         Change(change.kind, change.namespace, change.name, "delete", "the run made it")
         for change in merged.values()
-        if change.action == "apply"
+        if change.action == "apply" and _manifest(view, change) is not None
     ]
-    undone = [change for change in undone if change.fields]
     steps: list[Step] = []
     pods = 0
     for namespace in settings.namespaces:
@@ -180,3 +181,25 @@ def _merge(earlier: Change, later: Change) -> Change:
         later.body,
         max(earlier.pods, later.pods),
     )
+
+
+def _still_done(view: ClusterView, undo: Change) -> Change:
+    """Without the fields that are as they were anyway: a run that died may not have come as far as it intended."""
+    manifest = _manifest(view, undo)
+    fields = [field for field in undo.fields if manifest is not None and lookup(manifest, field.path) != field.after]
+    return msgspec.structs.replace(undo, fields=fields)
+
+
+def _manifest(view: ClusterView, change: Change) -> Object | None:
+    if change.kind == "Namespace":
+        home = view.namespaces.get(change.name)
+        return home.manifest if home else None
+    space = view.namespaces.get(change.namespace)
+    if space is None:
+        return None
+    if change.workload:
+        workload = space.workload(change.workload)
+        return workload.manifest if workload else None
+    if change.kind == "Service":
+        return space.service(change.name)
+    return next((item for item in space.config_maps if item["metadata"]["name"] == change.name), None)

@@ -26,6 +26,11 @@ class Journal:
         records = [msgspec.json.decode(item["data"][KEY], type=Record) for item in items]
         return sorted(records, key=lambda record: (record.started_at, record.run_id), reverse=True)
 
+    def read_run(self, run_id: str) -> Record | None:
+        """One run's record, or None."""
+        item = self._kube.get(f"{PATH}/run-{run_id}") if run_id else None
+        return msgspec.json.decode(item["data"][KEY], type=Record) if item else None
+
     def write(self, record: Record) -> None:
         """Makes or replaces the run's object; the namespace is there once the lock is held."""
         self._kube.apply(f"{PATH}/run-{record.run_id}", _object(record))

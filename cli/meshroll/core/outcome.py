@@ -1,0 +1,64 @@
+"""What becomes of a run that failed: taken back, left as it is, or left for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from meshroll.core.errors import ExitCode, Problem
+from meshroll.core.journal import Record, State
+
+# Codes after which nothing is undone: nothing was done, or a person decides.
+_LEFT_ALONE = frozenset(
+    {ExitCode.USAGE, ExitCode.REFUSED, ExitCode.LOCKED, ExitCode.PAUSED, ExitCode.INTERRUPTED, ExitCode.DRIFT}
+)
+_STATES: Mapping[ExitCode, State] = {
+    ExitCode.SUCCESS: "succeeded",
+    ExitCode.PAUSED: "paused",
+    ExitCode.ROLLED_BACK: "rolled_back",
+    ExitCode.ROLLBACK_INCOMPLETE: "rollback_incomplete",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a cluster's run ends, and whether its changes are taken back first."""
+
+    exit_code: ExitCode
+    problems: tuple[Problem, ...]
+    roll_back: bool
+
+    @property
+    def state(self) -> State:
+        return _STATES.get(self.exit_code, "failed")
+
+
+def after_failure(failure: Mapping[str, Any], record: Record | None, cluster: str) -> Outcome:
+    """From a failed task's result. ``record`` is the run's journal, None where nothing was begun.
+
+    A task of another collection (Helm) has only ``msg``; it fails the run like any of ours.
+    """
+    own = failure.get("meshroll") or {}
+    code = ExitCode(own.get("exit_code", ExitCode.ROLLED_BACK))
+    problems = tuple(Problem.from_dict({**problem, "cluster": cluster}) for problem in own.get("problems", []))
+    if not problems:
+        message = str(failure.get("msg") or "A task failed without saying why.")
+        problems = (Problem("task-failed", message, "The log has the whole result.", cluster=cluster),)
+    changed = record is not None and bool(record.changes)
+    if code == ExitCode.REFUSED and changed and problems[0].code == "api-unreachable":
+        return Outcome(ExitCode.ROLLED_BACK, problems, True)
+    if code in _LEFT_ALONE or code == ExitCode.BUG:
+        return Outcome(code, problems, False)
+    if not changed:
+        return Outcome(ExitCode.REFUSED if code == ExitCode.ROLLED_BACK else code, problems, False)
+    return Outcome(code, problems, code == ExitCode.ROLLED_BACK)
+
+
+def after_rollback(outcome: Outcome, rollback_failure: Mapping[str, Any] | None, cluster: str) -> Outcome:
+    """The end of a failed run once its changes were taken back, or could not be."""
+    if rollback_failure is None:
+        return outcome
+    second = after_failure(rollback_failure, None, cluster)
+    return Outcome(ExitCode.ROLLBACK_INCOMPLETE, (*outcome.problems, *second.problems), False)

@@ -1,0 +1,62 @@
+"""meshroll.linkerd.look: read the cluster, refuse what would fail, and return the plan. Changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+
+from meshroll.adapters.kube.journal import Journal
+from meshroll.adapters.kube.look import look
+from meshroll.adapters.release import release_for
+from meshroll.core import checks
+from meshroll.core.errors import Problem, Refused, UsageError
+from meshroll.core.journal import carried_over, to_undo
+from meshroll.core.plan import Plan, to_builtins
+from meshroll.core.settings import Settings
+from meshroll.core.status import cluster_status, not_handled
+from meshroll.core.way_in import rollout_plan
+from meshroll.core.way_out import fallback_plan, previous_plan
+
+
+class ActionModule(MeshrollAction):
+    _VALID_ARGS = frozenset({"direction", "refuse"})
+
+    def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
+        direction = args.get("direction", "in")
+        if not settings.namespaces:
+            raise UsageError(
+                Problem("namespace-not-given", "No namespace is named.", "Use -n NAME, or list it in meshroll_namespaces.")
+            )
+        self.events.say("stage", "Looking at the cluster", stage="look")
+        for note in self.assumptions:
+            self.events.say("line", note)
+        kube = self.connect(settings)
+        names = [namespace.name for namespace in settings.namespaces]
+        view = look(kube, names, settings.control_plane.namespace)
+        edge = release_for(settings, view) if direction == "in" else None
+        if args.get("refuse", True):
+            case = checks.Case(view, settings, "in" if direction == "in" else "out", edge)
+            problems = checks.problems(case)
+            if problems:
+                raise Refused(problems)
+        records = Journal(kube).read()
+        plan: Plan
+        if edge is not None:
+            pending, acknowledged, _ = carried_over(records, names)
+            plan = rollout_plan(view, settings, edge, self.run_context.id, pending, acknowledged)
+        elif direction == "previous":
+            record = to_undo(records, names)
+            plan = previous_plan(view, settings, record.changes if record else [])
+        else:
+            plan = fallback_plan(view, settings, self.run_context.id)
+        others = [f"{name}/{owner}" for name, space in view.namespaces.items() for owner in not_handled(space)]
+        for other in others:
+            self.events.say("line", f"{other} is of a kind that meshroll does not handle; it stays as it is.", level="warning")
+        return {
+            "plan": {**to_builtins(plan), "not_handled": others},
+            "restarting_pods": sum(change.pods for change in plan.changes()),
+            "release": str(edge) if edge else None,
+            "control_plane_installed": view.control_plane.installed,
+            "status": cluster_status(view),
+        }

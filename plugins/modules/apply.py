@@ -1,0 +1,42 @@
+"""Documentation of the action plugin of the same name; nothing runs on a target."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: apply
+short_description: Make one step's changes and prove every pod
+version_added: 0.1.0
+description:
+  - One task makes all changes of a step, within the restart budget, and watches until each pod is proved.
+author:
+  - meshroll contributors (@meshroll)
+options:
+  step:
+    type: dict
+    description: One step of a plan.
+    required: true
+  restart_budget_pods:
+    type: int
+    description: How many pods may be restarting at once.
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Returns what it would do and changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Apply the first wave
+  meshroll.linkerd.apply:
+    step: "{{ look_seen.plan.steps[0] }}"
+    restart_budget_pods: 5
+"""
+
+RETURN = r"""
+changes:
+  description: One row a changed field.
+  returned: success
+  type: list
+  elements: dict
+"""

@@ -1,0 +1,45 @@
+"""Documentation of the action plugin of the same name; nothing runs on a target."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: finish
+short_description: Close the journal, free the lock, write the result
+version_added: 0.1.0
+description:
+  - Writes the cluster's entry into C(meshroll_result_file).
+author:
+  - meshroll contributors (@meshroll)
+options:
+  command:
+    type: str
+    description: The command that runs.
+    required: true
+  plan:
+    type: dict
+    description: The plan, if one was made.
+  failure:
+    type: dict
+    description: The failed task's result, if one failed.
+  rollback_failure:
+    type: dict
+    description: The failed rollback task's result, if one failed.
+attributes:
+  check_mode:
+    support: full
+    description: Returns what it would do and changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Finish
+  meshroll.linkerd.finish:
+    command: status
+"""
+
+RETURN = r"""
+cluster:
+  description: The cluster's entry of the result.
+  returned: success
+  type: dict
+"""
