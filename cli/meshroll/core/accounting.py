@@ -6,18 +6,18 @@ from meshroll.core import dial
 from meshroll.core.callers import Caller, callers_of
 from meshroll.core.errors import Problem
 from meshroll.core.model import ClusterView, NamespaceView
+from meshroll.core.scope import eligible
 from meshroll.core.settings import Client, Namespace
-from meshroll.core.way_in import eligible
 
 
 def caller_problems(view: ClusterView, namespace: Namespace) -> list[Problem]:
-    """Callers that would be left pinned to one pod: not listed, or listed but neither meshed nor dialling per request."""
+    """Callers that would be left pinned to one pod: not listed, or neither meshed nor dialling per request."""
     space = view.namespaces[namespace.name]
     taken = {workload.id for workload in eligible(space, namespace)}
     problems = []
     for service in namespace.services:
         for caller in callers_of(view, space.name, service.name):
-            client = _listed(caller, service.name, namespace)
+            client = listed(caller, service.name, namespace)
             if client is None:
                 problems.append(
                     _caller_problem(
@@ -27,19 +27,19 @@ def caller_problems(view: ClusterView, namespace: Namespace) -> list[Problem]:
                         "List it in `clients:` of the namespace, or mesh its namespace first.",
                     )
                 )
-            elif caller.namespace != space.name and not _settled(view, caller, client):
+            elif caller.namespace != space.name and not settled(view, caller, client):
                 problems.append(
                     _caller_problem(
                         "caller-not-ready",
                         service.name,
                         caller,
-                        "It is neither fully meshed nor dialling once per request: mesh it, or set per_request.",
+                        "It is neither fully meshed nor dials once per request: mesh it, or set per_request.",
                     )
                 )
             elif (
                 caller.namespace == space.name
                 and caller.workload.id not in taken
-                and not _settled(view, caller, client)
+                and not settled(view, caller, client)
             ):
                 problems.append(
                     _caller_problem(
@@ -52,7 +52,7 @@ def caller_problems(view: ClusterView, namespace: Namespace) -> list[Problem]:
     return problems
 
 
-def _listed(caller: Caller, service: str, namespace: Namespace) -> Client | None:
+def listed(caller: Caller, service: str, namespace: Namespace) -> Client | None:
     for client in namespace.clients:
         home = client.namespace or namespace.name
         if (home, client.workload, client.service) == (caller.namespace, caller.workload.id, service):
@@ -60,14 +60,15 @@ def _listed(caller: Caller, service: str, namespace: Namespace) -> Client | None
     return None
 
 
-def _settled(view: ClusterView, caller: Caller, client: Client) -> bool:
+def settled(view: ClusterView, caller: Caller, client: Client | None) -> bool:
+    """Whether the caller is fully meshed, or known to dial once per request: it cannot be pinned to one pod."""
     space = view.namespaces.get(caller.namespace)
     if space is None:
         space = NamespaceView(caller.namespace, None, workloads=(caller.workload,))
     pods = space.pods_of(caller.workload.id)
     if pods and all(pod.proxy for pod in pods):
         return True
-    return dial.current_mode(client, caller.workload, space) == "per_request"
+    return client is not None and dial.current_mode(client, caller.workload, space) == "per_request"
 
 
 def _caller_problem(code: str, service: str, caller: Caller, hint: str) -> Problem:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from meshroll.core import dial
+from meshroll.core.accounting import listed, settled
 from meshroll.core.callers import Caller, callers_of
 from meshroll.core.changes import Change, fields_between, pointer
 from meshroll.core.injection import WAIT, Sidecar, injected, sidecar_mode
 from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
 from meshroll.core.plan import Plan, Step, Subject
 from meshroll.core.releases import Edge
+from meshroll.core.scope import eligible, home_clients
 from meshroll.core.services import alongside, is_headless
 from meshroll.core.settings import Client, Namespace, Settings
 from meshroll.core.waves import planned_waves, restart_budget_pods
@@ -43,22 +45,6 @@ def rollout_plan(
     return Plan(
         "in", str(edge), steps, restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods)
     )
-
-
-def eligible(space: NamespaceView, namespace: Namespace) -> list[Workload]:
-    """The workloads that a rollout takes: named ones, or all that do not opt out and have pods to prove it on."""
-    if namespace.workloads is not None:
-        return [workload for workload in space.workloads if workload.id in namespace.workloads]
-    return [
-        workload
-        for workload in space.workloads
-        if not workload.opted_out and (workload.replicas > 0 or workload.kind == "CronJob")
-    ]
-
-
-def home_clients(namespace: Namespace) -> list[Client]:
-    """The listed clients that live in the namespace itself; others are only accounted for."""
-    return [client for client in namespace.clients if (client.namespace or namespace.name) == namespace.name]
 
 
 def _namespace_steps(
@@ -93,7 +79,7 @@ def _namespace_steps(
                 edge,
                 run_id,
                 pending,
-                _subjects(space, callers, [workload.id for workload in wave.workloads], meshed),
+                _subjects(view, namespace, callers, [workload.id for workload in wave.workloads], meshed),
             )
         )
     changes = [change for service in namespace.services if (change := alongside(service, space))]
@@ -220,9 +206,14 @@ def _callers(view: ClusterView, space: NamespaceView) -> dict[str, list[Caller]]
 
 
 def _subjects(
-    space: NamespaceView, callers: dict[str, list[Caller]], wave: list[str], meshed: Collection[str]
+    view: ClusterView,
+    namespace: Namespace,
+    callers: dict[str, list[Caller]],
+    wave: list[str],
+    meshed: Collection[str],
 ) -> list[Subject]:
-    """The wave's workloads. Even load is asked of a server once each of its callers is meshed and dials a ClusterIP."""
+    """The wave's workloads, and even load for those servers that nobody can be pinned to any more."""
+    space = view.namespaces[namespace.name]
     calling = {
         caller.workload.id for found in callers.values() for caller in found if caller.namespace == space.name
     }
@@ -230,23 +221,22 @@ def _subjects(
     for name, found in callers.items():
         service = space.service(name)
         assert service is not None
-        for server in space.servers_of(service):
+        for server in space.servers_of(service) if found else ():
             balanced = not is_headless(service) and all(
-                caller.namespace == space.name and caller.workload.id in meshed for caller in found
+                _balanced(view, namespace, caller, name, meshed) for caller in found
             )
-            even[server.id] = even.get(server.id, True) and (balanced or not found)
-    called = {
-        server.id
-        for name, found in callers.items()
-        if found
-        for server in space.servers_of(space.service(name) or {"spec": {}})
-    }
+            even[server.id] = even.get(server.id, True) and balanced
     return [
-        Subject(
-            identifier,
-            identifier in calling or identifier in called,
-            identifier in called and even[identifier],
-        )
+        Subject(identifier, identifier in calling or identifier in even, even.get(identifier, False))
         for identifier in wave
         if not identifier.startswith("CronJob/")
     ]
+
+
+def _balanced(
+    view: ClusterView, namespace: Namespace, caller: Caller, service: str, meshed: Collection[str]
+) -> bool:
+    """Whether the caller spreads its calls: by its proxy, or because it dials once per request."""
+    if caller.namespace == namespace.name and caller.workload.id in meshed:
+        return True
+    return settled(view, caller, listed(caller, service, namespace))

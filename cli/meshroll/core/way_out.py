@@ -11,10 +11,10 @@ from meshroll.core.changes import Change, Field, fields_between, lookup, pointer
 from meshroll.core.injection import RESTARTED_BY, uninjected
 from meshroll.core.model import INJECT, ClusterView, NamespaceView, Object, Workload
 from meshroll.core.plan import Plan, Step
+from meshroll.core.scope import home_clients
 from meshroll.core.services import alongside
 from meshroll.core.settings import Client, Namespace, Settings
 from meshroll.core.waves import restart_budget_pods
-from meshroll.core.way_in import home_clients
 
 
 def fallback_plan(view: ClusterView, settings: Settings, run_id: str) -> Plan:
@@ -48,7 +48,8 @@ def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change])
     undone = [
         left
         for change in reversed(merged.values())
-        if change.action == "patch" and (left := _still_done(view, change.undone("as it was before the run"))).fields
+        if change.action == "patch"
+        and (left := _still_done(view, change.undone("as it was before the run"))).fields
     ]
     made = [
         Change(change.kind, change.namespace, change.name, "delete", "the run made it")
@@ -186,7 +187,9 @@ def _merge(earlier: Change, later: Change) -> Change:
 def _still_done(view: ClusterView, undo: Change) -> Change:
     """Without the fields that are as they were anyway: a run that died may not have come as far as it intended."""
     manifest = _manifest(view, undo)
-    fields = [field for field in undo.fields if manifest is not None and lookup(manifest, field.path) != field.after]
+    fields = [
+        field for field in undo.fields if manifest is not None and lookup(manifest, field.path) != field.after
+    ]
     return msgspec.structs.replace(undo, fields=fields)
 
 

@@ -10,8 +10,8 @@ from meshroll.core.errors import Problem
 from meshroll.core.injection import Sidecar, sidecar_mode
 from meshroll.core.model import ClusterView, NamespaceView, Workload
 from meshroll.core.releases import Edge
+from meshroll.core.scope import eligible
 from meshroll.core.settings import Namespace, Settings
-from meshroll.core.way_in import eligible
 
 
 @dataclass(frozen=True)

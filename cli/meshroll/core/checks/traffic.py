@@ -6,8 +6,8 @@ from meshroll.core.accounting import caller_problems
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.dial import dial_problems
 from meshroll.core.errors import Problem
+from meshroll.core.scope import home_clients
 from meshroll.core.services import service_problems
-from meshroll.core.way_in import home_clients
 
 
 def _services(case: Case) -> list[Problem]:
