@@ -9,14 +9,15 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 
 from meshroll.adapters.events import now
 from meshroll.adapters.kube.client import Kube
+from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.result_file import add_cluster
 from meshroll.core.errors import ExitCode, MeshrollError, Problem
-from meshroll.core.outcome import Outcome, after_failure, after_rollback
+from meshroll.core.outcome import Outcome, after_failure, after_rollback, of_verify
 from meshroll.core.plan import plan_from
 from meshroll.core.settings import Settings
 from meshroll.core.status import cluster_status
-from meshroll.core.summary import ended
+from meshroll.core.summary import ended, run_rows
 
 
 class ActionModule(MeshrollAction):
@@ -37,6 +38,8 @@ class ActionModule(MeshrollAction):
         if args.get("failure"):
             outcome = after_failure(args["failure"], record, cluster)
             outcome = after_rollback(outcome, args.get("rollback_failure"), cluster)
+        if args["command"] == "verify":
+            outcome = of_verify(outcome)
         if kube and record:
             paused_at = record.pending if outcome.exit_code == ExitCode.PAUSED else []
             record = msgspec.structs.replace(
@@ -50,6 +53,8 @@ class ActionModule(MeshrollAction):
             self.lock(kube).release()
         plan = plan_from(args["plan"]) if args.get("plan") else None
         entry = ended(cluster, outcome, record, plan, status, args["command"], check_mode)
+        if kube and args["command"] in ("status", "runs"):
+            entry["runs"] = run_rows(Journal(kube).read())
         add_cluster(self.run_context, args["command"], entry, [self.located(p).as_dict() for p in outcome.problems])
         for line in entry["summary"]:
             self.events.say("line", line)

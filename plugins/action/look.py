@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from meshroll.adapters.release import release_for
+from meshroll.core.releases import Edge
 
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
-from meshroll.adapters.release import release_for
 from meshroll.core import checks
+from meshroll.core.checks.row import Direction
 from meshroll.core.errors import Problem, Refused, UsageError
-from meshroll.core.journal import carried_over, to_undo
+from meshroll.core.journal import Record, carried_over, to_undo
+from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, to_builtins
 from meshroll.core.settings import Settings
 from meshroll.core.status import cluster_status, not_handled
-from meshroll.core.way_in import rollout_plan
+from meshroll.core.way_in import rollout_plan, verify_plan
 from meshroll.core.way_out import fallback_plan, previous_plan
+
+DIRECTIONS: dict[str, Direction] = {"in": "in", "fallback": "out", "previous": "out", "verify": "verify"}
 
 
 class ActionModule(MeshrollAction):
@@ -36,27 +41,33 @@ class ActionModule(MeshrollAction):
         view = look(kube, names, settings.control_plane.namespace)
         edge = release_for(settings, view) if direction == "in" else None
         if args.get("refuse", True):
-            case = checks.Case(view, settings, "in" if direction == "in" else "out", edge)
-            problems = checks.problems(case)
-            if problems:
-                raise Refused(problems)
-        records = Journal(kube).read()
-        plan: Plan
-        if edge is not None:
-            pending, acknowledged, _ = carried_over(records, names)
-            plan = rollout_plan(view, settings, edge, self.run_context.id, pending, acknowledged)
-        elif direction == "previous":
-            record = to_undo(records, names)
-            plan = previous_plan(view, settings, record.changes if record else [])
-        else:
-            plan = fallback_plan(view, settings, self.run_context.id)
+            found = checks.problems(checks.Case(view, settings, DIRECTIONS[direction], edge))
+            if found:
+                raise Refused(found)
+        plan = self.plan(view, settings, direction, edge, Journal(kube).read())
         others = [f"{name}/{owner}" for name, space in view.namespaces.items() for owner in not_handled(space)]
         for other in others:
             self.events.say("line", f"{other} is of a kind that meshroll does not handle; it stays as it is.", level="warning")
         return {
             "plan": {**to_builtins(plan), "not_handled": others},
+            "nothing_to_do": plan.nothing_to_do and (edge is None or view.control_plane.installed),
+            "baseline": {},
             "restarting_pods": sum(change.pods for change in plan.changes()),
             "release": str(edge) if edge else None,
             "control_plane_installed": view.control_plane.installed,
             "status": cluster_status(view),
         }
+
+    def plan(
+        self, view: ClusterView, settings: Settings, direction: str, edge: Edge | None, records: list[Record]
+    ) -> Plan:
+        names = [namespace.name for namespace in settings.namespaces]
+        if direction == "verify":
+            return verify_plan(view, settings)
+        if edge is not None:
+            pending, acknowledged, _ = carried_over(records, names)
+            return rollout_plan(view, settings, edge, self.run_context.id, pending, acknowledged)
+        if direction == "previous":
+            record = to_undo(records, names)
+            return previous_plan(view, settings, record.changes if record else [])
+        return fallback_plan(view, settings, self.run_context.id)

@@ -15,9 +15,9 @@ author:
 options:
   direction:
     type: str
-    description: Onto the mesh (C(in)), to the safe fallback, or to what the last run found.
+    description: Onto the mesh (C(in)), to the safe fallback, to what the last run found, or what is meshed now.
     default: in
-    choices: [in, fallback, previous]
+    choices: [in, fallback, previous, verify]
   refuse:
     type: bool
     description: Whether failed checks refuse.

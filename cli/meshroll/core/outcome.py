@@ -38,11 +38,15 @@ class Outcome:
 def after_failure(failure: Mapping[str, Any], record: Record | None, cluster: str) -> Outcome:
     """From a failed task's result. ``record`` is the run's journal, None where nothing was begun.
 
-    A task of another collection (Helm) has only ``msg``; it fails the run like any of ours.
+    A task of another collection (Helm) has only ``msg``; it fails the run like any of ours. A role that refuses
+    its arguments says ``argument_errors``: the inventory is wrong.
     """
     own = failure.get("meshroll") or {}
-    code = ExitCode(own.get("exit_code", ExitCode.ROLLED_BACK))
-    problems = tuple(Problem.from_dict({**problem, "cluster": cluster}) for problem in own.get("problems", []))
+    wrong_type = "argument_errors" in failure
+    code = ExitCode(own.get("exit_code", ExitCode.USAGE if wrong_type else ExitCode.ROLLED_BACK))
+    problems = tuple(
+        Problem.from_dict({**problem, "cluster": cluster}) for problem in own.get("problems", [])
+    )
     if not problems:
         message = str(failure.get("msg") or "A task failed without saying why.")
         problems = (Problem("task-failed", message, "The log has the whole result.", cluster=cluster),)
@@ -54,6 +58,16 @@ def after_failure(failure: Mapping[str, Any], record: Record | None, cluster: st
     if not changed:
         return Outcome(ExitCode.REFUSED if code == ExitCode.ROLLED_BACK else code, problems, False)
     return Outcome(code, problems, code == ExitCode.ROLLED_BACK)
+
+
+def of_verify(outcome: Outcome) -> Outcome:
+    """`verify` changes nothing, so its Failed and Error have exit codes of their own; Inconclusive stays 9."""
+    codes = {problem.code for problem in outcome.problems}
+    if "gate-failed" in codes:
+        return Outcome(ExitCode.VERIFY_FAILED, outcome.problems, False)
+    if "gate-error" in codes:
+        return Outcome(ExitCode.VERIFY_ERROR, outcome.problems, False)
+    return outcome
 
 
 def after_rollback(outcome: Outcome, rollback_failure: Mapping[str, Any] | None, cluster: str) -> Outcome:

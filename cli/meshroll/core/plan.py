@@ -9,7 +9,7 @@ import msgspec
 
 from meshroll.core.changes import Change
 
-Stage = Literal["namespace", "wave", "services", "dial", "clients", "servers"]
+Stage = Literal["namespace", "wave", "services", "dial", "clients", "servers", "verify"]
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ class Step(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """What a command will do to one cluster. Notes are things an operator should read before."""
 
-    direction: Literal["in", "fallback", "previous"]
+    direction: Literal["in", "fallback", "previous", "verify"]
     release: str | None
     steps: list[Step]
     notes: list[str] = []

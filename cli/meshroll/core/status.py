@@ -19,7 +19,9 @@ def cluster_status(view: ClusterView) -> dict[str, Any]:
             "release": view.control_plane.release,
             "ready_injectors": view.control_plane.injectors_ready,
         },
-        "namespaces": [namespace_status(space) for space in view.namespaces.values() if space.manifest is not None],
+        "namespaces": [
+            namespace_status(space) for space in view.namespaces.values() if space.manifest is not None
+        ],
     }
 
 
@@ -71,7 +73,11 @@ def _why_not_meshed(workload: Workload, pods: tuple[Pod, ...]) -> str | None:
     if workload.opted_out:
         return "opts out (linkerd.io/inject: disabled)"
     if workload.kind == "CronJob":
-        return "its Jobs are meshed when they run" if "linkerd.io/inject" in workload.template_annotations else "not injected"
+        return (
+            "its Jobs are meshed when they run"
+            if "linkerd.io/inject" in workload.template_annotations
+            else "not injected"
+        )
     if not pods:
         return "has no pods"
     without = sum(1 for pod in pods if not pod.proxy)

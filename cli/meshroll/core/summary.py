@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meshroll.core.errors import STATUS, ExitCode
@@ -37,6 +37,25 @@ def ended(
     }
 
 
+def run_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """The runs that a cluster remembers, newest first, as `runs` and `status` list them."""
+    return [
+        {
+            "run_id": record.run_id,
+            "command": record.command,
+            "state": record.state,
+            "namespaces": record.namespaces,
+            "holder": record.holder,
+            "started_at": record.started_at,
+            "finished_at": record.finished_at,
+            "release": record.release,
+            "changed_objects": len({change.object for change in record.changes}),
+            "reason": record.reason,
+        }
+        for record in records
+    ]
+
+
 def _waves(plan: Plan | None) -> list[dict[str, Any]]:
     return [
         {"name": step.title, "workloads": step.workloads, "changed": len(step.changes)}
@@ -58,7 +77,9 @@ def _summary(
         lines.append("Nothing to do: the cluster is as the inventory wants it.")
     elif check_mode and plan:
         planned = list(plan.changes())
-        lines.append(f"Would change {len(planned)} objects and restart {sum(change.pods for change in planned)} pods.")
+        lines.append(
+            f"Would change {len(planned)} objects and restart {sum(change.pods for change in planned)} pods."
+        )
     elif record:
         objects = {change.object for change in record.changes}
         lines.append(f"Changed {len(objects)} objects.")

@@ -240,3 +240,14 @@ def _balanced(
     if caller.namespace == namespace.name and caller.workload.id in meshed:
         return True
     return settled(view, caller, listed(caller, service, namespace))
+
+
+def verify_plan(view: ClusterView, settings: Settings) -> Plan:
+    """No change, one gate a namespace over whatever is meshed now."""
+    steps = []
+    for namespace in settings.namespaces:
+        space = view.namespaces[namespace.name]
+        meshed = {w.id for w in space.workloads if (pods := space.pods_of(w.id)) and all(pod.proxy for pod in pods)}
+        subjects = _subjects(view, namespace, _callers(view, space), sorted(meshed), meshed)
+        steps.append(Step("verify", f"Golden signals of {space.name}", space.name, gate=True, subjects=subjects))
+    return Plan("verify", view.control_plane.release, steps)

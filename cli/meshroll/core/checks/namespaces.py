@@ -229,7 +229,7 @@ def _policy(case: Case) -> list[Problem]:
 
 CHECKS = (
     Check("namespace-system", "no namespace of the cluster itself is named", _system, ("in", "out")),
-    Check("namespace-missing", "every namespace is there", _missing, ("in", "out")),
+    Check("namespace-missing", "every namespace is there", _missing, ("in", "out", "verify")),
     Check("permission-missing", "the account may do it", _permissions, ("in", "out")),
     Check("namespace-empty", "there is something to mesh", _empty),
     Check("namespace-webhooks-disabled", "the injector sees the namespace", _webhooks_off),

@@ -13,6 +13,8 @@ from meshroll.core.releases import Edge
 from meshroll.core.scope import eligible
 from meshroll.core.settings import Namespace, Settings
 
+Direction = Literal["in", "out", "verify"]
+
 
 @dataclass(frozen=True)
 class Case:
@@ -20,7 +22,7 @@ class Case:
 
     view: ClusterView
     settings: Settings
-    direction: Literal["in", "out"]
+    direction: Direction
     edge: Edge | None = None
 
     def spaces(self) -> Iterator[tuple[Namespace, NamespaceView]]:
@@ -47,4 +49,4 @@ class Check:
     id: str
     title: str
     run: Callable[[Case], list[Problem]]
-    directions: tuple[Literal["in", "out"], ...] = ("in",)
+    directions: tuple[Direction, ...] = ("in",)
