@@ -1,0 +1,166 @@
+"""Linkerd's trust anchor and issuer: what they have to be, what is wrong with those that are there.
+
+The identity service takes an issuer with an ECDSA P-256 key that is a CA, signed by one of the trust anchors,
+with the name it expects as a DNS subject alternative name (Go does not read the common name). No key passes
+through Helm: told ``identity.issuer.scheme=kubernetes.io/tls`` and ``identity.externalCA=true``, the charts use
+the Secret and the ConfigMap of this module.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from meshroll.core.errors import Problem
+
+ISSUER_SECRET = "linkerd-identity-issuer"  # noqa: S105 - the name of the object
+TRUST_ROOTS = "linkerd-identity-trust-roots"
+BUNDLE_KEY = "ca-bundle.crt"
+ECDSA_P256 = "ECDSA P-256"
+ANCHOR_KEYS = frozenset({ECDSA_P256, "RSA 2048", "RSA 4096"})
+SIGNATURES = frozenset({"ECDSA-SHA256", "RSA-SHA256"})
+EXPIRES_SOON = timedelta(days=60)
+# A node whose clock is a little behind must not see a certificate that is not valid yet.
+BACKDATED = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class CertificateSpec:
+    """A CA certificate to make: an ECDSA P-256 key that may only sign certificates and revocation lists."""
+
+    common_name: str
+    lifetime: timedelta
+    path_length: int
+
+
+def anchor_spec(namespace: str, trust_domain: str) -> CertificateSpec:
+    """The trust anchor: 10 years, because a new one means two restarts of all that is meshed."""
+    return CertificateSpec(f"root.{namespace}.{trust_domain}", timedelta(days=3650), path_length=1)
+
+
+def issuer_spec(namespace: str, trust_domain: str) -> CertificateSpec:
+    """The issuer: one year; it signs the proxies' certificates of a day and no other CA."""
+    return CertificateSpec(issuer_name(namespace, trust_domain), timedelta(days=365), path_length=0)
+
+
+def issuer_name(namespace: str, trust_domain: str) -> str:
+    """The name that the identity service asks of its issuer."""
+    return f"identity.{namespace}.{trust_domain}"
+
+
+def trust_domain_of(values: Mapping[str, Any]) -> str:
+    """As the chart decides it: ``identityTrustDomain``, else ``clusterDomain``, else ``cluster.local``."""
+    return str(values.get("identityTrustDomain") or values.get("clusterDomain") or "cluster.local")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is to be known of one certificate; ``key_kind`` and ``signature`` as the constants name them."""
+
+    subject: str
+    dns_names: tuple[str, ...]
+    is_ca: bool
+    key_kind: str
+    signature: str
+    not_before: datetime
+    not_after: datetime
+
+
+@dataclass(frozen=True)
+class Chain:
+    """An issuer and the cluster's trust anchors; ``signer`` is the anchor that signed it, if one did."""
+
+    issuer: Certificate
+    anchors: tuple[Certificate, ...]
+    signer: Certificate | None
+    key_matches: bool
+
+
+def problems(chain: Chain, name: str, now: datetime) -> list[Problem]:
+    """Why the identity service would refuse this chain, all reasons at once; ``name`` is issuer_name()."""
+    found = []
+    issuer, signer = chain.issuer, chain.signer
+    if not chain.key_matches:
+        found.append("the issuer's key is not that of its certificate")
+    if issuer.key_kind != ECDSA_P256:
+        found.append(f"the issuer's key is {issuer.key_kind}, and only {ECDSA_P256} is taken")
+    if issuer.signature not in SIGNATURES:
+        found.append(f"the issuer is signed with {issuer.signature}")
+    if not issuer.is_ca:
+        found.append("the issuer is not a CA")
+    if name not in issuer.dns_names:
+        names = ", ".join(issuer.dns_names) or "none"
+        found.append(f"the issuer's DNS names ({names}) do not have {name}")
+    found += _out_of_time("the issuer", issuer, now)
+    if signer is None:
+        found.append("no trust anchor signed the issuer")
+    else:
+        found += _out_of_time("the trust anchor that signed the issuer", signer, now)
+    found += [
+        f"trust anchor {anchor.subject} has a key of {anchor.key_kind}"
+        for anchor in chain.anchors
+        if anchor.key_kind not in ANCHOR_KEYS
+    ]
+    return [
+        Problem(
+            "certificates-unusable",
+            f"The identity certificates that are there cannot be used: {reason}.",
+            f"Make Secret {ISSUER_SECRET} and ConfigMap {TRUST_ROOTS} valid, or delete both and run again.",
+        )
+        for reason in found
+    ]
+
+
+def expiring(chain: Chain, now: datetime) -> list[str]:
+    """A line for each certificate of the chain that ends within 60 days."""
+    named = [("The issuer", chain.issuer)]
+    if chain.signer is not None:
+        named.append(("The trust anchor", chain.signer))
+    return [
+        f"{what} {certificate.subject} expires on {certificate.not_after:%Y-%m-%d}; renew it."
+        for what, certificate in named
+        if now <= certificate.not_after < now + EXPIRES_SOON
+    ]
+
+
+def trust_roots(namespace: str, bundle_pem: str) -> dict[str, Any]:
+    """The ConfigMap with the trust anchors: certificates only."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": TRUST_ROOTS, "namespace": namespace, "labels": _labels(namespace)},
+        "data": {BUNDLE_KEY: bundle_pem},
+    }
+
+
+def issuer_secret(namespace: str, certificate_pem: str, key_pem: str, bundle_pem: str) -> dict[str, Any]:
+    """The Secret with the issuer's certificate and key, in the shape that cert-manager makes too."""
+    data = {"tls.crt": certificate_pem, "tls.key": key_pem, "ca.crt": bundle_pem}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": ISSUER_SECRET, "namespace": namespace, "labels": _labels(namespace)},
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
+    }
+
+
+def secret_value(secret: Mapping[str, Any], key: str) -> str | None:
+    """A decoded value of a Secret, None where it has no such key."""
+    encoded = (secret.get("data") or {}).get(key)
+    return base64.b64decode(encoded).decode() if encoded else None
+
+
+def _labels(namespace: str) -> dict[str, str]:
+    return {"linkerd.io/control-plane-component": "identity", "linkerd.io/control-plane-ns": namespace}
+
+
+def _out_of_time(what: str, certificate: Certificate, now: datetime) -> Sequence[str]:
+    if now < certificate.not_before:
+        return [f"{what} is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC"]
+    if now > certificate.not_after:
+        return [f"{what} expired on {certificate.not_after:%Y-%m-%d}"]
+    return []
