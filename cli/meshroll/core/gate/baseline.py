@@ -1,0 +1,56 @@
+"""Before the mesh: application metrics, the inventory's queries, cAdvisor's load by pod, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from meshroll.core.errors import Problem
+from meshroll.core.gate.findings import enough, traffic_findings
+from meshroll.core.gate.signals import Reading, Signals
+from meshroll.core.gate.verdict import Outcome
+from meshroll.core.settings import Gate
+
+Baseline = Mapping[str, Mapping[str, Signals]]
+"""Namespace -> workload id -> its signals before the run. One that is not there is "n/a" in every verdict."""
+
+
+def as_dict(readings: Mapping[str, Reading]) -> dict[str, Any]:
+    """A baseline from one reading a namespace, as Ansible passes it from task to task."""
+    plain: dict[str, Any] = msgspec.to_builtins(
+        {namespace: dict(reading.signals) for namespace, reading in readings.items()}
+    )
+    return plain
+
+
+def from_dict(data: Mapping[str, Any], namespace: str) -> dict[str, Signals]:
+    """One namespace's part of what ``as_dict`` made; empty where no baseline was taken."""
+    return msgspec.convert(data.get(namespace, {}), dict[str, Signals])
+
+
+def outside_limits(gate: Gate, reading: Reading, namespace: str) -> list[Problem]:
+    """Why a rollout must not begin: workloads that miss their limits already, whatever the mesh does.
+
+    Uneven load is no reason: the mesh is to cure it. Too little traffic is none: the gate will say so.
+    """
+    problems = []
+    for workload, signals in reading.signals.items():
+        for prefix, traffic in (("", signals.inbound), ("outbound_", signals.outbound)):
+            # The operator's own queries may give a ratio without a count, and are taken at their word.
+            if traffic is None or (traffic.responses is not None and not enough(gate, traffic)):
+                continue
+            for finding in traffic_findings(gate.limits, prefix, traffic, None, 1.0):
+                if finding.outcome == Outcome.FAILED:
+                    problems.append(
+                        Problem(
+                            "namespace-outside-limits",
+                            f"{workload} of {namespace} misses its limits already: {finding.text} "
+                            f"(last {reading.window_seconds:.0f} s, {traffic.source}).",
+                            "Repair it first, or correct meshroll_gate.limits if this is its normal state.",
+                            namespace=namespace,
+                            object=workload,
+                        )
+                    )
+    return problems

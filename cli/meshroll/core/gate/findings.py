@@ -1,0 +1,202 @@
+"""One signal of one workload against its limit: the single findings that a verdict is made of."""
+
+from __future__ import annotations
+
+from meshroll.core.gate.latency import QUANTILES
+from meshroll.core.gate.signals import Signals, Traffic
+from meshroll.core.gate.subjects import Subject
+from meshroll.core.gate.text import count, milliseconds, percent, times
+from meshroll.core.gate.verdict import Finding, Outcome
+from meshroll.core.settings import Gate, Limits
+
+# Prefix of a finding's signal -> the attribute of Signals it comes from.
+DIRECTIONS = {"": "inbound", "outbound_": "outbound"}
+
+
+def enough(gate: Gate, traffic: Traffic | None) -> bool:
+    return bool(traffic and traffic.responses and traffic.responses >= gate.requests_min)
+
+
+def expected_traffic_findings(
+    gate: Gate, subject: Subject, signals: Signals, before: Signals, window_seconds: float
+) -> list[Finding]:
+    """Inconclusive where traffic was to be expected and there is too little of it; else what there was."""
+    judged = {attribute for attribute in DIRECTIONS.values() if enough(gate, getattr(signals, attribute))}
+    had = {
+        attribute
+        for attribute in DIRECTIONS.values()
+        if ((getattr(before, attribute) or Traffic(source="")).requests_per_second or 0.0) * window_seconds
+        >= max(1, gate.requests_min)
+    }
+    missing = had - judged
+    if subject.traffic_expected and not judged:
+        missing = missing or {"inbound or outbound"}
+    findings = []
+    for attribute in sorted(missing or judged):
+        traffic: Traffic | None = getattr(signals, attribute, None)
+        past: Traffic | None = getattr(before, attribute, None)
+        answered = traffic.responses if traffic else None
+        text = (
+            f"{count(answered)} {attribute} requests answered in {window_seconds:.0f} s"
+            if answered is not None
+            else f"no {attribute} requests were seen"
+        )
+        findings.append(
+            Finding(
+                signal=f"{attribute.split()[0]}_requests",
+                value=answered,
+                limit=float(gate.requests_min),
+                before=past.requests_per_second * window_seconds
+                if past and past.requests_per_second
+                else None,
+                outcome=Outcome.INCONCLUSIVE if missing else None,
+                source=traffic.source if traffic else None,
+                text=f"{text}, {gate.requests_min} are needed to judge it" if missing else text,
+                hint=(
+                    "Send it traffic, or set a longer meshroll_gate.window_seconds or fewer requests_min; "
+                    "`meshroll rollout` goes on at this gate, `meshroll rollback` undoes."
+                )
+                if missing
+                else "",
+            )
+        )
+    return findings
+
+
+def traffic_findings(
+    limits: Limits, prefix: str, traffic: Traffic, before: Traffic | None, share: float
+) -> list[Finding]:
+    """Success and latency of one direction. Pods beyond the measured ``share`` count as perfect."""
+    findings = []
+    said = prefix.replace("_", " ")
+    if traffic.success_ratio is not None:
+        bound = 1 - (1 - traffic.success_ratio) * share
+        findings.append(
+            Finding(
+                signal=f"{prefix}success_ratio",
+                value=traffic.success_ratio,
+                limit=limits.success_ratio_min,
+                before=before.success_ratio if before else None,
+                outcome=_outcome(bound >= limits.success_ratio_min),
+                source=traffic.source,
+                text=f"{said}success {percent(traffic.success_ratio)}, at least "
+                f"{percent(limits.success_ratio_min)} wanted",
+            )
+        )
+    for name in QUANTILES:
+        value: float | None = getattr(traffic, name)
+        limit: float | None = getattr(limits, f"{name}_max")
+        if value is None:
+            continue
+        judged = limit is not None and share == 1.0
+        findings.append(
+            Finding(
+                signal=f"{prefix}{name}",
+                value=value,
+                limit=limit,
+                before=getattr(before, name) if before else None,
+                outcome=_outcome(value <= limit) if judged and limit is not None else None,
+                source=traffic.source,
+                text=f"{said}{name.split('_')[1]} {milliseconds(value)}"
+                + (f", at most {milliseconds(limit)} wanted" if limit is not None else ""),
+            )
+        )
+    return findings
+
+
+def refusal_findings(gate: Gate, signals: Signals, window_seconds: float) -> list[Finding]:
+    """What policies denied and undefined ports refused, held to the same share of errors as responses."""
+    findings = []
+    allowed = 1 - gate.limits.success_ratio_min
+    begun = (signals.inbound.requests_per_second or 0.0) * window_seconds if signals.inbound else 0.0
+    asked = (signals.outbound.responses or 0.0) if signals.outbound else 0.0
+    for signal, refused, others, text, hint in (
+        (
+            "denied_ratio",
+            signals.denied_requests,
+            begun,
+            "requests were denied by a policy",
+            "Let its Server and AuthorizationPolicy admit the callers, meshed and unmeshed.",
+        ),
+        (
+            "refused_ratio",
+            signals.refused_connections,
+            asked,
+            f"connections went to ports that no Service declares ({', '.join(signals.refused_ports)})",
+            "Declare the port in the Service, or correct the caller's address.",
+        ),
+    ):
+        if not refused:
+            continue
+        # A denial may or may not be counted as a request too, so the larger number is the whole.
+        whole = max(others, refused)
+        value = refused / whole
+        findings.append(
+            Finding(
+                signal=signal,
+                value=value,
+                limit=allowed,
+                outcome=_outcome(value <= allowed) if whole >= gate.requests_min else None,
+                text=f"{count(refused)} {text}",
+                hint=hint,
+            )
+        )
+    return findings
+
+
+def mtls_findings(gate: Gate, signals: Signals, before: Signals) -> list[Finding]:
+    if signals.mtls_ratio is None or signals.meshed_pair_requests is None:
+        return []
+    limit = gate.limits.mtls_ratio_min
+    enough = signals.meshed_pair_requests >= gate.requests_min
+    return [
+        Finding(
+            signal="mtls_ratio",
+            value=signals.mtls_ratio,
+            limit=limit,
+            before=before.mtls_ratio,
+            outcome=_outcome(signals.mtls_ratio >= limit) if enough else None,
+            text=f"mTLS on {percent(signals.mtls_ratio)} of {count(signals.meshed_pair_requests)} requests "
+            f"between meshed pods, at least {percent(limit)} wanted",
+            hint="Is a port skipped (config.linkerd.io/skip-outbound-ports), or a proxy without an identity?",
+        )
+    ]
+
+
+def evenness_findings(gate: Gate, subject: Subject, signals: Signals, before: Signals) -> list[Finding]:
+    load, past = signals.load, before.load
+    if load is None:
+        if not subject.evenness_expected or len(subject.pods) < 2:
+            return []
+        text = "no load by pod was seen, so its balance is not proved"
+        return [Finding(signal="busiest_pod_to_mean", outcome=Outcome.INCONCLUSIVE, text=text)]
+    limit = gate.limits.busiest_pod_to_mean_max
+    outcome = None
+    if subject.evenness_expected and load.unit == "requests":
+        uneven = load.busiest_to_mean > limit
+        outcome = Outcome.INCONCLUSIVE if uneven and not load.beyond_chance else _outcome(not uneven)
+    text = (
+        f"busiest pod {load.busiest_pod} has {times(load.busiest_to_mean)} the mean "
+        f"of {len(load.by_pod)} pods (coefficient of variation {load.variation:.2f}), "
+        f"at most {times(limit)} wanted"
+    )
+    if outcome == Outcome.INCONCLUSIVE:
+        text += f", but with {count(load.mean)} requests a pod that may be chance"
+    return [
+        Finding(
+            signal="busiest_pod_to_mean",
+            value=load.busiest_to_mean,
+            limit=limit,
+            before=past.busiest_to_mean if past else None,
+            outcome=outcome,
+            source=f"{load.source} ({load.unit})",
+            text=text,
+            hint="A caller may be pinned past the proxy: unmeshed, on a skipped port, on a headless Service."
+            if outcome == Outcome.FAILED
+            else "",
+        )
+    ]
+
+
+def _outcome(good: bool) -> Outcome:
+    return Outcome.SUCCESSFUL if good else Outcome.FAILED

@@ -1,0 +1,116 @@
+"""From Prometheus' answers to signals by workload."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from meshroll.core.gate.evenness import Evenness, evenness
+from meshroll.core.gate.measurements import Measurements, Sample
+from meshroll.core.gate.signals import Reading, Signals, ratio, workload_of
+from meshroll.core.gate.traffic import APPLICATIONS, inbound_traffic, outbound_traffic, sum_by_workload
+
+
+def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
+    """Signals of every workload seen. ``owners`` maps each Ready pod of the namespace to its workload id."""
+    targets = _by_label(measured.of("proxy-targets"))
+    began = measured.at_seconds - measured.window_seconds
+    young = {pod for pod, started in _by_label(measured.of("proxy-started-at")).items() if started > began}
+    inbound = inbound_traffic(measured, owners)
+    outbound = outbound_traffic(measured)
+    load = _load(measured, owners, young)
+    pairs = _meshed_pairs(measured, set(targets))
+    requests = sum_by_workload(measured.of("inbound-requests"))
+    secured = sum_by_workload(
+        measured.of("inbound-requests"), lambda sample: sample.labels.get("tls") == "true"
+    )
+    denied = sum_by_workload((*measured.of("inbound-denials"), *measured.of("inbound-tcp-denials")))
+    refused = sum_by_workload(measured.of("outbound-refusals"))
+    ports = _refused_ports(measured)
+    signals = {}
+    for workload in sorted({*inbound, *outbound, *load, *pairs, *denied, *refused}):
+        met, over_tls = pairs.get(workload, (None, None))
+        secured_share = ratio(secured.get(workload, 0.0), requests.get(workload))
+        signals[workload] = Signals(
+            inbound=inbound.get(workload),
+            outbound=outbound.get(workload),
+            load=load.get(workload),
+            meshed_pair_requests=met,
+            mtls_ratio=ratio(over_tls, met),
+            unmeshed_caller_ratio=None if secured_share is None else 1 - secured_share,
+            denied_requests=denied.get(workload),
+            refused_connections=refused.get(workload),
+            refused_ports=tuple(sorted(ports.get(workload, ()))),
+        )
+    return Reading(
+        at_seconds=measured.at_seconds,
+        window_seconds=measured.window_seconds,
+        signals=signals,
+        target_up={pod: value > 0 for pod, value in targets.items()},
+        scrape_age_seconds=_by_label(measured.of("proxy-scrape-age")),
+        unlabelled=frozenset(
+            sample.labels.get("pod", "")
+            for sample in measured.of("proxy-targets")
+            if workload_of(sample.labels) is None
+        ),
+        warnings=measured.warnings,
+    )
+
+
+def _load(measured: Measurements, owners: Mapping[str, str], young: set[str]) -> dict[str, Evenness]:
+    """Load by pod from the best source: meshed callers, own proxies, the application, then cAdvisor."""
+    pods: dict[str, list[str]] = defaultdict(list)
+    for pod, workload in owners.items():
+        pods[workload].append(pod)
+    sources = [
+        ("requests", "callers' proxies", _by_label(measured.of("outbound-matrix"), "dst_pod")),
+        ("requests", "own proxies", _by_label(measured.of("inbound-requests"))),
+        *(
+            ("requests", source, _by_label(measured.of(f"{prefix}-responses")))
+            for prefix, source in APPLICATIONS.items()
+        ),
+        ("bytes received per second", "cAdvisor", _by_label(measured.of("pod-network"))),
+        ("CPU cores", "cAdvisor", _by_label(measured.of("pod-cpu"))),
+    ]
+    found = {}
+    for workload, names in pods.items():
+        candidates = (evenness(load, names, young, unit, source) for unit, source, load in sources)
+        even = next((candidate for candidate in candidates if candidate), None)
+        if even:
+            found[workload] = even
+    return found
+
+
+def _meshed_pairs(measured: Measurements, meshed_pods: set[str]) -> dict[str, tuple[float, float]]:
+    """Workload -> (requests, those over mTLS) where both ends are meshed; a caller seen here has a proxy."""
+    pairs: dict[str, tuple[float, float]] = {}
+    for sample in measured.of("outbound-matrix"):
+        if sample.value is None or sample.labels.get("dst_pod") not in meshed_pods:
+            continue
+        over_tls = sample.value if sample.labels.get("tls") == "true" else 0.0
+        ends = {workload_of(sample.labels, "dst_")}
+        if sample.labels.get("namespace") == measured.namespace:
+            ends.add(workload_of(sample.labels))
+        for workload in ends - {None}:
+            requests, secured = pairs.get(str(workload), (0.0, 0.0))
+            pairs[str(workload)] = (requests + sample.value, secured + over_tls)
+    return pairs
+
+
+def _refused_ports(measured: Measurements) -> dict[str, set[str]]:
+    """Workload -> ``service:port`` that it called and that the Service does not declare."""
+    ports: dict[str, set[str]] = defaultdict(set)
+    for sample in measured.of("outbound-refusals"):
+        workload = workload_of(sample.labels)
+        if workload and sample.value:
+            ports[workload].add(f"{sample.labels.get('parent_name')}:{sample.labels.get('parent_port')}")
+    return dict(ports)
+
+
+def _by_label(samples: Iterable[Sample], label: str = "pod") -> dict[str, float]:
+    """Sum of the values by ``label``; samples without a value or the label are no data."""
+    values: dict[str, float] = defaultdict(float)
+    for sample in samples:
+        if sample.value is not None and sample.labels.get(label):
+            values[sample.labels[label]] += sample.value
+    return dict(values)

@@ -1,0 +1,124 @@
+"""Traffic by workload from the three sources there are: proxies, applications, the inventory's queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from meshroll.core.gate.latency import QUANTILES, quantile
+from meshroll.core.gate.measurements import Measurements, Sample
+from meshroll.core.gate.signals import PROXIES, Traffic, ratio, workload_of
+
+OPERATOR = "application queries of the inventory"
+# Prefix of the query ids -> what a verdict calls the source; of several that have data the first is used.
+APPLICATIONS = {
+    "application-grpc": "application metrics (go-grpc-prometheus)",
+    "application-otel-rpc": "application metrics (OpenTelemetry RPC)",
+    "application-otel-call": "application metrics (OpenTelemetry RPC)",
+    "application-otel-http": "application metrics (OpenTelemetry HTTP)",
+}
+
+Owner = Callable[[Sample], str | None]
+
+
+def inbound_traffic(measured: Measurements, owners: Mapping[str, str]) -> dict[str, Traffic]:
+    """By the workload's proxies where it has traffic there, else by what does not need a proxy."""
+    return {**_operator(measured, owners, _applications(measured, owners)), **_proxies(measured, "inbound")}
+
+
+def outbound_traffic(measured: Measurements) -> dict[str, Traffic]:
+    """Only proxies count what a workload asks of others."""
+    return _proxies(measured, "outbound")
+
+
+def sum_by_workload(
+    samples: Sequence[Sample], wanted: Callable[[Sample], bool] = lambda _: True
+) -> dict[str, float]:
+    """Sum of the wanted samples by the workload in the proxies' labels."""
+    values: dict[str, float] = defaultdict(float)
+    for sample in samples:
+        workload = workload_of(sample.labels)
+        if workload and sample.value is not None and wanted(sample):
+            values[workload] += sample.value
+    return dict(values)
+
+
+def _proxies(measured: Measurements, direction: str) -> dict[str, Traffic]:
+    # Requests begun are counted inbound; a caller's are its answered ones.
+    begun = sum_by_workload(measured.of("inbound-requests")) if direction == "inbound" else {}
+    return _traffic(measured, direction, PROXIES, lambda sample: workload_of(sample.labels), begun)
+
+
+def _applications(measured: Measurements, owners: Mapping[str, str]) -> dict[str, Traffic]:
+    """By application metrics, whose pods ``owners`` maps to workloads."""
+    found: dict[str, Traffic] = {}
+    for prefix, source in APPLICATIONS.items():
+        new = _traffic(measured, prefix, source, lambda sample: owners.get(sample.labels.get("pod", "")), {})
+        found = {**new, **found}
+    return found
+
+
+def _operator(
+    measured: Measurements, owners: Mapping[str, str], base: Mapping[str, Traffic]
+) -> dict[str, Traffic]:
+    """``base`` with what the inventory's own queries say put over it; their label holds a workload's name."""
+    named: dict[str, set[str]] = defaultdict(set)
+    for workload in owners.values():
+        named[workload].add(workload)
+        named[workload.split("/", 1)[1]].add(workload)
+    values: dict[str, dict[str, float]] = defaultdict(dict)
+    for query in measured.queries.values():
+        for sample in measured.of(query.id) if query.workload_label else ():
+            for workload in named.get(sample.labels.get(query.workload_label, ""), ()):
+                if sample.value is not None:
+                    values[workload][query.signal] = sample.value
+    merged = dict(base)
+    for workload, own in values.items():
+        changes: dict[str, float] = dict(own)
+        if "requests_per_second" in own:
+            changes["responses"] = own["requests_per_second"] * measured.window_seconds
+        below = base.get(workload)
+        merged[workload] = (
+            msgspec.structs.replace(below, source=f"{OPERATOR}, {below.source}", **changes)
+            if below
+            else msgspec.convert({"source": OPERATOR, **changes}, Traffic)
+        )
+    return merged
+
+
+def _traffic(
+    measured: Measurements, prefix: str, source: str, owner: Owner, begun: Mapping[str, float]
+) -> dict[str, Traffic]:
+    """Traffic from the pair of queries PREFIX-responses and PREFIX-latency."""
+    total: dict[str, float] = defaultdict(float)
+    good: dict[str, float] = defaultdict(float)
+    for sample in measured.of(f"{prefix}-responses"):
+        workload = owner(sample)
+        if workload and sample.value is not None:
+            total[workload] += sample.value
+            good[workload] += sample.value if sample.labels.get("classification") == "success" else 0.0
+    buckets = _buckets(measured, f"{prefix}-latency", owner)
+    return {
+        workload: Traffic(
+            source=source,
+            responses=total.get(workload),
+            requests_per_second=ratio(begun.get(workload, total.get(workload)), measured.window_seconds),
+            success_ratio=ratio(good.get(workload, 0.0), total.get(workload)),
+            **{name: quantile(buckets.get(workload, {}), share) for name, share in QUANTILES.items()},
+        )
+        for workload in {*total, *begun}
+    }
+
+
+def _buckets(measured: Measurements, query_id: str, owner: Owner) -> dict[str, dict[float, float]]:
+    """Workload -> bucket bound in milliseconds -> cumulative count."""
+    query = measured.queries.get(query_id)
+    scale = 1000.0 if query and query.unit == "seconds" else 1.0
+    buckets: dict[str, dict[float, float]] = defaultdict(lambda: defaultdict(float))
+    for sample in measured.of(query_id):
+        workload = owner(sample)
+        if workload and sample.value is not None and "le" in sample.labels:
+            buckets[workload][float(sample.labels["le"]) * scale] += sample.value
+    return buckets
