@@ -1,0 +1,128 @@
+"""meshroll.linkerd.gate: watch a step's workloads for one window, go on only if their signals are good."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+
+from meshroll.adapters import prometheus
+from meshroll.adapters.kube.client import Kube
+from meshroll.core.errors import Failed, Paused, Problem
+from meshroll.core.gate import baseline
+from meshroll.core.gate.observation import Observation
+from meshroll.core.gate.reading import read
+from meshroll.core.gate.subjects import owners_of, with_pods
+from meshroll.core.gate.verdict import Outcome, Verdict
+from meshroll.core.journal import passed
+from meshroll.core.model import Pod
+from meshroll.core.plan import Step, step_from
+from meshroll.core.settings import Settings
+
+CODES = {
+    Outcome.FAILED: "gate-failed",
+    Outcome.INCONCLUSIVE: "gate-inconclusive",
+    Outcome.ERROR: "gate-error",
+}
+LEVELS = {Outcome.SUCCESSFUL: "info", Outcome.FAILED: "error"}
+
+
+class ActionModule(MeshrollAction):
+    _VALID_ARGS = frozenset({"step", "baseline"})
+
+    def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
+        step = step_from(args["step"])
+        if check_mode or not step.subjects:
+            return {"verdict": None, "outcome": None}
+        kube = self.connect(settings)
+        before = baseline.from_dict(args.get("baseline") or {}, step.namespace)
+        observation = Observation(settings.gate, settings.prometheus, before, step.title)
+        journal, record = self.record(kube)
+        self.between = self.lock(kube).renew if record else _nothing
+        self.events.say("stage", f"Gate: {step.title}", stage="gate")
+        self._wait(settings.gate.settle_seconds, f"settling for {settings.gate.settle_seconds:.0f} s")
+        verdict = self._observe(observation, kube, settings, step)
+        if record:
+            record = msgspec.structs.replace(record, verdicts=[*record.verdicts, verdict.as_dict()])
+            journal.write(passed(record, step) if verdict.outcome == Outcome.SUCCESSFUL else record)
+        self.events.say(
+            "verdict",
+            verdict.summary,
+            stage="gate",
+            level=LEVELS.get(verdict.outcome, "warning"),
+            outcome=verdict.outcome,
+            findings=[
+                {"workload": each.workload, **msgspec.to_builtins(finding)}
+                for each in verdict.workloads
+                for finding in each.findings
+            ],
+        )
+        if verdict.outcome != Outcome.SUCCESSFUL:
+            raise (Failed if verdict.outcome == Outcome.FAILED else Paused)(_problem(verdict, step))
+        return {"verdict": verdict.as_dict(), "outcome": str(verdict.outcome)}
+
+    def _observe(self, observation: Observation, kube: Kube, settings: Settings, step: Step) -> Verdict:
+        """Looks every interval until the observation has its verdict."""
+        client = prometheus.connect(settings.prometheus, kube)
+        asked = prometheus.queries(settings.gate.application_queries)
+        begun = time.monotonic()
+        self._wait(observation.first_look_seconds, "waiting for the first scrapes")
+        while True:
+            looked = min(time.monotonic() - begun, observation.window_seconds)
+            try:
+                measured = prometheus.measure(client, asked, step.namespace, looked, client.now_seconds())
+            except prometheus.PrometheusError as error:
+                verdict = observation.not_measured(error.problems[0])
+                self.events.say("line", str(error), level="warning", stage="gate")
+            else:
+                pods = self._pods(kube, step.namespace)
+                verdict = observation.measured(
+                    with_pods(step.subjects, pods), read(measured, owners_of(pods))
+                )
+            if verdict:
+                return verdict
+            total = round(observation.window_seconds)
+            self.events.say(
+                "progress",
+                f"watched {looked:.0f} s of {total} s",
+                stage="gate",
+                done=round(looked),
+                total=total,
+            )
+            left = begun + observation.window_seconds - time.monotonic()
+            interval = settings.gate.interval_seconds
+            self._wait(min(interval, left) if left > 0 else interval)
+
+    def _pods(self, kube: Kube, namespace: str) -> Sequence[Pod]:
+        """Read at every look: an autoscaler may take a pod away in the middle of a window."""
+        items, _ = kube.list_all(f"/api/v1/namespaces/{namespace}/pods")
+        return [Pod(item) for item in items]
+
+    def _wait(self, seconds: float, why: str = "") -> None:
+        """Sleeps in short pieces, so that a wish to stop is heard and the lock stays ours."""
+        if why and seconds > 0:
+            self.events.say("progress", why, stage="gate", done=None, total=None)
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.events.stop_if_asked()
+            self.between()
+            time.sleep(min(1.0, left))
+        self.events.stop_if_asked()
+
+
+def _nothing() -> None:
+    """`verify` holds no lock that would have to be renewed."""
+
+
+def _problem(verdict: Verdict, step: Step) -> Problem:
+    failed = [each.workload for each in verdict.workloads if each.outcome == verdict.outcome]
+    return Problem(
+        CODES[verdict.outcome],
+        f"{step.title}: {verdict.summary}",
+        verdict.hint or "`meshroll verify` judges it again; `meshroll status` shows what is meshed.",
+        namespace=step.namespace,
+        object=", ".join(failed) or None,
+    )
