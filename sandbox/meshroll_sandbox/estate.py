@@ -28,10 +28,10 @@ _CAPACITY = {"cpu": "1000", "memory": "4Ti", "ephemeral-storage": "4Ti", "pods":
 
 def connect(layout: SandboxFolder) -> DynamicClient:
     """A client of the sandbox's API server; its discovery cache stays inside the folder."""
-    api = config.new_client_from_config(config_file=str(layout.kubeconfig))  # type: ignore[no-untyped-call]
+    api = config.new_client_from_config(config_file=str(layout.kubeconfig))
     api.configuration.proxy = None
     cache = str(layout.home / "discovery.json")
-    return DynamicClient(api, cache_file=cache)  # type: ignore[no-untyped-call]
+    return DynamicClient(api, cache_file=cache)
 
 
 def server_version(client: DynamicClient) -> str:

@@ -163,7 +163,9 @@ def _kwok(layout: SandboxFolder, ports: dict[str, int], tools: Tools) -> list[st
     return [
         *(str(tools.kwok), "--kubeconfig", str(layout.kubeconfig)),
         *("--config", str(content_root() / "kwok.yml"), "--manage-all-nodes"),
-        *("--cidr", POD_RANGE, "--node-ip", "10.0.0.1", "--node-lease-duration-seconds", "40"),
+        *("--cidr", POD_RANGE, "--node-ip", "10.0.0.1"),
+        # With leases, a KWOK that is started again lets its nodes be until those of the last one run out.
+        *("--node-lease-duration-seconds", "0"),
         *("--server-address", f"127.0.0.1:{ports['kwok']}"),
     ]
 

@@ -19,7 +19,7 @@ _BLOCK = 10
 def choose_ports() -> dict[str, int]:
     """A free port for each name, drawn in blocks: two sandboxes that come up at once hardly meet."""
     while True:
-        base = random.randrange(FIRST, LAST, _BLOCK)
+        base = random.SystemRandom().randrange(FIRST, LAST, _BLOCK)
         ports = {name: base + index for index, name in enumerate(PORT_NAMES)}
         if all_free(ports.values()):
             return ports

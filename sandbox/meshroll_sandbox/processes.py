@@ -32,6 +32,14 @@ class ProcessRecord:
     argv0: str
 
 
+@dataclass(frozen=True)
+class Stat:
+    """What the kernel says of a process: whether it ended, and when it started (clock ticks since boot)."""
+
+    ended: bool
+    started: int
+
+
 def spawn(argv: list[str], log: Path, environment: dict[str, str]) -> ProcessRecord:
     """Start `argv` in a session of its own, so that it outlives its starter, with all output to `log`."""
     output_flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -48,16 +56,16 @@ def spawn(argv: list[str], log: Path, environment: dict[str, str]) -> ProcessRec
         setsigdef=_DEFAULT_SIGNALS,
     )
     # Until it is waited for, a child of ours stays in /proc even when it ended at once.
-    state = _read_stat(pid)
-    return ProcessRecord(pid, state[1] if state else 0, argv[0])
+    stat = _read_stat(pid)
+    return ProcessRecord(pid, stat.started if stat else 0, argv[0])
 
 
 def is_alive(record: ProcessRecord) -> bool:
     """Whether this very process still runs. Collects it when it ended as a child of this one."""
     stat = _read_stat(record.pid)
-    if stat is None or stat[1] != record.started:
+    if stat is None or stat.started != record.started:
         return False
-    if stat[0] in "ZX":
+    if stat.ended:
         with suppress(ChildProcessError):  # someone else's child is theirs to collect
             os.waitpid(record.pid, os.WNOHANG)
         return False
@@ -92,21 +100,22 @@ def of_folder(folder: Path) -> list[ProcessRecord]:
             continue  # gone meanwhile, or another user's
         stat = _read_stat(int(entry.name))
         if stat and marker in environment.split(b"\0"):
-            found.append(ProcessRecord(int(entry.name), stat[1], argv0))
+            found.append(ProcessRecord(int(entry.name), stat.started, argv0))
     return [record for record in found if is_alive(record)]
 
 
-def parse_stat(text: str) -> tuple[str, int]:
-    """(state letter, start in clock ticks since boot) of a /proc/PID/stat line.
+def parse_stat(text: str) -> Stat:
+    """Read a /proc/PID/stat line (proc(5)): field 3 is the state, 20 how many threads, 22 the start time.
 
-    The second field is the program's name in parentheses, which may itself hold spaces and parentheses; the
-    state is field 3 and the start time field 22 (proc(5)).
+    The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
+    A killed process is a zombie from the end of its first thread, while others may still hold its ports:
+    it ended with the last.
     """
     fields = text[text.rindex(")") + 2 :].split()
-    return fields[0], int(fields[19])
+    return Stat(ended=fields[0] in "ZX" and int(fields[17]) <= 1, started=int(fields[19]))
 
 
-def _read_stat(pid: int) -> tuple[str, int] | None:
+def _read_stat(pid: int) -> Stat | None:
     try:
         return parse_stat(Path(f"/proc/{pid}/stat").read_text())
     except (OSError, ValueError):

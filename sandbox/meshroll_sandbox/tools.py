@@ -68,7 +68,7 @@ def ensure(say: Say) -> Tools:
     return Tools(gateway_api=gateway_api, **named)
 
 
-def find_ready(tool: Tool, say: Say = lambda line: None) -> dict[str, Path]:
+def find_ready(tool: Tool, say: Say = lambda _: None) -> dict[str, Path]:
     """The tool's binaries from PATH or KUBEBUILDER_ASSETS: all of them, of one version that fits, or {}."""
     assets = os.environ.get("KUBEBUILDER_ASSETS", "")
     places = os.pathsep.join(place for place in (os.environ.get("PATH", ""), assets) if place)
@@ -160,13 +160,18 @@ def _locked(cache: Path, say: Say) -> Iterator[None]:
 def main() -> int:
     """Make sure of every tool; print where each is."""
     try:
-        tools = ensure(lambda line: print(line, flush=True))
+        tools = ensure(_write_line)
     except SandboxError as error:
-        print(f"{error.hint}\n{error.message}", file=sys.stderr)
+        sys.stderr.write(f"{error.hint}\n{error.message}\n")
         return 1
     for field in fields(tools):
-        print(f"{field.name:<24} {getattr(tools, field.name)}")
+        _write_line(f"{field.name:<24} {getattr(tools, field.name)}")
     return 0
+
+
+def _write_line(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -52,19 +52,19 @@ def test_folder_with_somebodys_files_is_refused_and_kept(tmp_path: Path) -> None
     (tmp_path / "thesis.txt").write_text("years of work")
     for command in (cluster.up, cluster.down):
         with pytest.raises(SandboxError, match="not a sandbox's folder"):
-            command(tmp_path, lambda line: None)
+            command(tmp_path, lambda _: None)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_folder_too_deep_for_a_unix_socket_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 100)
     with pytest.raises(SandboxError, match="too long a path"):
-        cluster.up(deep, lambda line: None)
+        cluster.up(deep, lambda _: None)
     assert not deep.exists()
 
 
 def test_down_where_nothing_is_does_nothing(tmp_path: Path) -> None:
-    result = cluster.down(tmp_path / "none", lambda line: None)
+    result = cluster.down(tmp_path / "none", lambda _: None)
     assert (result.stopped, result.removed) == (0, False)
     assert status(tmp_path / "none").condition == "down"
 
@@ -77,7 +77,7 @@ def test_folder_whose_processes_are_gone_is_broken_and_can_be_taken_down(tmp_pat
     assert found.condition == "broken"
     assert found.connection
     assert found.connection.prometheus_url == f"http://127.0.0.1:{PORTS['prometheus']}"
-    assert cluster.down(layout.root, lambda line: None).removed
+    assert cluster.down(layout.root, lambda _: None).removed
     assert not layout.root.exists()
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from meshroll_sandbox import processes
 from meshroll_sandbox.ports import FIRST, LAST, PORT_NAMES, all_free, choose_ports
-from meshroll_sandbox.processes import FOLDER_VARIABLE, ProcessRecord
+from meshroll_sandbox.processes import FOLDER_VARIABLE, ProcessRecord, Stat
 
 
 @pytest.fixture
@@ -40,7 +40,14 @@ def wait_for(path: Path) -> None:
 
 def test_name_of_a_program_may_hold_spaces_and_parentheses() -> None:
     fields = " ".join(str(number) for number in range(4, 53))
-    assert processes.parse_stat(f"12 (tmux: (a) b) S {fields}") == ("S", 22)
+    assert processes.parse_stat(f"12 (tmux: (a) b) S {fields}") == Stat(ended=False, started=22)
+
+
+@pytest.mark.parametrize(("threads", "ended"), [(1, True), (7, False)])
+def test_zombie_whose_threads_still_run_has_not_ended(threads: int, ended: bool) -> None:
+    fields = [str(number) for number in range(4, 53)]
+    fields[20 - 4] = str(threads)
+    assert processes.parse_stat(f"12 (etcd) Z {' '.join(fields)}").ended is ended
 
 
 def test_process_outlives_the_session_and_writes_to_its_log(

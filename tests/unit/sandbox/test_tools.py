@@ -141,7 +141,7 @@ def test_failed_build_says_why_stops_the_others_and_leaves_nothing(tmp_path: Pat
     wanted = [(TOOL[name], cache / name) for name in ("kwok", "helm")]
     began = time.monotonic()
     with pytest.raises(SandboxError, match="building helm failed:\nno such module"):
-        builds.build_all(wanted, modules(tmp_path, "kwok", "helm"), go, lambda line: None)
+        builds.build_all(wanted, modules(tmp_path, "kwok", "helm"), go, lambda _: None)
     assert time.monotonic() - began < 30
     assert list(cache.iterdir()) == []
 
@@ -154,5 +154,5 @@ def test_two_builds_run_side_by_side(tmp_path: Path) -> None:
     touch "$target/$(basename $1)"
     """
     wanted = [(TOOL[name], tmp_path / "cache" / name) for name in ("kwok", "helm")]
-    builds.build_all(wanted, modules(tmp_path, "kwok", "helm"), fake_go(tmp_path, script), lambda line: None)
+    builds.build_all(wanted, modules(tmp_path, "kwok", "helm"), fake_go(tmp_path, script), lambda _: None)
     assert (tmp_path / "cache" / "helm" / "helm").exists()

@@ -1,0 +1,29 @@
+"""A running sandbox for the tests that need a real API server, Prometheus and stand-ins."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from meshroll_sandbox.cluster import down, up
+from meshroll_sandbox.status import Status, status
+
+RUNNING = "MESHROLL_TEST_SANDBOX"
+"""Names the folder of a sandbox that is up already: it is used as it is, and stays up."""
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Status]:
+    """A sandbox that is up; each worker of a parallel run has one of its own."""
+    running = os.environ.get(RUNNING)
+    if running:
+        found = status(Path(running))
+        assert found.condition == "up", f"{RUNNING} names {running}, where the sandbox is {found.condition}"
+        yield found
+        return
+    folder = tmp_path_factory.mktemp("sandbox") / "sandbox"
+    try:
+        yield up(folder, lambda _: None)
+    finally:
+        down(folder, lambda _: None)
