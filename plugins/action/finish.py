@@ -32,7 +32,9 @@ class ActionModule(MeshrollAction):
         try:
             kube = self.connect(settings)
             journal, record = self.record(kube)
-            status = cluster_status(look(kube, [n.name for n in settings.namespaces], settings.control_plane.namespace))
+            status = cluster_status(
+                look(kube, [n.name for n in settings.namespaces], settings.control_plane.namespace)
+            )
         except MeshrollError as error:
             outcome = Outcome(error.exit_code, error.problems, False)
         if args.get("failure"):
@@ -55,7 +57,9 @@ class ActionModule(MeshrollAction):
         entry = ended(cluster, outcome, record, plan, status, args["command"], check_mode)
         if kube and args["command"] in ("status", "runs"):
             entry["runs"] = run_rows(Journal(kube).read())
-        add_cluster(self.run_context, args["command"], entry, [self.located(p).as_dict() for p in outcome.problems])
+        add_cluster(
+            self.run_context, args["command"], entry, [self.located(p).as_dict() for p in outcome.problems]
+        )
         for line in entry["summary"]:
             self.events.say("line", line)
         return {"cluster": entry}

@@ -6,18 +6,24 @@ from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 from meshroll.adapters.release import release_for
-from meshroll.core.releases import Edge
 
+from meshroll.adapters import prometheus
+from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.core import checks
 from meshroll.core.checks.row import Direction
 from meshroll.core.errors import Problem, Refused, UsageError
+from meshroll.core.gate import baseline
+from meshroll.core.gate.reading import read
+from meshroll.core.gate.signals import Reading
+from meshroll.core.gate.subjects import owners_of
 from meshroll.core.journal import Record, carried_over, to_undo
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, to_builtins
+from meshroll.core.releases import Edge
 from meshroll.core.settings import Settings
-from meshroll.core.status import cluster_status, not_handled
+from meshroll.core.status import not_handled
 from meshroll.core.way_in import rollout_plan, verify_plan
 from meshroll.core.way_out import fallback_plan, previous_plan
 
@@ -31,7 +37,11 @@ class ActionModule(MeshrollAction):
         direction = args.get("direction", "in")
         if not settings.namespaces:
             raise UsageError(
-                Problem("namespace-not-given", "No namespace is named.", "Use -n NAME, or list it in meshroll_namespaces.")
+                Problem(
+                    "namespace-not-given",
+                    "No namespace is named.",
+                    "Use -n NAME, or list it in meshroll_namespaces.",
+                )
             )
         self.events.say("stage", "Looking at the cluster", stage="look")
         for note in self.assumptions:
@@ -40,22 +50,32 @@ class ActionModule(MeshrollAction):
         names = [namespace.name for namespace in settings.namespaces]
         view = look(kube, names, settings.control_plane.namespace)
         edge = release_for(settings, view) if direction == "in" else None
+        found: list[Problem] = []
         if args.get("refuse", True):
             found = checks.problems(checks.Case(view, settings, DIRECTIONS[direction], edge))
-            if found:
-                raise Refused(found)
-        plan = self.plan(view, settings, direction, edge, Journal(kube).read())
-        others = [f"{name}/{owner}" for name, space in view.namespaces.items() for owner in not_handled(space)]
+        plan = None if found else self.plan(view, settings, direction, edge, Journal(kube).read())
+        idle = plan is not None and plan.nothing_to_do and (edge is None or view.control_plane.installed)
+        before: dict[str, Any] = {}
+        if edge is not None and not idle:
+            before, outside = self.measure(kube, settings, view)
+            found += outside
+        if found or plan is None:
+            raise Refused(found)
+        others = [
+            f"{name}/{owner}" for name, space in view.namespaces.items() for owner in not_handled(space)
+        ]
         for other in others:
-            self.events.say("line", f"{other} is of a kind that meshroll does not handle; it stays as it is.", level="warning")
+            line = f"{other} is of a kind that meshroll does not handle; it stays as it is."
+            self.events.say("line", line, level="warning")
         return {
             "plan": {**to_builtins(plan), "not_handled": others},
-            "nothing_to_do": plan.nothing_to_do and (edge is None or view.control_plane.installed),
-            "baseline": {},
+            "nothing_to_do": idle,
+            "baseline": before,
             "restarting_pods": sum(change.pods for change in plan.changes()),
             "release": str(edge) if edge else None,
             "control_plane_installed": view.control_plane.installed,
-            "status": cluster_status(view),
+            "nodes": len(view.nodes),
+            "gateway_api_version": view.gateway_api_version,
         }
 
     def plan(
@@ -71,3 +91,22 @@ class ActionModule(MeshrollAction):
             record = to_undo(records, names)
             return previous_plan(view, settings, record.changes if record else [])
         return fallback_plan(view, settings, self.run_context.id)
+
+    def measure(
+        self, kube: Kube, settings: Settings, view: ClusterView
+    ) -> tuple[dict[str, Any], list[Problem]]:
+        """The signals before anything is changed, and what is outside its limits already."""
+        readings: dict[str, Reading] = {}
+        found: list[Problem] = []
+        window_seconds = settings.gate.window_seconds
+        try:
+            client = prometheus.connect(settings.prometheus, kube)
+            client.check()
+            asked = prometheus.queries(settings.gate.application_queries)
+            for name, space in view.namespaces.items():
+                measured = prometheus.measure(client, asked, name, window_seconds, client.now_seconds())
+                readings[name] = read(measured, owners_of(space.pods))
+                found += baseline.outside_limits(settings.gate, readings[name], name)
+        except prometheus.PrometheusError as error:
+            return {}, list(error.problems)
+        return baseline.as_dict(readings), found

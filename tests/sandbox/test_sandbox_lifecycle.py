@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -141,6 +142,25 @@ def test_lost_state_leaves_no_process_behind_and_keeps_the_data(mortal: Path) ->
     assert works(mortal)
     assert resource(mortal, "ConfigMap").get(name="kept-as-well", namespace="default")
     assert resource(mortal, "ConfigMap").get(**theirs).data["DIAL_MODE"] == "pooled"
+
+
+def test_port_that_someone_took_meanwhile_moves_the_sandbox(mortal: Path) -> None:
+    before = status(mortal).connection
+    kill(mortal, "prometheus")
+    with socket.socket() as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        assert before
+        squatter.bind(("127.0.0.1", int(before.prometheus_url.rpartition(":")[2])))
+        squatter.listen()
+        after = up(mortal, quiet)
+    assert after.condition == "up"
+    assert after.connection
+    assert after.connection.prometheus_url != before.prometheus_url
+    assert (
+        after.connection.prometheus_url
+        in (SandboxFolder.of(mortal).inventory / "host_vars" / "sandbox" / "connection.yml").read_text()
+    )
+    assert works(mortal)
 
 
 def test_a_second_command_is_refused_while_one_works(mortal: Path) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from meshroll.core import dial
 from meshroll.core.callers import Caller, callers_of
 from meshroll.core.errors import Problem
+from meshroll.core.gate.signals import Signals
 from meshroll.core.model import ClusterView, NamespaceView
 from meshroll.core.scope import eligible
 from meshroll.core.settings import Client, Namespace
 
 
 def caller_problems(view: ClusterView, namespace: Namespace) -> list[Problem]:
-    """Callers that would be left pinned to one pod: not listed, or neither meshed nor dialling per request."""
+    """Callers that would stay pinned to one pod: not listed, or neither meshed nor dialling per request."""
     space = view.namespaces[namespace.name]
     taken = {workload.id for workload in eligible(space, namespace)}
     problems = []
@@ -61,12 +64,11 @@ def listed(caller: Caller, service: str, namespace: Namespace) -> Client | None:
 
 
 def settled(view: ClusterView, caller: Caller, client: Client | None) -> bool:
-    """Whether the caller is fully meshed, or known to dial once per request: it cannot be pinned to one pod."""
+    """Whether the caller is fully meshed, or known to dial once per request: it cannot be pinned."""
     space = view.namespaces.get(caller.namespace)
     if space is None:
         space = NamespaceView(caller.namespace, None, workloads=(caller.workload,))
-    pods = space.pods_of(caller.workload.id)
-    if pods and all(pod.proxy for pod in pods):
+    if _meshed(view, caller):
         return True
     return client is not None and dial.current_mode(client, caller.workload, space) == "per_request"
 
@@ -79,3 +81,38 @@ def _caller_problem(code: str, service: str, caller: Caller, hint: str) -> Probl
         namespace=caller.namespace,
         object=caller.workload.id,
     )
+
+
+def traffic_problems(
+    view: ClusterView, namespace: Namespace, signals: Mapping[str, Signals]
+) -> list[Problem]:
+    """Requests without mTLS to a meshed server, where no listed caller explains them: someone was missed.
+
+    Manifests do not show every caller (a host put together in code, a job, another cluster); traffic does.
+    """
+    space = view.namespaces[namespace.name]
+    problems = []
+    for service in namespace.services:
+        found = space.service(service.name)
+        callers = callers_of(view, space.name, service.name)
+        known = [caller for caller in callers if not _meshed(view, caller)]
+        for server in space.servers_of(found) if found else ():
+            share = signals[server.id].unmeshed_caller_ratio if server.id in signals else None
+            if share and not known:
+                problems.append(
+                    Problem(
+                        "caller-unknown",
+                        f"{share:.1%} of the requests to {server.id} come from outside the mesh, from a caller "
+                        "that no manifest names.",
+                        f"Find who calls {service.name}, list it in `clients:`, then run the rollout again.",
+                        namespace=space.name,
+                        object=server.id,
+                    )
+                )
+    return problems
+
+
+def _meshed(view: ClusterView, caller: Caller) -> bool:
+    space = view.namespaces.get(caller.namespace)
+    pods = space.pods_of(caller.workload.id) if space else ()
+    return bool(pods) and all(pod.proxy for pod in pods)

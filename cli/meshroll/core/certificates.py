@@ -1,9 +1,9 @@
 """Linkerd's trust anchor and issuer: what they have to be, what is wrong with those that are there.
 
 The identity service takes an issuer with an ECDSA P-256 key that is a CA, signed by one of the trust anchors,
-with the name it expects as a DNS subject alternative name (Go does not read the common name). No key passes
-through Helm: told ``identity.issuer.scheme=kubernetes.io/tls`` and ``identity.externalCA=true``, the charts use
-the Secret and the ConfigMap of this module.
+with the name that it expects as a DNS name (Go reads no common name). No key passes through Helm: told
+``identity.issuer.scheme=kubernetes.io/tls`` and ``identity.externalCA=true``, the charts use the Secret and the
+ConfigMap of this module.
 """
 
 from __future__ import annotations

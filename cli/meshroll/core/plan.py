@@ -23,6 +23,7 @@ class Subject(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct, frozen=True):
     """Changes that are made together, waited for together, and (where ``gate``) judged together.
 
+    ``services`` are those whose callers are looked for in traffic once the changes are made.
     ``meshed`` is what the pods of ``workloads`` must be afterwards (None: nothing is asked of pods). ``pending`` are
     the marks that stay in the journal until the gate has passed. ``pause`` is what only a person can do.
     """

@@ -83,20 +83,15 @@ def _namespace_steps(
             )
         )
     changes = [change for service in namespace.services if (change := alongside(service, space))]
-    if namespace.services:
-        steps.append(
-            Step(
-                "services",
-                f"Services of {space.name}",
-                space.name,
-                changes,
-                services=[service.name for service in namespace.services],
-            )
-        )
-    listed = {service.name for service in namespace.services}
-    for client in home_clients(namespace):
-        if client.service in listed:
-            steps.append(_dial(space, client, namespace, mode, edge, run_id, pending, acknowledged))
+    listed = [service.name for service in namespace.services]
+    dials = [
+        _dial(space, client, namespace, mode, edge, run_id, pending, acknowledged)
+        for client in home_clients(namespace)
+        if client.service in listed
+    ]
+    if changes or any(step.gate or step.pause for step in dials):
+        steps.append(Step("services", f"Services of {space.name}", space.name, changes, services=listed))
+    steps += dials
     if namespace.injection == "namespace":
         steps.append(_annotate(space))
     return steps
@@ -247,7 +242,11 @@ def verify_plan(view: ClusterView, settings: Settings) -> Plan:
     steps = []
     for namespace in settings.namespaces:
         space = view.namespaces[namespace.name]
-        meshed = {w.id for w in space.workloads if (pods := space.pods_of(w.id)) and all(pod.proxy for pod in pods)}
+        meshed = {
+            w.id for w in space.workloads if (pods := space.pods_of(w.id)) and all(pod.proxy for pod in pods)
+        }
         subjects = _subjects(view, namespace, _callers(view, space), sorted(meshed), meshed)
-        steps.append(Step("verify", f"Golden signals of {space.name}", space.name, gate=True, subjects=subjects))
+        steps.append(
+            Step("verify", f"Golden signals of {space.name}", space.name, gate=True, subjects=subjects)
+        )
     return Plan("verify", view.control_plane.release, steps)

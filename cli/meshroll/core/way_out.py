@@ -111,7 +111,6 @@ def _namespace_steps(space: NamespaceView, namespace: Namespace, run_id: str) ->
             f"Services of {space.name}",
             space.name,
             services,
-            services=[service.name for service in namespace.services],
         ),
         _step(
             "clients",

@@ -257,13 +257,13 @@ def _configuration(kubeconfig: str | None, context: str | None) -> Any:
 
     configuration = Configuration()
     try:
-        config.load_kube_config(  # type: ignore[no-untyped-call]
+        config.load_kube_config(
             config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
         )
     except ConfigException:
         if kubeconfig or context:
             raise
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        config.load_incluster_config(client_configuration=configuration)
     return configuration
 
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from meshroll.core.checks.row import Case, Check
-from meshroll.core.errors import Problem
+from meshroll.core.errors import Problem, Refused
 from meshroll.core.injection import NATIVE_GA
-from meshroll.core.model import kubernetes_minor
-from meshroll.core.releases import supports_native_sidecar
+from meshroll.core.model import ControlPlane, kubernetes_minor
+from meshroll.core.releases import Edge, supports_native_sidecar
 
 
-def _foreign_mesh(case: Case) -> list[Problem]:
-    release = case.view.control_plane.release or ""
-    if case.view.control_plane.installed and not release.startswith("edge-"):
-        kind = (
-            "Buoyant Enterprise"
-            if release.startswith("enterprise-")
-            else f"Linkerd {release or 'of an unknown release'}"
+def running_edge(plane: ControlPlane) -> Edge:
+    """The edge release that runs. Raises Refused for a mesh that is not an edge release: nothing else can be asked."""
+    release = plane.release or ""
+    if release.startswith("edge-"):
+        return Edge.parse(release)
+    kind = (
+        "Buoyant Enterprise"
+        if release.startswith("enterprise-")
+        else f"Linkerd {release or 'of an unknown release'}"
+    )
+    raise Refused(
+        Problem(
+            "control-plane-foreign",
+            f"The cluster runs {kind}; meshroll drives edge releases.",
+            "Use its own tools, or move it to an edge release first.",
         )
-        return [
-            Problem(
-                "control-plane-foreign",
-                f"The cluster runs {kind}; meshroll drives edge releases.",
-                "Use its own tools, or move it to an edge release first.",
-            )
-        ]
-    return []
+    )
 
 
 def _injector_away(case: Case) -> list[Problem]:
@@ -77,7 +78,6 @@ def _values_wait_beside_native(case: Case) -> list[Problem]:
 
 
 CHECKS = (
-    Check("control-plane-foreign", "the mesh that is there is an edge release of Linkerd", _foreign_mesh),
     Check("injector-not-ready", "the injector answers", _injector_away),
     Check(
         "native-sidecar-unsupported", "the cluster carries the sidecar mode asked for", _kubernetes_too_old
