@@ -6,7 +6,7 @@ never laid over another. The API server's JSON Patch passes ``test`` of null whe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -95,19 +95,24 @@ def fields_between(manifest: Mapping[str, Any], wanted: Iterable[tuple[str, Any]
 
     Maps that are missing on the way to a wanted field come first, as fields of their own.
     """
+    changed = [
+        Field(path, present, value) for path, value in wanted if (present := lookup(manifest, path)) != value
+    ]
+    return with_maps(manifest, changed)
+
+
+def with_maps(manifest: Mapping[str, Any], changed: Iterable[Field]) -> list[Field]:
+    """``changed`` with the maps that are missing on the way to each field, made before it."""
     fields: list[Field] = []
     made: set[str] = set()
-    for path, value in wanted:
-        present = lookup(manifest, path)
-        if present == value:
-            continue
-        keys = path.split("/")[1:]
+    for field in changed:
+        keys = field.path.split("/")[1:]
         for depth in range(1, len(keys)):
             parent = "/" + "/".join(keys[:depth])
-            if value is not Missing and lookup(manifest, parent) is Missing and parent not in made:
+            if field.after is not Missing and lookup(manifest, parent) is Missing and parent not in made:
                 made.add(parent)
                 fields.append(Field(parent, Missing, {}))
-        fields.append(Field(path, present, value))
+        fields.append(field)
     return fields
 
 
@@ -115,7 +120,7 @@ def lookup(manifest: Any, path: str) -> Any:
     """The value at a JSON pointer, or None where nothing is."""
     here = manifest
     for key in path.split("/")[1:]:
-        key = key.replace("~1", "/").replace("~0", "~")
+        key = _unescaped(key)
         if isinstance(here, list):
             here = here[int(key)] if key.isdigit() and int(key) < len(here) else None
         else:
@@ -123,6 +128,34 @@ def lookup(manifest: Any, path: str) -> Any:
         if here is None:
             return None
     return here
+
+
+def applied(manifest: Mapping[str, Any], fields: Iterable[Field]) -> dict[str, Any]:
+    """``manifest`` once ``fields`` are changed, without maps that became empty: the API server keeps none."""
+    changed = dict(manifest)
+    for field in fields:
+        keys = [_unescaped(key) for key in field.path.split("/")[1:]]
+        changed = _with(changed, keys, field.after)
+        if field.after is Missing and lookup(changed, field.path.rpartition("/")[0]) == {}:
+            changed = _with(changed, keys[:-1], Missing)
+    return changed
+
+
+def _with(here: Any, keys: Sequence[str], value: Any) -> Any:
+    """A copy of ``here`` with the value at ``keys`` set, or taken out; what is not on the way is shared."""
+    key, rest = keys[0], keys[1:]
+    if isinstance(here, list):
+        index = int(key)
+        return [*here[:index], _with(here[index], rest, value) if rest else value, *here[index + 1 :]]
+    if rest and (key in here or value is not Missing):
+        return {**here, key: _with(here.get(key) or {}, rest, value)}
+    if value is Missing:
+        return {name: kept for name, kept in here.items() if name != key or rest}
+    return {**here, key: value}
+
+
+def _unescaped(key: str) -> str:
+    return key.replace("~1", "/").replace("~0", "~")
 
 
 def pointer(*keys: str | int) -> str:

@@ -204,6 +204,11 @@ class NamespaceView:
             pod for pod in self.pods if pod.owner == identifier and not pod.ending and not pod.finished
         )
 
+    def fully_meshed(self, identifier: str) -> bool:
+        """Whether the workload has pods, and a proxy in each."""
+        pods = self.pods_of(identifier)
+        return bool(pods) and all(pod.proxy for pod in pods)
+
     def servers_of(self, service: Object) -> tuple[Workload, ...]:
         selector = service["spec"].get("selector") or {}
         return tuple(workload for workload in self.workloads if workload.selected_by(selector))

@@ -12,6 +12,7 @@ from meshroll.core import dial
 from meshroll.core.accounting import listed, settled
 from meshroll.core.callers import Caller, callers_of
 from meshroll.core.changes import Change, fields_between, pointer
+from meshroll.core.foresight import once_changed
 from meshroll.core.injection import WAIT, Sidecar, injected, sidecar_mode
 from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
 from meshroll.core.plan import Plan, Step, Subject
@@ -68,7 +69,7 @@ def _namespace_steps(
     meshed: set[str] = set()
     waves = planned_waves(namespace.waves or settings.waves, eligible(space, namespace), client_ids)
     for number, wave in enumerate(waves, 1):
-        meshed |= {workload.id for workload in wave.workloads}
+        meshed |= {w.id for w in wave.workloads if w.kind != "CronJob" or mode == "native"}
         steps.append(
             _wave(
                 space,
@@ -82,18 +83,20 @@ def _namespace_steps(
                 _subjects(view, namespace, callers, [workload.id for workload in wave.workloads], meshed),
             )
         )
+    left = once_changed(space, (change for step in steps for change in step.changes))
     changes = [change for service in namespace.services if (change := alongside(service, space))]
     listed = [service.name for service in namespace.services]
-    dials = [
-        _dial(space, client, namespace, mode, edge, run_id, pending, acknowledged)
-        for client in home_clients(namespace)
-        if client.service in listed
-    ]
+    dials: list[Step] = []
+    for client in home_clients(namespace):
+        if client.service in listed and (client.workload in meshed or space.fully_meshed(client.workload)):
+            dials.append(_dial(left, client, mode, edge, run_id, pending, acknowledged))
+            left = once_changed(left, dials[-1].changes)
     if changes or any(step.gate or step.pause for step in dials):
         steps.append(Step("services", f"Services of {space.name}", space.name, changes, services=listed))
     steps += dials
     if namespace.injection == "namespace":
-        steps.append(_annotate(space))
+        steps += _keep_out(left, namespace, mode, edge, run_id)
+        steps.append(_annotate(left))
     return steps
 
 
@@ -148,7 +151,6 @@ def _wave(
 def _dial(
     space: NamespaceView,
     client: Client,
-    namespace: Namespace,
     mode: Sidecar,
     edge: Edge,
     run_id: str,
@@ -157,19 +159,20 @@ def _dial(
 ) -> Step:
     workload = space.workload(client.workload)
     assert workload is not None, "the look refuses clients that are not there"
-    mark = f"dial:{space.name}/{client.workload}"
+    mark = f"dial:{space.name}/{client.workload}/{client.service}"
     changes = dial.dial_changes(client, workload, space, "pooled", run_id)
     due = bool(changes) or mark in pending
     service = space.service(client.service)
     servers = [server.id for server in space.servers_of(service)] if service else []
-    subjects = [Subject(client.workload, True, False), *(Subject(server, True, True) for server in servers)]
+    callers = [] if workload.kind == "CronJob" else [Subject(client.workload, True, False)]
+    subjects = [*callers, *(Subject(server, True, True) for server in servers)]
     waits_for_person = client.manual is not None and mark not in acknowledged
     return Step(
         "dial",
         f"{client.workload} calls {client.service} over held connections",
         space.name,
         changes,
-        workloads=[client.workload] if changes else [],
+        workloads=[client.workload] if changes and workload.kind != "CronJob" else [],
         meshed=True,
         mode=mode,
         release=str(edge),
@@ -178,6 +181,22 @@ def _dial(
         pending=[mark] if due or waits_for_person else [],
         pause=client.manual if waits_for_person else None,
     )
+
+
+def _keep_out(
+    space: NamespaceView, namespace: Namespace, mode: Sidecar, edge: Edge, run_id: str
+) -> list[Step]:
+    """CronJobs that no wave took opt out before the namespace says yes: beside a proxy their Jobs never end."""
+    if mode == "native":
+        return []
+    changes = [
+        change
+        for workload in space.workloads
+        if workload.kind == "CronJob"
+        and not workload.opted_out
+        and (change := injected(workload, space, namespace, mode, edge, run_id))
+    ]
+    return [Step("namespace", f"CronJobs of {space.name} stay out", space.name, changes)] if changes else []
 
 
 def _annotate(space: NamespaceView) -> Step:
@@ -242,9 +261,7 @@ def verify_plan(view: ClusterView, settings: Settings) -> Plan:
     steps = []
     for namespace in settings.namespaces:
         space = view.namespaces[namespace.name]
-        meshed = {
-            w.id for w in space.workloads if (pods := space.pods_of(w.id)) and all(pod.proxy for pod in pods)
-        }
+        meshed = {workload.id for workload in space.workloads if space.fully_meshed(workload.id)}
         subjects = _subjects(view, namespace, _callers(view, space), sorted(meshed), meshed)
         steps.append(
             Step("verify", f"Golden signals of {space.name}", space.name, gate=True, subjects=subjects)
