@@ -27,7 +27,7 @@ def caller_problems(view: ClusterView, namespace: Namespace) -> list[Problem]:
                         "caller-not-listed",
                         service.name,
                         caller,
-                        "List it in `clients:` of the namespace, or mesh its namespace first.",
+                        "List it in `clients:` of the namespace, and mesh it or let it dial once per request.",
                     )
                 )
             elif caller.namespace != space.name and not settled(view, caller, client):

@@ -26,8 +26,11 @@ class Caller:
 def callers_of(view: ClusterView, namespace: str, service: str) -> list[Caller]:
     """Workloads anywhere in the cluster that name the Service's host; its own servers aside."""
     names = [service, *(_aliases(view, namespace, service))]
+    servers = _servers(view, namespace, service)
     found = []
     for workload in view.all_workloads:
+        if workload.namespace == namespace and workload.id in servers:
+            continue
         config_maps = (
             view.namespaces[workload.namespace].config_maps if workload.namespace in view.namespaces else ()
         )
@@ -40,11 +43,17 @@ def callers_of(view: ClusterView, namespace: str, service: str) -> list[Caller]:
 def mentions(text: str, service: str, namespace: str, own_namespace: str) -> bool:
     """Whether ``text`` names the Service as a host: its DNS name, or the bare name with a port or scheme at home."""
     name, home = re.escape(service), re.escape(namespace)
-    end = r"(?![-\w])"
+    end = r"(?![-\w]|\.\w)"
     if re.search(rf"(?<![-\w.]){name}\.{home}(\.svc(\.[-\w.]+)?)?{end}", text):
         return True
     bare = rf"(?<![-\w.]){name}(:\d+){end}|//(/)?{name}(?![-\w.])|^{name}$"
     return own_namespace == namespace and re.search(bare, text) is not None
+
+
+def _servers(view: ClusterView, namespace: str, service: str) -> set[str]:
+    home = view.namespaces.get(namespace)
+    own = home.service(service) if home else None
+    return {server.id for server in home.servers_of(own)} if home and own else set()
 
 
 def _aliases(view: ClusterView, namespace: str, service: str) -> Iterator[str]:

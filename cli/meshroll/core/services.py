@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from meshroll.core.changes import Change
+from meshroll.core.changes import Change, fields_between
 from meshroll.core.errors import Problem
-from meshroll.core.model import NamespaceView, Object, Workload, containers_of
+from meshroll.core.model import NamespaceView, Object, Workload, containers_of, labels_of
 from meshroll.core.settings import Service
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+NAME_MAX = 63
 
 
 def is_headless(service: Object) -> bool:
@@ -73,16 +76,34 @@ def service_problems(setting: Service, view: NamespaceView) -> list[Problem]:
                     "Its targetPort must be a container port that every server declares.",
                 )
             )
+    if not problems and _crossed(service, servers[0]):
+        problems.append(
+            _problem(
+                "service-port-unmapped",
+                view,
+                setting,
+                f"A pod port of Service {setting.name} is also a Service port that leads to another pod port.",
+                "Give the Service port another number: a ClusterIP Service cannot declare both.",
+            )
+        )
+    if len(setting.target_name) > NAME_MAX:
+        problems.append(
+            _problem(
+                "service-name-too-long",
+                view,
+                setting,
+                f"{setting.target_name} is longer than the {NAME_MAX} characters that a Service's name may have.",
+                "Set a shorter `alongside_name` in the inventory.",
+            )
+        )
     other = view.service(setting.target_name)
-    if other is not None and (
-        is_headless(other) or other["spec"].get("selector") != service["spec"].get("selector")
-    ):
+    if other is not None and not problems and not _usable(other, setting, service, servers):
         problems.append(
             _problem(
                 "service-name-taken",
                 view,
                 setting,
-                f"{view.name} has another Service {setting.target_name}.",
+                f"{view.name} has another Service {setting.target_name}, over other pods or without these ports.",
                 "Set `alongside_name` in the inventory.",
             )
         )
@@ -90,51 +111,74 @@ def service_problems(setting: Service, view: NamespaceView) -> list[Problem]:
 
 
 def alongside(setting: Service, view: NamespaceView) -> Change | None:
-    """The ClusterIP Service to make beside a headless one; None where it is there or none is needed."""
+    """The ClusterIP Service to make beside a headless one; None where it is there or none is needed.
+
+    One that an earlier run made gets the ports that it lacks as a patch, so that undoing this run keeps it.
+    """
     service = view.service(setting.name)
     if service is None or not is_headless(service):
         return None
     body = alongside_body(setting, service, view.servers_of(service))
     present = view.service(setting.target_name)
-    if present is not None and _declares(present, body["spec"]["ports"]):
+    why = f"a ClusterIP Service beside the headless {setting.name}"
+    if present is None:
+        return Change("Service", view.name, setting.target_name, "apply", why, body=body)
+    if _declares(present, body["spec"]["ports"], view.servers_of(service)[0]):
         return None
-    return Change(
-        "Service",
-        view.name,
-        setting.target_name,
-        "apply",
-        f"a ClusterIP Service beside the headless {setting.name}",
-        body=body,
-    )
+    fields = fields_between(present, [("/spec/ports", body["spec"]["ports"])])
+    return Change("Service", view.name, setting.target_name, "patch", why, fields)
 
 
 def alongside_body(setting: Service, service: Object, servers: Sequence[Workload]) -> dict[str, Any]:
     """The Service object: same selector, the Service's own ports and each pod port with the same target."""
-    ports: list[dict[str, Any]] = []
-    for port in service["spec"].get("ports") or []:
-        pod_port = _pod_port(port, servers[0])
+    ports: dict[tuple[int, str], dict[str, Any]] = {}
+    given = service["spec"].get("ports") or []
+    for port in given:
         common = {key: port[key] for key in ("protocol", "appProtocol") if key in port}
         name = port.get("name") or f"port-{port['port']}"
-        ports.append({"name": name, "port": port["port"], "targetPort": pod_port, **common})
-        if pod_port not in {entry["port"] for entry in service["spec"]["ports"]}:
-            ports.append(
-                {"name": f"{name}-pod"[:15].rstrip("-"), "port": pod_port, "targetPort": pod_port, **common}
-            )
-    unique = {entry["port"]: entry for entry in reversed(ports)}
+        target = _pod_port(port, servers[0])
+        ports[_number(port)] = {"name": name, "port": port["port"], "targetPort": target, **common}
+    for port in given:
+        made = ports[_number(port)]
+        pod_port = {**made, "name": f"{made['name'][:59]}-pod", "port": made["targetPort"]}
+        ports.setdefault(_number(pod_port), pod_port)
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {
             "name": setting.target_name,
             "namespace": service["metadata"]["namespace"],
-            "labels": {"app.kubernetes.io/managed-by": "meshroll", "meshroll.io/alongside": setting.name},
+            "labels": {MANAGED_BY: "meshroll", "meshroll.io/alongside": setting.name},
         },
         "spec": {
             "type": "ClusterIP",
             "selector": dict(service["spec"]["selector"]),
-            "ports": [unique[number] for number in sorted(unique)],
+            "ports": [ports[number] for number in sorted(ports)],
         },
     }
+
+
+def _number(port: Object) -> tuple[int, str]:
+    return port["port"], port.get("protocol", "TCP")
+
+
+def _crossed(service: Object, server: Workload) -> bool:
+    """Whether a pod port has the number of a Service port that leads elsewhere: its clients would go astray."""
+    given = service["spec"].get("ports") or []
+    leads = {_number(port): _pod_port(port, server) for port in given}
+    return any(
+        number == target and protocol == other_protocol and leads[number, protocol] != target
+        for (_, other_protocol), target in leads.items()
+        for number, protocol in leads
+    )
+
+
+def _usable(other: Object, setting: Service, service: Object, servers: Sequence[Workload]) -> bool:
+    """Whether the Service of that name is the one to make: ours, or somebody's that has all that is needed."""
+    if is_headless(other) or other["spec"].get("selector") != service["spec"].get("selector"):
+        return False
+    ours = labels_of(other).get(MANAGED_BY) == "meshroll"
+    return ours or _declares(other, alongside_body(setting, service, servers)["spec"]["ports"], servers[0])
 
 
 def _pod_port(port: Object, server: Workload) -> int | None:
@@ -148,9 +192,9 @@ def _pod_port(port: Object, server: Workload) -> int | None:
     return None
 
 
-def _declares(service: Object, ports: list[dict[str, Any]]) -> bool:
-    declared = {(port["port"], port.get("targetPort")) for port in service["spec"].get("ports") or []}
-    return {(port["port"], port["targetPort"]) for port in ports} <= declared
+def _declares(service: Object, ports: Sequence[Object], server: Workload) -> bool:
+    declared = {(_number(port), _pod_port(port, server)) for port in service["spec"].get("ports") or []}
+    return {(_number(port), port["targetPort"]) for port in ports} <= declared
 
 
 def _problem(code: str, view: NamespaceView, setting: Service, message: str, hint: str) -> Problem:

@@ -58,16 +58,17 @@ def _pick(rule: Wave, left: list[Workload], total: int, clients: Sequence[str]) 
                     "Correct the wave's `workloads` in the inventory.",
                 )
             )
-        return [by_id[name] for name in rule.workloads]
+        return [by_id[name] for name in dict.fromkeys(rule.workloads)]
     if rule.labels is not None:
         wanted = rule.labels.items()
         return [
             workload for workload in left if all(labels_of(workload.manifest).get(k) == v for k, v in wanted)
         ]
     if rule.clients is not None:
-        callers = [workload for workload in left if workload.id in clients]
-        return (callers or [workload for workload in left if workload.kind != "CronJob"])[: rule.clients]
-    return left[: math.ceil((rule.share or 1.0) * total)]
+        running = [workload for workload in left if workload.kind != "CronJob"]
+        return ([workload for workload in running if workload.id in clients] or running)[: rule.clients]
+    # Rounded first: 0.07 * 100 is a little more than 7, and 7 % of 100 workloads are not 8.
+    return left[: math.ceil(round((rule.share or 1.0) * total, 9))]
 
 
 def _order(workload: Workload, clients: Sequence[str]) -> tuple[bool, int, str]:
