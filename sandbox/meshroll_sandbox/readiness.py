@@ -2,9 +2,9 @@
 
 import ssl
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
+from http.client import HTTPException
 
 from meshroll_sandbox.errors import SandboxError
 from meshroll_sandbox.parts import Part
@@ -29,7 +29,7 @@ def answers(url: str) -> bool:
     try:
         with _OPENER.open(url, timeout=2) as response:
             return bool(response.status == 200)
-    except (OSError, urllib.error.HTTPError):
+    except (OSError, HTTPException):
         return False
 
 
