@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from meshroll.adapters.kube.client import ApiError, Kube, Object
+from meshroll.core.control_plane import INJECTOR, INSTALLING
 from meshroll.core.model import ClusterView, ControlPlane, NamespaceView, Pod, Workload, annotations_of
 
 CONTROLLERS = {
@@ -111,11 +112,12 @@ def _rules(kube: Kube, namespace: str) -> list[Object]:
 
 
 def _control_plane(kube: Kube, namespace: str) -> ControlPlane:
-    """Linkerd as it stands in ``namespace``: its release from the control plane's own label, its Helm values."""
+    """Linkerd as it stands in ``namespace``; an install that did not end is not one."""
     deployments, _ = kube.list_all(f"/apis/apps/v1/namespaces/{namespace}/deployments")
     by_name = {item["metadata"]["name"]: item for item in deployments}
-    injector = by_name.get("linkerd-proxy-injector")
-    if injector is None:
+    injector = by_name.get(INJECTOR)
+    home = kube.get(f"/api/v1/namespaces/{namespace}")
+    if injector is None or (home and INSTALLING in annotations_of(home)):
         return ControlPlane(False, namespace, None)
     stored = kube.get(f"/api/v1/namespaces/{namespace}/configmaps/linkerd-config") or {}
     values: Mapping[str, Any] = yaml.safe_load((stored.get("data") or {}).get("values", "")) or {}
