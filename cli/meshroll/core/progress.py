@@ -45,7 +45,11 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Progress:
-    """``unproved``: rolled out, but a pod is not as expected; the watch of pods may lag, so it must persist to count."""
+    """How it stands. ``unproved`` is what must persist to count as failed.
+
+    Rolled out with a pod that is not as expected: the watch of pods may lag. Or the controller says that it cannot go
+    on: a Deployment repeats that of its previous ReplicaSet for a moment after the change that mends it.
+    """
 
     state: Literal["waiting", "unproved", "done", "failed"]
     message: str
@@ -69,10 +73,13 @@ def judge(
     total = workload.replicas
     alive = [pod for pod in pods if not pod.ending and not pod.finished]
     good = [pod for pod in alive if pod.ready and _shortfall(expected, pod) is None]
-    failure = _failure(workload, alive, events, expected, old_pod_uids)
+    failure = _failure(alive, events, expected, old_pod_uids)
     if failure:
         return Progress("failed", f"{workload.id}: {failure}", len(good), total)
-    stuck = tuple(pod for pod in alive if _stuck(workload, pod))
+    complaint = _complaint(workload)
+    if complaint:
+        return Progress("unproved", f"{workload.id}: {complaint}", len(good), total)
+    stuck = _stuck(workload, alive)
     if _rolled(workload) and not stuck:
         wrong = [(pod, _shortfall(expected, pod)) for pod in alive]
         unlucky = [f"{pod.name}: {reason}" for pod, reason in wrong if reason]
@@ -89,9 +96,9 @@ def _shortfall(expected: Expectation | None, pod: Pod) -> str | None:
 
 def _rolled(workload: Workload) -> bool:
     """Whether the controller has seen the newest template and every pod runs it and is available."""
-    status: dict[str, Any] = dict(workload.manifest.get("status") or {})
-    if status.get("observedGeneration", 0) < workload.manifest["metadata"].get("generation", 0):
+    if not _observed(workload):
         return False
+    status: dict[str, Any] = dict(workload.manifest.get("status") or {})
     total = workload.replicas
     if workload.kind == "DaemonSet":
         return bool(status.get("updatedNumberScheduled", 0) == total == status.get("numberAvailable", 0))
@@ -110,25 +117,18 @@ def _rolled(workload: Workload) -> bool:
 
 
 def _failure(
-    workload: Workload,
     pods: Sequence[Pod],
     events: Sequence[Object],
     expected: Expectation | None,
     old: frozenset[str],
 ) -> str | None:
-    status = workload.manifest.get("status") or {}
-    current = status.get("observedGeneration", 0) >= workload.manifest["metadata"].get("generation", 0)
-    for condition in status.get("conditions") or []:
-        if not current:
-            break
-        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            return f"pods cannot be created: {condition.get('message', '')}"
-        if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
-            return "its progress deadline has passed"
+    way_in = expected is not None and expected.meshed
     for event in events:
-        if event["reason"] == "FailedCreate":
+        # On the way out it may come from the ReplicaSet that is being left; the condition tells which it is.
+        replica_set = (event.get("involvedObject") or {}).get("kind") == "ReplicaSet"
+        if event["reason"] == "FailedCreate" and (way_in or not replica_set):
             return f"pods cannot be created: {event.get('message', '')}"
-        if event["reason"] == "InjectionSkipped" and expected and expected.meshed:
+        if event["reason"] == "InjectionSkipped" and way_in:
             return f"the injector skipped it: {event.get('message', '')}"
     for pod in pods:
         if pod.uid in old:
@@ -139,11 +139,35 @@ def _failure(
     return None
 
 
-def _stuck(workload: Workload, pod: Pod) -> bool:
-    """A StatefulSet never replaces a pod of a failed revision by itself (kubernetes/kubernetes#67250)."""
-    if workload.kind != "StatefulSet" or pod.ready:
-        return False
+def _complaint(workload: Workload) -> str | None:
+    """What the controller says of the newest template, once it has seen it."""
+    if not _observed(workload):
+        return None
+    for condition in (workload.manifest.get("status") or {}).get("conditions") or []:
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return f"pods cannot be created: {condition.get('message', '')}"
+        if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
+            return "its progress deadline has passed"
+    return None
+
+
+def _observed(workload: Workload) -> bool:
     status = workload.manifest.get("status") or {}
-    current = status.get("observedGeneration", 0) >= workload.manifest["metadata"].get("generation", 0)
-    revision = labels_of(pod.manifest).get("controller-revision-hash")
-    return bool(current and revision and revision != status.get("updateRevision"))
+    return bool(status.get("observedGeneration", 0) >= workload.manifest["metadata"].get("generation", 0))
+
+
+def _stuck(workload: Workload, alive: Sequence[Pod]) -> tuple[Pod, ...]:
+    """A StatefulSet never replaces a pod of a failed revision by itself (kubernetes/kubernetes#67250).
+
+    Where one of its pods is being replaced right now it is on its way, and taking a second one costs a quorum.
+    """
+    if workload.kind != "StatefulSet" or not _observed(workload):
+        return ()
+    newest = (workload.manifest.get("status") or {}).get("updateRevision")
+    revisions = {pod.uid: labels_of(pod.manifest).get("controller-revision-hash") for pod in alive}
+    in_flight = len(alive) < workload.replicas or any(
+        not pod.ready and revisions[pod.uid] == newest for pod in alive
+    )
+    if in_flight:
+        return ()
+    return tuple(pod for pod in alive if not pod.ready and revisions[pod.uid] not in (None, newest))
