@@ -61,18 +61,36 @@ def carried_over(
     """(pending gates, answered pauses, changes) that a new rollout of these namespaces inherits.
 
     An unfinished run's changes are inherited too, so that `rollback --to previous` goes back to before the first of
-    them and not to the middle. Records come newest first.
+    them and not to the middle; those of a run whose way back failed as well. Whoever was taken back begins anew: a
+    switch that a person threw is thrown back too. Each namespace inherits from its own newest run. Records come
+    newest first.
     """
-    for record in records:
-        if record.command != "rollout" or not set(record.namespaces) & set(namespaces):
-            if record.command == "rollback" and set(record.namespaces) & set(namespaces):
-                return [], list(record.acknowledged), []
+    pending: list[str] = []
+    answered: list[str] = []
+    changes: list[Change] = []
+    for namespace in namespaces:
+        record = _newest(records, namespace)
+        if record is None or record.command != "rollout" or record.state == "rolled_back":
             continue
-        answered = list(dict.fromkeys([*record.acknowledged, *record.paused_at]))
+        answered += [mark for mark in (*record.acknowledged, *record.paused_at) if _of(mark, namespace)]
         if record.state in OPEN:
-            return list(record.pending), answered, list(record.changes)
-        return [], answered, []
-    return [], [], []
+            pending += [mark for mark in record.pending if _of(mark, namespace)]
+        if record.state in OPEN or record.state == "rollback_incomplete":
+            changes += [change for change in record.changes if _touches(change, namespace)]
+    return list(dict.fromkeys(pending)), list(dict.fromkeys(answered)), changes
+
+
+def _newest(records: Sequence[Record], namespace: str) -> Record | None:
+    return next((record for record in records if namespace in record.namespaces), None)
+
+
+def _of(mark: str, namespace: str) -> bool:
+    """Whether a mark such as ``inject:charging/Deployment/omni`` is of this namespace."""
+    return mark.partition(":")[2].startswith(f"{namespace}/")
+
+
+def _touches(change: Change, namespace: str) -> bool:
+    return namespace == (change.name if change.kind == "Namespace" else change.namespace)
 
 
 def to_undo(records: Sequence[Record], namespaces: Sequence[str]) -> Record | None:

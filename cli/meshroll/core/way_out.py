@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from meshroll.core import dial
-from meshroll.core.changes import Change, Field, fields_between, lookup, pointer
-from meshroll.core.injection import RESTARTED_BY, uninjected
+from meshroll.core.changes import Change, Field, fields_between, lookup, pointer, with_maps
+from meshroll.core.injection import uninjected
 from meshroll.core.model import INJECT, ClusterView, NamespaceView, Object, Workload
 from meshroll.core.plan import Plan, Step
 from meshroll.core.scope import home_clients
@@ -43,13 +44,16 @@ def fallback_plan(view: ClusterView, settings: Settings, run_id: str) -> Plan:
 def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change]) -> Plan:
     """Every field that a run changed, as it was before; ``done`` are that run's changes in the order they were made."""
     merged: dict[str, Change] = {}
+    written: dict[tuple[str, str], list[Any]] = {}
     for change in done:
         merged[change.object] = _merge(merged[change.object], change) if change.object in merged else change
+        for field in change.fields:
+            written.setdefault((change.object, field.path), []).extend((field.before, field.after))
     undone = [
         left
         for change in reversed(merged.values())
         if change.action == "patch"
-        and (left := _still_done(view, change.undone("as it was before the run"))).fields
+        and (left := _still_done(view, change.undone("as it was before the run"), written)).fields
     ]
     made = [
         Change(change.kind, change.namespace, change.name, "delete", "the run made it")
@@ -134,16 +138,12 @@ def _client_changes(
         extra += dial.template_fields(client, workload, "per_request")
     change = uninjected(workload, extra)
     if change is None and (config_maps or any(pod.proxy for pod in space.pods_of(workload.id))):
-        path = workload.template_path + pointer("metadata", "annotations", RESTARTED_BY)
-        change = Change(
-            workload.kind,
-            workload.namespace,
-            workload.name,
-            "patch",
-            "restart pods that still have a proxy",
-            fields_between(workload.manifest, [(path, run_id)]),
-            pods=workload.replicas,
-        )
+        # A template that says so already is being rolled by this very run.
+        fields = dial.restart_field(workload, run_id)
+        why = "restart pods that still have a proxy"
+        pods = workload.replicas
+        if fields:
+            change = Change(workload.kind, workload.namespace, workload.name, "patch", why, fields, pods=pods)
     return [*config_maps, *([change] if change else [])]
 
 
@@ -183,13 +183,21 @@ def _merge(earlier: Change, later: Change) -> Change:
     )
 
 
-def _still_done(view: ClusterView, undo: Change) -> Change:
-    """Without the fields that are as they were anyway: a run that died may not have come as far as it intended."""
+def _still_done(view: ClusterView, undo: Change, written: Mapping[tuple[str, str], list[Any]]) -> Change:
+    """What is left to undo: a run that died may not have come as far as it intended.
+
+    Each value that the run saw or wrote is its own to take back; any other is drift, and its ``test`` will say so.
+    """
     manifest = _manifest(view, undo)
-    fields = [
-        field for field in undo.fields if manifest is not None and lookup(manifest, field.path) != field.after
-    ]
-    return msgspec.structs.replace(undo, fields=fields)
+    if manifest is None:
+        return msgspec.structs.replace(undo, fields=[])
+    fields = []
+    for field in undo.fields:
+        now = lookup(manifest, field.path)
+        if now != field.after:
+            ours = now in written[undo.object, field.path]
+            fields.append(Field(field.path, now, field.after) if ours else field)
+    return msgspec.structs.replace(undo, fields=with_maps(manifest, fields))
 
 
 def _manifest(view: ClusterView, change: Change) -> Object | None:
