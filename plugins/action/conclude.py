@@ -6,7 +6,7 @@ from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
-from meshroll.core.errors import MeshrollError
+from meshroll.core.errors import MeshrollError, UsageError
 from meshroll.core.outcome import after_failure
 from meshroll.core.settings import Settings
 
@@ -25,3 +25,7 @@ class ActionModule(MeshrollAction):
         if outcome.roll_back:
             self.events.say("stage", f"Taking it back to {settings.rollback_automatic}", stage="rollback")
         return {"roll_back": outcome.roll_back, "to": settings.rollback_automatic}
+
+    def act_without_settings(self, args: dict[str, Any], error: UsageError) -> dict[str, Any]:
+        """Without settings nothing was begun, so nothing is taken back."""
+        return {"roll_back": False, "to": "fallback"}

@@ -12,7 +12,7 @@ from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.result_file import add_cluster
-from meshroll.core.errors import ExitCode, MeshrollError, Problem
+from meshroll.core.errors import ExitCode, MeshrollError, Problem, UsageError
 from meshroll.core.outcome import Outcome, after_failure, after_rollback, of_verify
 from meshroll.core.plan import plan_from
 from meshroll.core.settings import Settings
@@ -62,6 +62,15 @@ class ActionModule(MeshrollAction):
         )
         for line in entry["summary"]:
             self.events.say("line", line)
+        return {"cluster": entry}
+
+    def act_without_settings(self, args: dict[str, Any], error: UsageError) -> dict[str, Any]:
+        """The inventory is what failed; the result still says so."""
+        outcome = Outcome(error.exit_code, error.problems, False)
+        status = {"release": None, "kubernetes_version": None, "namespaces": []}
+        entry = ended(self.run_context.cluster, outcome, None, None, status, args["command"], False)
+        errors = [self.located(problem).as_dict() for problem in error.problems]
+        add_cluster(self.run_context, args["command"], entry, errors)
         return {"cluster": entry}
 
     def located(self, problem: Problem) -> Problem:

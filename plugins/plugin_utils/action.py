@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import secrets
 import socket
 from collections.abc import Callable
@@ -34,21 +35,28 @@ class MeshrollAction(ActionBase):
         self.events = Events(variables["inventory_hostname"], self._display.display)
         self.identity = self._identity(variables)
         self.run_context = Run.from_variables({**variables, **self.identity})
-        unknown = set(self._task.args) - self._VALID_ARGS
+        args: dict[str, Any] = _plain(self._task.args)
+        unknown = set(args) - self._VALID_ARGS
         if unknown:
             return {"failed": True, "msg": f"unknown arguments: {', '.join(sorted(unknown))}"}
         try:
             settings, self.assumptions = inventory.with_namespace(
                 inventory.parse(variables), variables.get("meshroll_namespace")
             )
-            result = self.act(dict(self._task.args), settings, self._task.check_mode)
+            result = self.act(args, settings, self._task.check_mode)
+        except inventory.UsageError as error:
+            result = self.act_without_settings(args, error)
         except MeshrollError as error:
-            return {**failure(error), "ansible_facts": self.identity}
+            result = failure(error)
         return {"changed": False, "ansible_facts": self.identity, **result}
 
     def act(self, args: dict[str, Any], settings: inventory.Settings, check_mode: bool) -> dict[str, Any]:
         """The task's own work; raises MeshrollError."""
         raise NotImplementedError
+
+    def act_without_settings(self, args: dict[str, Any], error: inventory.UsageError) -> dict[str, Any]:
+        """What is left to do where the inventory cannot be used: most tasks fail with what is wrong in it."""
+        return failure(error)
 
     def connect(self, settings: inventory.Settings) -> Kube:
         return Kube.connect(
@@ -70,18 +78,28 @@ class MeshrollAction(ActionBase):
         return journal, journal.read_run(self.run_context.id)
 
     def report(self, stage: str) -> Callable[[str, int, int], None]:
-        return lambda message, done, total: self.events.say("progress", message, stage=stage, done=done, total=total)
+        return lambda message, done, total: self.events.say(
+            "progress", message, stage=stage, done=done, total=total
+        )
 
     def _identity(self, variables: dict[str, Any]) -> dict[str, str]:
         """The run's id and start, made by the first task of a playbook that nobody gave one (run by hand, or AWX)."""
         started_at = variables.get("meshroll_started_at") or now()
-        run_id = variables.get("meshroll_run_id") or f"{started_at.translate(_COMPACT).lower()}-{secrets.token_hex(3)}"
+        run_id = (
+            variables.get("meshroll_run_id")
+            or f"{started_at.translate(_COMPACT).lower()}-{secrets.token_hex(3)}"
+        )
         return {"meshroll_run_id": run_id, "meshroll_started_at": started_at}
 
     def _own_variables(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         wanted = {key: value for key, value in task_vars.items() if key.startswith(inventory.PREFIX)}
-        templated: dict[str, Any] = self._templar.template(wanted)
-        return {**templated, "inventory_hostname": task_vars["inventory_hostname"]}
+        templated: dict[str, Any] = _plain(self._templar.template(wanted))
+        return {**templated, "inventory_hostname": str(task_vars["inventory_hostname"])}
+
+
+def _plain(value: Any) -> Any:
+    """Without the tags that Ansible puts on strings: msgspec takes nothing but str for a str."""
+    return json.loads(json.dumps(value))
 
 
 def failure(error: MeshrollError) -> dict[str, Any]:
