@@ -15,8 +15,10 @@ FARGATE_NODE = "eks.amazonaws.com/compute-type"
 FARGATE_POD = "eks.amazonaws.com/fargate-profile"
 ENFORCE = "pod-security.kubernetes.io/enforce"
 WEBHOOKS = "config.linkerd.io/admission-webhooks"
-# (API group, resource, verb) that a rollout and a rollback need inside the namespace.
+# (API group, resource, verb) that a rollout and a rollback need inside the namespace. An apply that makes an object
+# needs both of patch and create.
 NEEDED = (
+    ("", "namespaces", "patch"),
     ("apps", "deployments", "patch"),
     ("apps", "statefulsets", "patch"),
     ("apps", "daemonsets", "patch"),
@@ -24,7 +26,9 @@ NEEDED = (
     ("", "pods", "watch"),
     ("", "pods", "delete"),
     ("", "events", "watch"),
+    ("", "services", "create"),
     ("", "services", "patch"),
+    ("", "services", "delete"),
     ("", "configmaps", "patch"),
 )
 
@@ -38,7 +42,7 @@ def _system(case: Case) -> list[Problem]:
             namespace=namespace.name,
         )
         for namespace in case.settings.namespaces
-        if namespace.name in SYSTEM
+        if namespace.name in {*SYSTEM, case.settings.control_plane.namespace}
     ]
 
 

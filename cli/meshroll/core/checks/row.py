@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from meshroll.core.errors import Problem
-from meshroll.core.injection import Sidecar, sidecar_mode
+from meshroll.core.injection import Sidecar, sidecar_mode, uninjected
 from meshroll.core.model import ClusterView, NamespaceView, Workload
 from meshroll.core.releases import Edge
-from meshroll.core.scope import eligible
+from meshroll.core.scope import eligible, home_clients
 from meshroll.core.settings import Namespace, Settings
 
 Direction = Literal["in", "out", "verify"]
@@ -35,13 +35,22 @@ class Case:
     def taken(self) -> Iterator[tuple[Namespace, NamespaceView, Workload]]:
         """The workloads whose templates this run may change."""
         for namespace, space in self.spaces():
-            chosen = eligible(space, namespace) if self.direction == "in" else list(space.workloads)
-            for workload in chosen:
-                yield namespace, space, workload
+            for workload in eligible(space, namespace) if self.direction == "in" else space.workloads:
+                if self.direction == "in" or _undone(workload, space, namespace):
+                    yield namespace, space, workload
 
     def mode(self, namespace: Namespace) -> Sidecar:
         assert self.edge is not None
         return sidecar_mode(namespace.sidecar, self.view.kubernetes_version, self.edge)
+
+
+def _undone(workload: Workload, space: NamespaceView, namespace: Namespace) -> bool:
+    """Whether the way out may touch it: a workload that was never meshed must not stand in its way."""
+    return (
+        workload.id in {client.workload for client in home_clients(namespace)}
+        or uninjected(workload, []) is not None
+        or any(pod.proxy for pod in space.pods_of(workload.id))
+    )
 
 
 @dataclass(frozen=True)
