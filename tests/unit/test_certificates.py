@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from meshroll.adapters.certificates import Issued, anchor_from_file, make, read_chain, write_anchor_key
+from meshroll.adapters.certificates import Issued, anchor_from_file, make, write_anchor_key
+from meshroll.adapters.chain import read_chain
 from meshroll.core import certificates as core
+from meshroll.core import identity
 from meshroll.core.errors import Refused
 
 NOW = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
@@ -79,11 +81,11 @@ def test_the_last_sixty_days_are_told() -> None:
 
 
 def test_objects_have_the_shapes_that_the_charts_look_for() -> None:
-    secret = core.issuer_secret("linkerd", ISSUER.certificate_pem, ISSUER.key_pem, ANCHOR.certificate_pem)
+    secret = identity.issuer_secret("linkerd", ISSUER.certificate_pem, ISSUER.key_pem, ANCHOR.certificate_pem)
     assert secret["type"] == "kubernetes.io/tls"
     assert set(secret["data"]) == {"tls.crt", "tls.key", "ca.crt"}
-    assert core.secret_value(secret, "ca.crt") == ANCHOR.certificate_pem
-    assert core.trust_roots("linkerd", "PEM")["data"] == {"ca-bundle.crt": "PEM"}
+    assert identity.secret_value(secret, "ca.crt") == ANCHOR.certificate_pem
+    assert identity.trust_roots("linkerd", "PEM")["data"] == {"ca-bundle.crt": "PEM"}
 
 
 def test_the_anchor_key_is_written_once_for_its_owner_only(tmp_path: Path) -> None:

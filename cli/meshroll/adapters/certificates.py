@@ -1,4 +1,4 @@
-"""Makes and reads certificates with ``cryptography``; writes the trust anchor's key to its one place.
+"""Makes certificates with ``cryptography``; writes the trust anchor's key to its one place.
 
 A key never stands in a message or a ``repr``: it lives in a field that is not shown, in the operator's file
 and in the issuer's Secret.
@@ -8,28 +8,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from meshroll.core.certificates import (
-    BACKDATED,
-    BUNDLE_KEY,
-    ECDSA_P256,
-    ISSUER_SECRET,
-    TRUST_ROOTS,
-    Certificate,
-    CertificateSpec,
-    Chain,
-)
+from meshroll.core.certificates import BACKDATED, CertificateSpec
 from meshroll.core.errors import Problem, Refused
-
-_NAMES = {"sha256": "SHA256", "sha384": "SHA384", "sha512": "SHA512", "sha1": "SHA1"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +33,7 @@ def make(spec: CertificateSpec, now: datetime, signer: Issued | None = None) -> 
     """A new key and its CA certificate, signed by ``signer`` or by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, spec.common_name)])
-    signing_key = _private_key(signer.key_pem) if signer else key
+    signing_key = private_key(signer.key_pem) if signer else key
     issuer = x509.load_pem_x509_certificate(signer.certificate_pem.encode()).subject if signer else subject
     certificate = (
         x509.CertificateBuilder()
@@ -76,7 +65,9 @@ def write_anchor_key(path: Path, anchor: Issued) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
-        raise Refused(anchor_key_exists(path)) from None
+        raise Refused(
+            Problem("anchor-key-exists", f"{path} exists already.", "Name another file; none is replaced.")
+        ) from None
     except OSError as error:
         raise Refused(
             Problem(
@@ -91,15 +82,6 @@ def write_anchor_key(path: Path, anchor: Issued) -> None:
         os.fsync(file.fileno())
 
 
-def anchor_key_exists(path: Path) -> Problem:
-    return Problem(
-        "anchor-key-exists",
-        f"{path} exists already, and the cluster has no trust anchor that it belongs to.",
-        "Name another file in meshroll_certificates.anchor_key_file; or, if it is left from an install that "
-        "was cut short and no other cluster uses it, move it away.",
-    )
-
-
 def anchor_from_file(path: Path, bundle_pem: str) -> Issued:
     """The anchor whose key ``path`` holds, out of the trust anchors of the cluster.
 
@@ -107,7 +89,7 @@ def anchor_from_file(path: Path, bundle_pem: str) -> Issued:
     """
     try:
         key_pem = path.read_text()
-        public = _private_key(key_pem).public_key()
+        public = private_key(key_pem).public_key()
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
         raise Refused(
             Problem(
@@ -128,28 +110,6 @@ def anchor_from_file(path: Path, bundle_pem: str) -> Issued:
     )
 
 
-def read_chain(issuer_pem: str, issuer_key_pem: str, bundle_pem: str) -> Chain:
-    """What is to be known of a chain that is there. Raises Refused where it cannot be read."""
-    try:
-        issuer = x509.load_pem_x509_certificates(issuer_pem.encode())[0]
-        anchors = x509.load_pem_x509_certificates(bundle_pem.encode())
-        key_matches = _private_key(issuer_key_pem).public_key() == issuer.public_key()
-        return Chain(
-            issuer=_read(issuer),
-            anchors=tuple(_read(anchor) for anchor in anchors),
-            signer=next((_read(anchor) for anchor in anchors if _signed(issuer, anchor)), None),
-            key_matches=key_matches,
-        )
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise Refused(
-            Problem(
-                "certificates-unreadable",
-                "The identity certificates that are there cannot be read as PEM.",
-                f"Secret {ISSUER_SECRET} needs tls.crt and tls.key, ConfigMap {TRUST_ROOTS} {BUNDLE_KEY}.",
-            )
-        ) from None
-
-
 _KEY_USAGE = x509.KeyUsage(
     key_cert_sign=True,
     crl_sign=True,
@@ -163,58 +123,9 @@ _KEY_USAGE = x509.KeyUsage(
 )
 
 
-def _private_key(pem: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+def private_key(pem: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
     """Raises ValueError for anything else than an EC or RSA key."""
     key = serialization.load_pem_private_key(pem.encode(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise ValueError("neither an EC nor an RSA key")
     return key
-
-
-def _signed(certificate: x509.Certificate, by: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(by)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
-
-
-def _read(certificate: x509.Certificate) -> Certificate:
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return Certificate(
-        subject=str(names[0].value) if names else certificate.subject.rfc4514_string(),
-        dns_names=_dns_names(certificate),
-        is_ca=_is_ca(certificate),
-        key_kind=_key_kind(certificate),
-        signature=_signature(certificate),
-        not_before=certificate.not_valid_before_utc.astimezone(UTC),
-        not_after=certificate.not_valid_after_utc.astimezone(UTC),
-    )
-
-
-def _dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
-    return tuple(names.get_values_for_type(x509.DNSName))
-
-
-def _is_ca(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
-
-
-def _key_kind(certificate: x509.Certificate) -> str:
-    key = certificate.public_key()
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return ECDSA_P256 if isinstance(key.curve, ec.SECP256R1) else f"ECDSA {key.curve.name}"
-    return f"RSA {key.key_size}" if isinstance(key, rsa.RSAPublicKey) else type(key).__name__
-
-
-def _signature(certificate: x509.Certificate) -> str:
-    digest = certificate.signature_hash_algorithm
-    family = "ECDSA" if "ecdsa" in certificate.signature_algorithm_oid._name.lower() else "RSA"
-    return f"{family}-{_NAMES.get(digest.name, digest.name) if digest else 'unknown'}"

@@ -1,24 +1,18 @@
-"""Linkerd's trust anchor and issuer: what they have to be, what is wrong with those that are there.
+"""Linkerd's trust anchor and issuer: what they have to be, and what is wrong with those that are there.
 
 The identity service takes an issuer with an ECDSA P-256 key that is a CA, signed by one of the trust anchors,
-with the name that it expects as a DNS name (Go reads no common name). No key passes through Helm: told
-``identity.issuer.scheme=kubernetes.io/tls`` and ``identity.externalCA=true``, the charts use the Secret and the
-ConfigMap of this module.
+with the name that it expects as a DNS name (Go reads no common name).
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from meshroll.core.errors import Problem
+from meshroll.core.identity import ISSUER_SECRET, TRUST_ROOTS
 
-ISSUER_SECRET = "linkerd-identity-issuer"  # noqa: S105 - the name of the object
-TRUST_ROOTS = "linkerd-identity-trust-roots"
-BUNDLE_KEY = "ca-bundle.crt"
 ECDSA_P256 = "ECDSA P-256"
 ANCHOR_KEYS = frozenset({ECDSA_P256, "RSA 2048", "RSA 4096"})
 SIGNATURES = frozenset({"ECDSA-SHA256", "RSA-SHA256"})
@@ -49,11 +43,6 @@ def issuer_spec(namespace: str, trust_domain: str) -> CertificateSpec:
 def issuer_name(namespace: str, trust_domain: str) -> str:
     """The name that the identity service asks of its issuer."""
     return f"identity.{namespace}.{trust_domain}"
-
-
-def trust_domain_of(values: Mapping[str, Any]) -> str:
-    """As the chart decides it: ``identityTrustDomain``, else ``clusterDomain``, else ``cluster.local``."""
-    return str(values.get("identityTrustDomain") or values.get("clusterDomain") or "cluster.local")
 
 
 @dataclass(frozen=True)
@@ -124,38 +113,6 @@ def expiring(chain: Chain, now: datetime) -> list[str]:
         for what, certificate in named
         if now <= certificate.not_after < now + EXPIRES_SOON
     ]
-
-
-def trust_roots(namespace: str, bundle_pem: str) -> dict[str, Any]:
-    """The ConfigMap with the trust anchors: certificates only."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": TRUST_ROOTS, "namespace": namespace, "labels": _labels(namespace)},
-        "data": {BUNDLE_KEY: bundle_pem},
-    }
-
-
-def issuer_secret(namespace: str, certificate_pem: str, key_pem: str, bundle_pem: str) -> dict[str, Any]:
-    """The Secret with the issuer's certificate and key, in the shape that cert-manager makes too."""
-    data = {"tls.crt": certificate_pem, "tls.key": key_pem, "ca.crt": bundle_pem}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": "kubernetes.io/tls",
-        "metadata": {"name": ISSUER_SECRET, "namespace": namespace, "labels": _labels(namespace)},
-        "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
-    }
-
-
-def secret_value(secret: Mapping[str, Any], key: str) -> str | None:
-    """A decoded value of a Secret, None where it has no such key."""
-    encoded = (secret.get("data") or {}).get(key)
-    return base64.b64decode(encoded).decode() if encoded else None
-
-
-def _labels(namespace: str) -> dict[str, str]:
-    return {"linkerd.io/control-plane-component": "identity", "linkerd.io/control-plane-ns": namespace}
 
 
 def _out_of_time(what: str, certificate: Certificate, now: datetime) -> Sequence[str]:

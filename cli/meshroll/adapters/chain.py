@@ -1,0 +1,86 @@
+"""Reads the identity certificates that are there."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from meshroll.adapters.certificates import private_key
+from meshroll.core.certificates import ECDSA_P256, Certificate, Chain
+from meshroll.core.errors import Problem, Refused
+from meshroll.core.identity import BUNDLE_KEY, ISSUER_SECRET, TRUST_ROOTS
+
+
+def read_chain(issuer_pem: str, issuer_key_pem: str, bundle_pem: str) -> Chain:
+    """What is to be known of a chain that is there. Raises Refused where it cannot be read."""
+    try:
+        issuer = x509.load_pem_x509_certificates(issuer_pem.encode())[0]
+        anchors = x509.load_pem_x509_certificates(bundle_pem.encode())
+        key_matches = private_key(issuer_key_pem).public_key() == issuer.public_key()
+        return Chain(
+            issuer=_read(issuer),
+            anchors=tuple(_read(anchor) for anchor in anchors),
+            signer=next((_read(anchor) for anchor in anchors if _signed(issuer, anchor)), None),
+            key_matches=key_matches,
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise Refused(
+            Problem(
+                "certificates-unreadable",
+                "The identity certificates that are there cannot be read as PEM.",
+                f"Secret {ISSUER_SECRET} needs tls.crt and tls.key, ConfigMap {TRUST_ROOTS} {BUNDLE_KEY}.",
+            )
+        ) from None
+
+
+def _signed(certificate: x509.Certificate, by: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(by)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _read(certificate: x509.Certificate) -> Certificate:
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return Certificate(
+        subject=str(names[0].value) if names else certificate.subject.rfc4514_string(),
+        dns_names=_dns_names(certificate),
+        is_ca=_is_ca(certificate),
+        key_kind=_key_kind(certificate),
+        signature=_signature(certificate),
+        not_before=certificate.not_valid_before_utc.astimezone(UTC),
+        not_after=certificate.not_valid_after_utc.astimezone(UTC),
+    )
+
+
+def _dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(names.get_values_for_type(x509.DNSName))
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _key_kind(certificate: x509.Certificate) -> str:
+    key = certificate.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return ECDSA_P256 if isinstance(key.curve, ec.SECP256R1) else f"ECDSA {key.curve.name}"
+    return f"RSA {key.key_size}" if isinstance(key, rsa.RSAPublicKey) else type(key).__name__
+
+
+def _signature(certificate: x509.Certificate) -> str:
+    digest = certificate.signature_hash_algorithm
+    family = "ECDSA" if "ecdsa" in certificate.signature_algorithm_oid._name.lower() else "RSA"
+    return f"{family}-{digest.name.upper() if digest else 'unknown'}"

@@ -1,0 +1,148 @@
+"""The chart source: which versions of Linkerd's charts it has, and their archives.
+
+A chart source is what ``helm repo index`` writes: an ``index.yaml`` beside archives, at an http(s) address or
+in a folder. Archives are fetched here and not by Helm, so that each is held against the index's digest, and
+repository, mirror and folder are read in one way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urljoin, urlsplit
+from urllib.request import urlopen
+
+import yaml
+
+from meshroll.core.errors import Problem, Refused
+
+CRDS_CHART = "linkerd-crds"
+CONTROL_PLANE_CHART = "linkerd-control-plane"
+CHARTS = (CRDS_CHART, CONTROL_PLANE_CHART)
+HA_VALUES = "values-ha.yaml"
+TIMEOUT_SECONDS = 20.0
+# Linkerd's own index is a few MiB and a chart some 50 KiB; more than this is not what it says it is.
+BYTES_MAX = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One version of one chart: where its archive is, and the sha256 that the index gives, if any."""
+
+    chart: str
+    version: str
+    url: str
+    digest: str | None
+
+
+class ChartSource:
+    """A chart source whose index was read."""
+
+    def __init__(self, source: str, archives: dict[tuple[str, str], Archive]) -> None:
+        self.source = source
+        self._archives = archives
+
+    @classmethod
+    def read(cls, source: str) -> ChartSource:
+        """Reads the index. Raises Refused chart-source-unreachable, -unsupported or -wrong."""
+        scheme = urlsplit(source).scheme
+        if scheme not in ("http", "https", ""):
+            raise Refused(
+                Problem(
+                    "chart-source-unsupported",
+                    f"{source} is neither an http(s) address nor a folder.",
+                    "Set meshroll_control_plane.chart_source to a Helm repository, or to a folder of charts "
+                    "with an index.yaml (`helm pull`, then `helm repo index FOLDER`).",
+                )
+            )
+        base = source.rstrip("/") + "/"
+        text = _read(urljoin(base, "index.yaml") if scheme else str(Path(base).expanduser() / "index.yaml"))
+        try:
+            entries = yaml.load(text, Loader=_LOADER)["entries"]  # noqa: S506 - a safe loader either way
+            archives = {
+                (chart, row["version"]): Archive(chart, row["version"], row["urls"][0], row.get("digest"))
+                for chart in CHARTS
+                for row in entries.get(chart) or []
+            }
+        except (yaml.YAMLError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise Refused(
+                Problem(
+                    "chart-source-wrong",
+                    f"{source} has an index.yaml that is not one of a Helm repository.",
+                    "Is meshroll_control_plane.chart_source the repository's address, without index.yaml?",
+                )
+            ) from error
+        return cls(base, archives)
+
+    @property
+    def versions(self) -> frozenset[str]:
+        """The chart versions that it has of every chart that Linkerd needs."""
+        of = [{version for name, version in self._archives if name == chart} for chart in CHARTS]
+        return frozenset(set.intersection(*of))
+
+    def fetch(self, chart: str, version: str, folder: Path) -> Path:
+        """Puts the archive into ``folder``. Raises Refused where it cannot be had or has another digest."""
+        archive = self._archives[chart, version]
+        if urlsplit(self.source).scheme:
+            data = _read(urljoin(self.source, archive.url))
+        else:
+            data = _read(str(Path(self.source).expanduser() / Path(archive.url).name))
+        digest = hashlib.sha256(data).hexdigest()
+        if archive.digest and archive.digest.removeprefix("sha256:") != digest:
+            raise Refused(
+                Problem(
+                    "chart-digest",
+                    f"The archive of {chart} {version} has sha256 {digest}, not {archive.digest} as indexed.",
+                    "The mirror is damaged, or was changed: index it anew from a source that you trust.",
+                )
+            )
+        path = folder / f"{chart}-{version}.tgz"
+        path.write_bytes(data)
+        return path
+
+
+def ha_values(archive: Path) -> dict[str, Any]:
+    """The chart's own values-ha.yaml. Raises Refused where the archive has none."""
+    try:
+        with tarfile.open(archive) as tar:
+            member = tar.extractfile(f"{CONTROL_PLANE_CHART}/{HA_VALUES}")
+            values: dict[str, Any] = yaml.safe_load(member.read()) if member else {}
+            return values
+    except (KeyError, tarfile.TarError, yaml.YAMLError, OSError) as error:
+        raise Refused(
+            Problem(
+                "chart-without-ha",
+                f"{archive.name} has no {HA_VALUES} that can be read.",
+                "Set meshroll_control_plane.profile to default, or use Linkerd's own charts.",
+            )
+        ) from error
+
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # an index of some MiB: seconds in pure Python
+
+
+def _read(place: str) -> bytes:
+    """The bytes at an http(s) address or in a file. Raises Refused chart-source-unreachable."""
+    try:
+        if not urlsplit(place).scheme:
+            return Path(place).read_bytes()
+        with urlopen(place, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - http(s) only, see read()
+            data = bytes(response.read(BYTES_MAX + 1))
+        if len(data) > BYTES_MAX:
+            raise HTTPException(f"more than {BYTES_MAX >> 20} MiB")
+        return data
+    except (OSError, HTTPException, ValueError) as error:
+        reason = f"{error.code} {error.reason}" if isinstance(error, HTTPError) else str(error)
+        raise Refused(
+            Problem(
+                "chart-source-unreachable",
+                f"The charts cannot be read from {place}: {reason}.",
+                "Is meshroll_control_plane.chart_source right, and may this machine reach it? "
+                "A folder of charts with an index.yaml does as well.",
+            )
+        ) from error

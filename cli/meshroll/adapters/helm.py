@@ -1,0 +1,75 @@
+"""Helm: is it one that works, and what it has written down in the cluster."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from meshroll.adapters.kube.client import Kube
+from meshroll.core.control_plane import HelmRelease
+from meshroll.core.errors import Problem, Refused
+
+_VERSION = re.compile(r"v(\d+)\.\d+\.\d+")
+_HINT = "Install Helm 3 (helm.sh), or name it in meshroll_control_plane.helm_binary."
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Variables with which Helm leaves nothing outside ``folder`` and finds no plugins or repositories."""
+    homes = ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")
+    return {home: str(folder / home.lower()) for home in homes}
+
+
+def usable(binary: str, variables: Mapping[str, str]) -> str:
+    """The path of Helm 3. Raises Refused helm-missing, helm-broken or helm-version."""
+    path = shutil.which(Path(binary).expanduser())
+    if path is None:
+        raise Refused(Problem("helm-missing", f"There is no program {binary}.", _HINT))
+    try:
+        ran = subprocess.run(
+            [path, "version", "--template", "{{.Version}}"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+            env={**os.environ, **variables},
+        )
+        version = _VERSION.match(ran.stdout)
+    except (OSError, subprocess.SubprocessError):
+        version = None
+    if version is None:
+        raise Refused(Problem("helm-broken", f"{path} does not say which version of Helm it is.", _HINT))
+    if version.group(1) != "3":
+        raise Refused(
+            Problem(
+                "helm-version",
+                f"{path} is Helm {version.group(0)}, and the collection kubernetes.core drives Helm 3 only: "
+                "with Helm 4 it fails after it has changed the cluster.",
+                _HINT,
+            )
+        )
+    return path
+
+
+def releases(kube: Kube, namespace: str) -> dict[str, HelmRelease]:
+    """Helm's newest record of each release in the namespace; from labels, so no payload is decoded."""
+    secrets, _ = kube.list_all(f"/api/v1/namespaces/{namespace}/secrets", labelSelector="owner=helm")
+    newest: dict[str, HelmRelease] = {}
+    for secret in secrets:
+        labels = secret["metadata"]["labels"]
+        release = HelmRelease(
+            name=labels["name"],
+            revision=int(labels["version"]),
+            status=labels["status"],
+            changed_at=datetime.fromtimestamp(int(labels["modifiedAt"])).astimezone()
+            if "modifiedAt" in labels
+            else datetime.fromisoformat(secret["metadata"]["creationTimestamp"]),
+            record=secret["metadata"]["name"],
+        )
+        if release.name not in newest or release.revision > newest[release.name].revision:
+            newest[release.name] = release
+    return newest

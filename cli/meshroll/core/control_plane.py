@@ -1,0 +1,132 @@
+"""What installing Linkerd's control plane means: its profile, its namespace, and when it is up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from meshroll.core.errors import Problem, Refused
+from meshroll.core.model import INJECT, Object, Pod, annotations_of, labels_of
+
+Profile = Literal["ha", "default"]
+INJECTOR = "linkerd-proxy-injector"
+DEPLOYMENTS = ("linkerd-destination", "linkerd-identity", INJECTOR)
+# On the namespace from the first write of an install until it was seen to be up; names the release.
+INSTALLING = "meshroll.io/installing"
+# Linkerd's HA values keep the replicas of each component on different nodes.
+NODES_FOR_HA = 3
+FARGATE = ("eks.amazonaws.com/compute-type", "fargate")
+
+
+@dataclass(frozen=True)
+class HelmRelease:
+    """Helm's record of a release's newest revision. ``record`` is the name of its Secret."""
+
+    name: str
+    revision: int
+    status: str
+    changed_at: datetime
+    record: str
+
+
+def profile_of(wanted: Literal["auto", "ha", "default"], nodes: Iterable[Object]) -> Profile:
+    """``auto`` is ``ha`` where three nodes take pods. Raises Refused for ``ha`` on fewer."""
+    fit = sum(_takes_pods(node) for node in nodes)
+    if wanted == "auto":
+        return "ha" if fit >= NODES_FOR_HA else "default"
+    if wanted == "ha" and fit < NODES_FOR_HA:
+        raise Refused(
+            Problem(
+                "profile-ha-nodes",
+                f"Profile ha needs {NODES_FOR_HA} nodes that take pods, and there are {fit}.",
+                "Add nodes, or set meshroll_control_plane.profile to auto or default.",
+            )
+        )
+    return wanted
+
+
+def _takes_pods(node: Object) -> bool:
+    spec = node.get("spec") or {}
+    kept_off = {taint["effect"] for taint in spec.get("taints") or []} & {"NoSchedule", "NoExecute"}
+    return not (spec.get("unschedulable") or kept_off or labels_of(node).get(FARGATE[0]) == FARGATE[1])
+
+
+def namespace_metadata(name: str, values: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """(labels, annotations) that ``linkerd install`` would give its namespace, and that Helm does not.
+
+    linkerd-init needs NET_ADMIN, which Pod Security admits only as privileged; the CNI does without.
+    """
+    labels = {
+        "linkerd.io/is-control-plane": "true",
+        "config.linkerd.io/admission-webhooks": "disabled",
+        "linkerd.io/control-plane-ns": name,
+        "pod-security.kubernetes.io/enforce": "restricted" if values.get("cniEnabled") else "privileged",
+    }
+    return labels, {INJECT: "disabled"}
+
+
+def namespace_problems(
+    present: Object, labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> list[Problem]:
+    """What somebody has set otherwise on a namespace that is there; theirs, so it is not overwritten."""
+    name = present["metadata"]["name"]
+    found = [
+        *((key, labels_of(present).get(key), value) for key, value in labels.items()),
+        *((key, annotations_of(present).get(key), value) for key, value in annotations.items()),
+    ]
+    return [
+        Problem(
+            "namespace-set-otherwise",
+            f"Namespace {name} has {key}: {there}, and the control plane needs {value}.",
+            "Change it, or name another namespace in meshroll_control_plane.namespace.",
+            object=f"Namespace/{name}",
+        )
+        for key, there, value in found
+        if there is not None and there != value
+    ]
+
+
+def not_up(deployments: Sequence[Object]) -> list[str]:
+    """What of the control plane is not available yet, a phrase each; empty when all of it is."""
+    by_name = {deployment["metadata"]["name"]: deployment for deployment in deployments}
+    waiting = [f"{name} is not there" for name in DEPLOYMENTS if name not in by_name]
+    for name, deployment in sorted(by_name.items()):
+        status = deployment.get("status") or {}
+        wanted = int(deployment["spec"].get("replicas", 1))
+        available = int(status.get("availableReplicas", 0))
+        seen = int(status.get("observedGeneration", 0)) >= int(deployment["metadata"].get("generation", 0))
+        if not seen or min(available, int(status.get("updatedReplicas", 0))) < wanted:
+            waiting.append(f"{name} has {available} of {wanted} pods available")
+    return waiting
+
+
+def ready_injectors(deployments: Sequence[Object]) -> int:
+    return sum(
+        int((deployment.get("status") or {}).get("readyReplicas", 0))
+        for deployment in deployments
+        if deployment["metadata"]["name"] == INJECTOR
+    )
+
+
+def pod_reasons(pods: Iterable[Object]) -> list[str]:
+    """Why pods of the control plane wait, each reason once: an image that cannot be had, a crash loop."""
+    reasons: dict[str, None] = {}
+    for manifest in pods:
+        pod = Pod(manifest)
+        for container, reason, message in pod.waiting_reasons():
+            if reason not in ("PodInitializing", "ContainerCreating"):
+                owner = (pod.owner or pod.name).rpartition("/")[2]
+                reasons[f"{owner}/{container}: {reason}{f' ({message})' if message else ''}"] = None
+    return list(reasons)
+
+
+def probe_pod() -> dict[str, Any]:
+    """A pod to be created with dryRun only: it comes back with a proxy where the webhook answers."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": "meshroll-probe-", "annotations": {INJECT: "enabled"}},
+        "spec": {"containers": [{"name": "probe", "image": "registry.example/never-pulled:1"}]},
+    }
