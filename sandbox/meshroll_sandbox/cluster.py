@@ -48,6 +48,7 @@ def up(folder: Path, say: Say, seed: int = DEFAULT_SEED) -> Status:
     layout.create()
     with exclusive(layout):
         state = _resume(layout, tools, seed)
+        state.write(layout.state)
         write_settings(layout, state)
         wanted = parts(layout, state.ports, tools)
         dead = [part for part in wanted if not _lives(state, part)]
@@ -111,10 +112,10 @@ def _start(layout: SandboxFolder, state: State, wanted: tuple[Part, ...], say: S
         if fresh:
             say("The API server answers; applying nodes and estate.")
             estate.apply(client)
-            layout.estate_applied.touch()
         wait_ready(wanted, state.processes, layout)
         if fresh:
             estate.wait_ready(client)
+            layout.estate_applied.touch()
         elif waiting := estate.unready(client):
             # Someone may have made it so on purpose, a drill for one.
             say(f"Not Ready: {', '.join(waiting)}")

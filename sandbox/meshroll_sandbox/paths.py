@@ -79,7 +79,7 @@ class SandboxFolder:
 
     @property
     def estate_applied(self) -> Path:
-        """There once the estate was applied in full. From then on it belongs to whoever works with it."""
+        """There once the estate was Ready. From then on it belongs to whoever works with it."""
         return self.root / "estate-applied"
 
     @property
