@@ -59,6 +59,7 @@ class Observation:
             self._lost(traffic, reading.window_seconds)
             for workload in verdict.workloads
             if workload.outcome == Outcome.FAILED
+            and Outcome.ERROR not in {finding.outcome for finding in workload.findings}
             for traffic in _both(reading.of(workload.workload))
         ):
             return verdict
