@@ -34,18 +34,18 @@ class View(Protocol):
 class ChildEnd:
     """How the child ended. ``clusters`` are those of the play, ``begun`` those that said something.
 
+    ``failures``: by cluster, its last failed task: message, and exit_code and problems if it was one of ours.
     ``asked``: how often the operator asked to stop.
     """
 
     return_code: int
     clusters: frozenset[str]
     begun: frozenset[str]
+    failures: Mapping[str, Event]
     asked: int
 
 
-def run_child(
-    argv: Sequence[str], environment: Mapping[str, str], folder: RunFolder, view: View
-) -> ChildEnd:
+def run_child(argv: Sequence[str], environment: Mapping[str, str], folder: RunFolder, view: View) -> ChildEnd:
     """Start the child and show its events until it has ended, however that comes about."""
     folder.events.touch(mode=0o600)
     follower = Follower(folder.events)
@@ -72,7 +72,11 @@ def run_child(
         finally:
             _make_sure_it_ended(child)
     return ChildEnd(
-        child.returncode, frozenset(follower.clusters), frozenset(follower.begun), len(asked)
+        return_code=child.returncode,
+        clusters=frozenset(follower.clusters),
+        begun=frozenset(follower.begun),
+        failures=follower.failures,
+        asked=len(asked),
     )
 
 
@@ -83,10 +87,11 @@ class Follower:
     path: Path
     clusters: set[str] = field(default_factory=set)
     begun: set[str] = field(default_factory=set)
+    failures: dict[str, Event] = field(default_factory=dict)
     _offset: int = 0
 
     def new_events(self) -> Iterator[Event]:
-        """The events since the last call, but for those that only this class needs."""
+        """The events since the last call."""
         with self.path.open("rb") as file:
             file.seek(self._offset)
             for line in file:
@@ -96,8 +101,10 @@ class Follower:
                 event = json.loads(line)
                 if event["kind"] == "clusters":
                     self.clusters.update(event["clusters"])
-                    continue
-                self.begun.add(event["cluster"])
+                elif event["kind"] == "failure":
+                    self.failures[event["cluster"]] = event
+                else:
+                    self.begun.add(event["cluster"])
                 yield event
 
 

@@ -1,0 +1,14 @@
+"""One command, one file, same name. `meshroll --help` needs only ``COMMANDS``, and imports none of them."""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "rollout": "Take namespaces onto the mesh, gate each wave, roll back on failure.",
+    "rollback": "Take namespaces off the mesh, or back to what the last run found.",
+    "plan": "Say what a rollout or rollback would do; changes nothing.",
+    "status": "Say how clusters, namespaces and workloads stand.",
+    "verify": "Judge the golden signals of what is meshed, now.",
+    "runs": "List the runs that clusters remember.",
+    "sandbox": "A local cluster to try all of it on.",
+}
+"""Name -> one line of help, in the order in which a newcomer needs them."""

@@ -1,0 +1,120 @@
+"""The options that every command takes, before its name or after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass
+class Options:
+    """What the command line and the environment said. Explicit words win over the environment."""
+
+    inventory: str | None = None
+    limit: str | None = None
+    namespace: str | None = None
+    output: str = "text"
+    debug: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    no_color: bool = False
+    explicit: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, context: click.Context) -> Options:
+        return context.find_root().ensure_object(cls)
+
+
+def _store(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Keep a given value. The root sees its options first, the command may say otherwise after it."""
+    options, name = Options.of(context), str(parameter.name)
+    source = context.get_parameter_source(name)
+    if source == ParameterSource.COMMANDLINE or (
+        source == ParameterSource.ENVIRONMENT and name not in options.explicit
+    ):
+        setattr(options, name, value)
+    if source == ParameterSource.COMMANDLINE:
+        options.explicit.add(name)
+
+
+def _option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
+    return click.option(*names, expose_value=False, callback=_store, **attributes)
+
+
+# Those for people: how it is said. Every command has them.
+_SAYING = (
+    _option(
+        "--output",
+        type=click.Choice(["text", "json"]),
+        envvar="MESHROLL_OUTPUT",
+        show_envvar=True,
+        help="Text for people, or one JSON object on stdout.  [default: text]",
+    ),
+    _option("--quiet", is_flag=True, envvar="MESHROLL_QUIET", help="No progress, only the result."),
+    _option(
+        "--verbose", is_flag=True, envvar="MESHROLL_VERBOSE", help="Every event, and each changed field."
+    ),
+    _option(
+        "--no-color",
+        is_flag=True,
+        envvar="MESHROLL_NO_COLOR",
+        help="No colour; $NO_COLOR and TERM=dumb do it too.",
+    ),
+    _option(
+        "--debug",
+        is_flag=True,
+        envvar="MESHROLL_DEBUG",
+        help="Keep the log, make it detailed, show tracebacks.",
+    ),
+)
+# Those that say where: for commands that run a playbook.
+_WHERE = (
+    _option(
+        "-i",
+        "--inventory",
+        metavar="PATH",
+        envvar="MESHROLL_INVENTORY",
+        show_envvar=True,
+        help="Ansible inventory; each host is a cluster.",
+    ),
+    _option(
+        "--limit",
+        metavar="PATTERN",
+        envvar="MESHROLL_LIMIT",
+        show_envvar=True,
+        help="Only these clusters or groups.",
+    ),
+    _option(
+        "-n",
+        "--namespace",
+        metavar="NAME",
+        envvar="MESHROLL_NAMESPACE",
+        show_envvar=True,
+        help="Only this namespace, or one that the inventory does not list.",
+    ),
+)
+
+
+def where_and_how(command: Command) -> Command:
+    """Adds all common options, in the order in which help lists them."""
+    for option in reversed((*_WHERE, *_SAYING)):
+        command = option(command)
+    return command
+
+
+def how(command: Command) -> Command:
+    """Adds those about output only."""
+    for option in reversed(_SAYING):
+        command = option(command)
+    return command
+
+
+check_option: Callable[[Command], Command] = click.option(
+    "--check", is_flag=True, help="Dry run: look, refuse and plan as the real run would, and change nothing."
+)

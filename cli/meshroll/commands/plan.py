@@ -1,0 +1,30 @@
+"""meshroll plan: what would be done, object by object."""
+
+import click
+
+from meshroll.commands.options import where_and_how
+from meshroll.commands.run import run_playbook
+from meshroll.core.errors import ExitCode
+
+
+@click.command()
+@click.option(
+    "--rollback",
+    type=click.Choice(["fallback", "previous"]),
+    help="Plan a rollback to there instead of a rollout.",
+)
+@where_and_how
+def command(rollback: str | None) -> ExitCode:
+    """Say what a rollout or rollback would do; changes nothing.
+
+    \b
+    meshroll plan -i inventories/prod -n charging
+    meshroll plan -i inventories/prod -n charging --rollback fallback
+
+    Lists each object, field by field with its value before and after, and how many pods restart: the same
+    list that the real run works through.
+
+    \b
+    Exit codes: 0 with or without changes, 3 refused.
+    """
+    return run_playbook("plan", extra_vars={"plan_direction": rollback or "in"})

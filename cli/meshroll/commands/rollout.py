@@ -1,0 +1,28 @@
+"""meshroll rollout: the main job."""
+
+import click
+
+from meshroll.commands.options import check_option, where_and_how
+from meshroll.commands.run import run_playbook
+from meshroll.core.errors import ExitCode
+
+
+@click.command()
+@check_option
+@where_and_how
+def command(check: bool) -> ExitCode:
+    """Take namespaces onto the mesh, gate each wave, roll back on failure.
+
+    \b
+    meshroll rollout -i inventories/prod -n charging --check
+    meshroll rollout -i inventories/prod -n charging --limit staging
+
+    Looks first and refuses, with all reasons at once, what would fail. Installs Linkerd where there is none,
+    injects wave by wave, judges each wave by its golden signals, and takes everything back when one fails.
+    Run again, it changes nothing; after a pause or an interruption it goes on.
+
+    \b
+    Exit codes: 0 done or nothing to do, 3 refused, 4 failed and rolled back,
+    5 rollback incomplete, 9 paused for a person, 130 interrupted.
+    """
+    return run_playbook("rollout", check=check)

@@ -1,0 +1,46 @@
+"""What the commands that run a playbook have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from meshroll.commands.options import Options
+from meshroll.core.errors import ExitCode, Problem, UsageError
+
+
+def run_playbook(command: str, check: bool = False, extra_vars: Mapping[str, str] | None = None) -> ExitCode:
+    """Run the command's playbook, show it live, print its result; the result's exit code."""
+    from meshroll.playbook.invocation import Invocation
+    from meshroll.playbook.run import run
+    from meshroll.render.output import Output
+
+    options = Options.of(click.get_current_context())
+    if options.inventory is None:
+        raise UsageError(
+            Problem(
+                "inventory-not-given",
+                "No inventory is named.",
+                "Use -i PATH or set MESHROLL_INVENTORY; `meshroll sandbox up` makes one to try it on.",
+            )
+        )
+    invocation = Invocation(
+        command=command,
+        inventory=options.inventory,
+        limit=options.limit,
+        namespace=options.namespace,
+        check=check,
+        verbosity=3 if options.debug else 0,
+        extra_vars=extra_vars or {},
+    )
+    output = Output.of(options.output, options.quiet, options.verbose, options.no_color)
+    with output.live() as view:
+        result = run(invocation, view, keep_log=options.debug)
+    output.result(result, inventory=_to_repeat(options))
+    return ExitCode(result["exit_code"])
+
+
+def _to_repeat(options: Options) -> str | None:
+    """The inventory, where the next command has to be told of it again."""
+    return options.inventory if "inventory" in options.explicit else None

@@ -1,0 +1,72 @@
+"""One command, from its invocation to its result, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from meshroll import __version__
+from meshroll.adapters.events import now
+from meshroll.core.errors import ExitCode
+from meshroll.playbook.child import View, run_child
+from meshroll.playbook.ending import Identity, result_of
+from meshroll.playbook.invocation import Invocation, RunFolder, arguments, environment
+
+# After these ends the log tells nothing that the result does not.
+_TOLD_IN_FULL = frozenset(
+    {
+        *(ExitCode.SUCCESS, ExitCode.USAGE, ExitCode.REFUSED, ExitCode.LOCKED, ExitCode.DRIFT),
+        *(ExitCode.PAUSED, ExitCode.VERIFY_FAILED),
+    }
+)
+
+
+def run(invocation: Invocation, view: View, keep_log: bool = False) -> dict[str, Any]:
+    """The result's envelope. ``data.log_file`` is where the log is, where it was worth keeping.
+
+    Raises UsageError before anything is started.
+    """
+    invocation.validate()
+    started_at = now()
+    run_id = new_run_id(started_at)
+    folder = RunFolder(Path(tempfile.mkdtemp(prefix=f"meshroll-{run_id}-")))
+    kept = True
+    try:
+        argv = arguments(invocation, folder, run_id, started_at)
+        end = run_child(argv, environment(folder, os.environ), folder, view)
+        identity = Identity(invocation.command, __version__, run_id, started_at, now())
+        result = result_of(identity, end, _written(folder.result), _lines(folder.log))
+        kept = keep_log or _worth_keeping(result)
+        result["data"]["log_file"] = str(folder.log) if kept else None
+        return result
+    finally:
+        if not kept:
+            shutil.rmtree(folder.path)
+
+
+def new_run_id(started_at: str) -> str:
+    """Sorts by time, fits into a Kubernetes name, and differs between two runs of one second."""
+    return f"{started_at.translate(str.maketrans('', '', '-:')).lower()}-{secrets.token_hex(3)}"
+
+
+def _worth_keeping(result: dict[str, Any]) -> bool:
+    own_reason = all(error["code"] != "task-failed" for error in result["errors"])
+    return not (own_reason and result["exit_code"] in _TOLD_IN_FULL)
+
+
+def _written(path: Path) -> dict[str, Any] | None:
+    """What the clusters wrote; None where none did, or the last one was killed while writing."""
+    try:
+        written: dict[str, Any] = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return written
+
+
+def _lines(log: Path) -> list[str]:
+    return log.read_text(errors="replace").splitlines()

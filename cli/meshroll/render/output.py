@@ -1,0 +1,119 @@
+"""How results, progress and errors come out: decided once, from options, streams and environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+
+from meshroll.render.lines import LineView, SilentView
+from meshroll.render.problems import problem_lines
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPE_COLUMNS = 160
+"""Width of tables where nobody said how wide: a pipe or a log should not fold them."""
+
+View = Any
+
+
+@dataclass(frozen=True)
+class Output:
+    """``json``: one object on stdout and nothing else. Each stream decides alone whether it has colour."""
+
+    json: bool
+    quiet: bool
+    verbose: bool
+    no_color: bool
+
+    @classmethod
+    def of(cls, output: str, quiet: bool, verbose: bool, no_color: bool) -> Output:
+        return cls(output == "json", quiet, verbose, no_color)
+
+    @contextmanager
+    def live(self) -> Iterator[View]:
+        """The view of what goes on, on stderr. With JSON it says something only when asked to (--verbose)."""
+        if self.quiet or (self.json and not self.verbose):
+            yield SilentView()
+        elif _animated(sys.stderr) and not self.json:
+            from meshroll.render.live import LiveView
+
+            with LiveView(self.console(sys.stderr), self.verbose) as view:
+                yield view
+        else:
+            yield LineView(sys.stderr, self.verbose)
+
+    def note(self, message: str) -> None:
+        """A line about what goes on."""
+        if not (self.quiet or self.json):
+            _write(sys.stderr, f"{message}\n")
+
+    def result(self, result: Mapping[str, Any], inventory: str | None = None) -> None:
+        """A finished run. ``inventory`` is repeated in the next command, which can then be typed as it is."""
+        if self.json:
+            self.object(result)
+            return
+        from meshroll.render.result import print_result
+
+        try:
+            print_result(self.console(sys.stdout), result, self.verbose, inventory)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard_stdout()
+        self.problems(result)
+
+    def object(self, value: Mapping[str, Any]) -> None:
+        _write(sys.stdout, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def lines(self, lines: list[str]) -> None:
+        """Plain text, as a result."""
+        _write(sys.stdout, "".join(f"{line}\n" for line in lines))
+
+    def problems(self, result: Mapping[str, Any]) -> None:
+        """The errors of an envelope, to stderr; the line that matters most comes last."""
+        lines = problem_lines(result, coloured=_coloured(sys.stderr, self.no_color))
+        _write(sys.stderr, "".join(f"{line}\n" for line in lines))
+
+    def console(self, stream: TextIO) -> Console:
+        from rich.console import Console
+
+        coloured = _coloured(stream, self.no_color)
+        return Console(
+            file=stream,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            no_color=not coloured,
+            color_system="auto" if coloured else None,
+            width=None if stream.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS,
+        )
+
+
+def _animated(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def _coloured(stream: TextIO, no_color: bool) -> bool:
+    """See no-color.org; click itself looks at none of this."""
+    return not no_color and not os.environ.get("NO_COLOR") and _animated(stream)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Whoever stopped listening (`| head`, a closed terminal) does not turn a run's end into another."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        _discard_stdout()
+    except OSError:
+        return
+
+
+def _discard_stdout() -> None:
+    """So that Python's own flush at exit has somewhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

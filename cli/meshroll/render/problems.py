@@ -1,0 +1,67 @@
+"""Errors for people: what failed and why, what to do, and last the line that sums it up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from meshroll.core.errors import ExitCode
+
+ENDS: Mapping[ExitCode, str] = {
+    ExitCode.BUG: "Failed in a way that meshroll did not expect.",
+    ExitCode.USAGE: "Nothing was changed.",
+    ExitCode.REFUSED: "Refused; nothing was changed.",
+    ExitCode.ROLLED_BACK: "Failed, and rolled back.",
+    ExitCode.ROLLBACK_INCOMPLETE: "Failed, and the way back is incomplete: look at it now.",
+    ExitCode.PARTIAL: "Clusters ended differently.",
+    ExitCode.LOCKED: "Locked by another run; nothing was changed.",
+    ExitCode.DRIFT: "Somebody else changed what this run would change.",
+    ExitCode.PAUSED: "Paused for a person; what was changed stays.",
+    ExitCode.VERIFY_FAILED: "The gate says Failed.",
+    ExitCode.VERIFY_ERROR: "The gate could not measure.",
+    ExitCode.INTERRUPTED: "Interrupted; run it again to go on.",
+}
+
+
+def problem_lines(result: Mapping[str, Any], coloured: bool) -> list[str]:
+    """The errors of an envelope as lines, in the order of their clusters; none where there are none."""
+    data, errors = result["data"], result["errors"]
+    code = ExitCode(result["exit_code"])
+    if code == ExitCode.SUCCESS:
+        return []
+    lines = [*(f"  | {line}" for line in data.get("log_tail", []))]
+    several = len(data.get("clusters", [])) > 1
+    for error in _grouped(errors):
+        lines += _one(error, several, coloured)
+    if data.get("log_file"):
+        lines.append(f"Log: {data['log_file']}")
+    end = "Not done." if any(error["code"] == "sandbox" for error in errors) else ENDS[code]
+    return [*lines, _styled(f"{end} (exit code {int(code)})", coloured, bold=True)]
+
+
+def _one(error: Mapping[str, Any], several: bool, coloured: bool) -> list[str]:
+    where = [error["cluster"] if several else None, error["namespace"], error["object"]]
+    # A message often names what it is about.
+    named = [part for part in where if part and not re.search(rf"\b{re.escape(part)}\b", error["message"])]
+    prefix = f"{' '.join(named)}: " if named else ""
+    lines = [_styled("Error: ", coloured, fg="red", bold=True) + prefix + error["message"]]
+    return [*lines, f"       {error['hint']}"] if error["hint"] else lines
+
+
+def _grouped(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Errors that say the same of several objects, once, with all of the objects."""
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for error in errors:
+        key = (error["code"], error["message"], error["hint"], error["cluster"], error["namespace"])
+        groups.setdefault(key, []).append(error)
+    return [
+        {**group[0], "object": ", ".join(str(e["object"]) for e in group if e["object"]) or None}
+        for group in groups.values()
+    ]
+
+
+def _styled(text: str, coloured: bool, **style: Any) -> str:
+    return click.style(text, **style) if coloured else text

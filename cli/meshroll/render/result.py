@@ -1,0 +1,140 @@
+"""A finished run as text: one cluster after the other, ending with what to type next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from meshroll.render.changes import print_changes, print_plan
+from meshroll.render.signals import print_gates
+
+FEW_CLUSTERS = 4
+"""More than these are told in a line each; the ones that did not succeed, and --verbose, in full."""
+
+STATUS_STYLES = {"success": "green", "paused": "yellow", "interrupted": "yellow", "drift": "yellow"}
+
+
+def print_result(console: Console, result: Mapping[str, Any], verbose: bool, inventory: str | None) -> None:
+    """``inventory`` goes into the next command where it has to be given again."""
+    clusters: Sequence[Mapping[str, Any]] = result["data"].get("clusters", [])
+    if len(clusters) > 1:
+        _print_overview(console, clusters)
+    for cluster in clusters:
+        in_full = verbose or len(clusters) <= FEW_CLUSTERS or cluster["exit_code"] != 0
+        if in_full and cluster.get("summary") is not None:
+            _print_cluster(console, cluster, result["command"], verbose)
+    nexts = {cluster["next"] for cluster in clusters if cluster.get("next")}
+    for line in sorted(nexts):
+        console.print()
+        console.print(Text.assemble(("Next: ", "bold"), with_inventory(line, inventory)))
+
+
+def with_inventory(line: str, inventory: str | None) -> str:
+    """Each "meshroll COMMAND" with the inventory that this run was given."""
+    return re.sub(r"meshroll [a-z]+", lambda found: f"{found[0]} -i {inventory}", line) if inventory else line
+
+
+def _print_overview(console: Console, clusters: Sequence[Mapping[str, Any]]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("Cluster", "Outcome", "Release", "Meshed pods"):
+        table.add_column(column)
+    for cluster in clusters:
+        table.add_row(cluster["name"], _outcome(cluster), cluster.get("release") or "-", _meshed(cluster))
+    console.print(table)
+
+
+def _print_cluster(console: Console, cluster: Mapping[str, Any], command: str, verbose: bool) -> None:
+    console.print()
+    head = Text(cluster["name"], style="bold")
+    head.append("  ").append_text(_outcome(cluster))
+    for fact in (cluster.get("release"), _kubernetes(cluster)):
+        head.append(f"  {fact}" if fact else "", style="not bold")
+    console.print(head)
+    for namespace in cluster.get("namespaces", []):
+        _print_namespace(console, namespace)
+    if command == "runs":
+        _print_runs(console, cluster.get("runs", []))
+    plan = cluster.get("plan")
+    if (
+        plan
+        and plan["steps"]
+        and (command == "plan" or not cluster.get("changes"))
+        and cluster["exit_code"] == 0
+    ):
+        console.print("\nPlan", style="bold")
+        print_plan(console, plan)
+    if cluster.get("gate"):
+        console.print("\nGates", style="bold")
+        print_gates(console, cluster["gate"], verbose)
+    if verbose and cluster.get("changes"):
+        console.print("\nChanges", style="bold")
+        print_changes(console, cluster["changes"], indent=2)
+    if cluster.get("summary"):
+        console.print()
+    for line in cluster.get("summary", []):
+        console.print(Text(line))
+
+
+def _print_namespace(console: Console, namespace: Mapping[str, Any]) -> None:
+    injection = namespace.get("injection")
+    console.print(f"\n{namespace['name']}" + (f" (linkerd.io/inject: {injection})" if injection else ""))
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("  Workload", no_wrap=True)
+    table.add_column("Meshed", justify="right", no_wrap=True)
+    table.add_column("Release", no_wrap=True)
+    table.add_column("Sidecar", no_wrap=True)
+    table.add_column("")
+    for workload in namespace["workloads"]:
+        meshed, pods = workload["meshed_pods"], workload["pods"]
+        style = "green" if pods and meshed == pods else "yellow" if meshed else ""
+        table.add_row(
+            f"  {workload['workload']}",
+            Text(f"{meshed}/{pods}", style=style),
+            workload["release"] or "-",
+            workload["sidecar"] or "-",
+            Text(workload["reason"] or "", style="dim"),
+        )
+    console.print(table)
+    if namespace.get("not_handled"):
+        console.print(Padding(Text(f"Not handled: {', '.join(namespace['not_handled'])}"), (0, 0, 0, 2)))
+
+
+def _print_runs(console: Console, runs: Sequence[Mapping[str, Any]]) -> None:
+    if not runs:
+        console.print("  No run is remembered.")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("  Started", "Command", "End", "Namespaces", "By"):
+        table.add_column(column)
+    for run in runs:
+        table.add_row(
+            f"  {run['started_at']}",
+            run["command"],
+            run["state"],
+            ", ".join(run["namespaces"]),
+            run["holder"],
+        )
+        if run.get("reason"):
+            table.add_row("", "", Text(run["reason"], style="dim"))
+    console.print(table)
+
+
+def _outcome(cluster: Mapping[str, Any]) -> Text:
+    outcome = cluster["outcome"]
+    return Text(outcome, style=STATUS_STYLES.get(outcome, "red"))
+
+
+def _kubernetes(cluster: Mapping[str, Any]) -> str | None:
+    version = cluster.get("kubernetes_version")
+    return f"Kubernetes {version}" if version else None
+
+
+def _meshed(cluster: Mapping[str, Any]) -> str:
+    workloads = [workload for space in cluster.get("namespaces", []) for workload in space["workloads"]]
+    return f"{sum(w['meshed_pods'] for w in workloads)}/{sum(w['pods'] for w in workloads)}"

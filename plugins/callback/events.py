@@ -1,0 +1,65 @@
+"""Makes forks cheap, and tells whoever follows a run which clusters it is about and what failed."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+from typing import Any
+
+import kubernetes.client
+import kubernetes.config  # noqa: F401
+from ansible.plugins.callback import CallbackBase
+
+from meshroll import adapters
+
+# Ansible forks for every task. What is imported here, in the parent, is there in every fork already. Imports only:
+# a client or a thread that is opened before a fork does not survive it.
+for _adapter in pkgutil.walk_packages(adapters.__path__, f"{adapters.__name__}."):
+    importlib.import_module(_adapter.name)
+
+DOCUMENTATION = r"""
+---
+name: events
+type: aggregate
+short_description: Import once what every task needs, and name the clusters of a play
+version_added: 0.1.0
+description:
+  - Imports the Kubernetes client and meshroll before Ansible forks, so that no task starts with that cost.
+  - Appends the names of a play's clusters, and which of their tasks fail, to the file in E(MESHROLL_EVENTS),
+    so that a cluster that ends without a result is noticed and its reason known. Prints nothing.
+author:
+  - meshroll contributors (@meshroll)
+requirements:
+  - enabled in C(callbacks_enabled)
+"""
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "meshroll.linkerd.events"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        clusters = play.get_variable_manager().get_vars(play=play)["ansible_play_hosts_all"]
+        _say({"kind": "clusters", "clusters": [str(cluster) for cluster in clusters]})
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        outcome = result.result
+        own = outcome.get("meshroll") or {}
+        event = {"kind": "failure", "cluster": result.host.get_name(), "message": str(outcome.get("msg", ""))}
+        _say({**event, "exit_code": own.get("exit_code"), "problems": own.get("problems")})
+
+
+def _say(event: dict[str, Any]) -> None:
+    """One event, in one write, for whoever follows; nobody does when a playbook is run by hand."""
+    path = os.environ.get("MESHROLL_EVENTS")
+    if not path:
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, (json.dumps(event) + "\n").encode())
+    finally:
+        os.close(descriptor)
