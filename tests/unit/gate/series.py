@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 SCRAPE_SECONDS = 10
@@ -14,6 +15,7 @@ class Series:
     """Counters that grow evenly and gauges that stand still, from ``start`` for ten minutes."""
 
     start: int
+    namespace: str
     text: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     @property
@@ -27,10 +29,6 @@ class Series:
     def gauge(self, name: str, labels: str, value: float, until_seconds: int = DURATION_SECONDS) -> None:
         for elapsed in range(0, until_seconds + 1, SCRAPE_SECONDS):
             self._line(name, labels, value, elapsed)
-
-    def openmetrics(self) -> str:
-        blocks = [f"# TYPE {name} unknown\n" + "".join(lines) for name, lines in self.text.items()]
-        return "".join(blocks) + "# EOF\n"
 
     def _line(self, name: str, labels: str, value: float, elapsed: int) -> None:
         self.text[name].append(f"{name}{{{labels}}} {value} {self.start + elapsed}\n")
@@ -50,7 +48,7 @@ class Series:
             f'{self.target(*server)},direction="inbound",tls="true",route_name="default",target_port="8080"'
         )
         outbound = (
-            f'{self.target(*client)},direction="outbound",tls="true",dst_namespace="charging",'
+            f'{self.target(*client)},direction="outbound",tls="true",dst_namespace="{self.namespace}",'
             f'dst_deployment="{server[0]}",dst_pod="{server[1]}"'
         )
         for labels in (inbound, outbound):
@@ -63,9 +61,17 @@ class Series:
             for bound, share in (("5", 0.0), ("10", 1.0), ("+Inf", 1.0)):
                 self.counter("response_latency_ms_bucket", f'{labels},le="{bound}"', per_second * share)
 
-    @staticmethod
-    def target(workload: str, pod: str) -> str:
+    def target(self, workload: str, pod: str) -> str:
         return (
-            f'namespace="charging",pod="{pod}",deployment="{workload}",control_plane_ns="linkerd",'
-            f'job="linkerd-proxy",instance="{pod}"'
+            f'namespace="{self.namespace}",pod="{pod}",deployment="{workload}",control_plane_ns="linkerd",'
+            f'job="linkerd-proxy",instance="{self.namespace}/{pod}"'
         )
+
+
+def openmetrics(many: Iterable[Series]) -> str:
+    """All of them in one text, each metric once, as the format wants it."""
+    lines: dict[str, list[str]] = defaultdict(list)
+    for one in many:
+        for name, text in one.text.items():
+            lines[name] += text
+    return "".join(f"# TYPE {name} unknown\n{''.join(text)}" for name, text in lines.items()) + "# EOF\n"

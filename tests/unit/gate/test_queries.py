@@ -174,6 +174,12 @@ def test_the_matrix_says_who_calls_which_pod_from_whatever_namespace(promtool: s
             ("OK", "NotFound", "Unavailable"),
         ),
         (
+            "application-client-responses",
+            "grpc_client_handled_total",
+            "grpc_code",
+            ("OK", "NotFound", "Internal"),
+        ),
+        (
             "application-otel-rpc-responses",
             "rpc_server_duration_milliseconds_count",
             "rpc_grpc_status_code",

@@ -17,7 +17,7 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     began = measured.at_seconds - measured.window_seconds
     young = {pod for pod, started in _by_label(measured.of("proxy-started-at")).items() if started > began}
     inbound = inbound_traffic(measured, owners)
-    outbound = outbound_traffic(measured)
+    outbound = outbound_traffic(measured, owners)
     load = _load(measured, owners, young)
     pairs = _meshed_pairs(measured, set(targets))
     requests = sum_by_workload(measured.of("inbound-requests"))

@@ -12,6 +12,8 @@ from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.signals import PROXIES, Traffic, ratio, workload_of
 
 OPERATOR = "application queries of the inventory"
+# What callers count is there in go-grpc-prometheus only.
+CLIENTS = {"application-client": "application metrics (go-grpc-prometheus client)"}
 # Prefix of the query ids -> what a verdict calls the source; of several that have data the first is used.
 APPLICATIONS = {
     "application-grpc": "application metrics (go-grpc-prometheus)",
@@ -25,12 +27,13 @@ Owner = Callable[[Sample], str | None]
 
 def inbound_traffic(measured: Measurements, owners: Mapping[str, str]) -> dict[str, Traffic]:
     """By the workload's proxies where it has traffic there, else by what does not need a proxy."""
-    return {**_operator(measured, owners, _applications(measured, owners)), **_proxies(measured, "inbound")}
+    without_proxies = _operator(measured, owners, _applications(measured, owners, APPLICATIONS))
+    return {**without_proxies, **_proxies(measured, "inbound")}
 
 
-def outbound_traffic(measured: Measurements) -> dict[str, Traffic]:
-    """Only proxies count what a workload asks of others."""
-    return _proxies(measured, "outbound")
+def outbound_traffic(measured: Measurements, owners: Mapping[str, str]) -> dict[str, Traffic]:
+    """What a workload asks of others, by its proxies or by its own count of calls."""
+    return {**_applications(measured, owners, CLIENTS), **_proxies(measured, "outbound")}
 
 
 def sum_by_workload(
@@ -51,10 +54,12 @@ def _proxies(measured: Measurements, direction: str) -> dict[str, Traffic]:
     return _traffic(measured, direction, PROXIES, lambda sample: workload_of(sample.labels), begun)
 
 
-def _applications(measured: Measurements, owners: Mapping[str, str]) -> dict[str, Traffic]:
+def _applications(
+    measured: Measurements, owners: Mapping[str, str], conventions: Mapping[str, str]
+) -> dict[str, Traffic]:
     """By application metrics, whose pods ``owners`` maps to workloads."""
     found: dict[str, Traffic] = {}
-    for prefix, source in APPLICATIONS.items():
+    for prefix, source in conventions.items():
         new = _traffic(measured, prefix, source, lambda sample: owners.get(sample.labels.get("pod", "")), {})
         found = {**new, **found}
     return found
