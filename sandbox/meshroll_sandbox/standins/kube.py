@@ -5,6 +5,7 @@ import base64
 import json
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ class Kube:
     async def get(self, path: str) -> Object | None:
         """One object, None where there is none. Raises aiohttp.ClientError."""
         async with self._open().get(path) as response:
-            if response.status == 404:
+            if response.status == HTTPStatus.NOT_FOUND:
                 return None
             response.raise_for_status()
             return await _json(response)
@@ -153,7 +154,7 @@ class Kube:
             version = await self._watch(cache, version)
 
     async def _watch(self, cache: Cache, version: str) -> str | None:
-        """Apply events from `version` on until the server ends the watch; returns where to go on, if one can."""
+        """Apply events from `version` on until the watch ends; returns where to go on (None: list anew)."""
         parameters = {
             "watch": "1",
             "allowWatchBookmarks": "true",

@@ -11,7 +11,7 @@ import yaml
 
 
 def read_kubeconfig(path: Path) -> tuple[str, ssl.SSLContext]:
-    """The server's URL and the TLS settings of the current context, from a kubeconfig with its data inside."""
+    """The server's URL and the TLS settings of the current context."""
     config = yaml.safe_load(path.read_text())
     context = _named(config["contexts"], config["current-context"])["context"]
     cluster = _named(config["clusters"], context["cluster"])["cluster"]

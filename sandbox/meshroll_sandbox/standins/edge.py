@@ -1,0 +1,43 @@
+"""Linkerd's edge releases, and those from which an injector behaves differently."""
+
+import re
+from typing import NamedTuple
+
+_NAME = re.compile(r"(?:edge-)?(?:20)?(\d\d)\.(\d{1,2})\.(\d+)")
+
+
+class Edge(NamedTuple):
+    """A release; compares as releases do (25.10.1 comes after 25.9.4)."""
+
+    year: int
+    month: int
+    number: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Edge":
+        """From "edge-26.6.3", "26.6.3" or the chart's "2026.6.3". Raises ValueError."""
+        found = _NAME.fullmatch(text)
+        if not found:
+            raise ValueError(f"{text!r} is not the name of an edge release")
+        return cls(*(int(part) for part in found.groups()))
+
+    def __str__(self) -> str:
+        return f"edge-{self.year}.{self.month}.{self.number}"
+
+
+NATIVE_BETA = Edge(25, 10, 2)
+"""From here the injector reads config.beta.linkerd.io/proxy-enable-native-sidecar."""
+
+INIT_IN_PROXY_IMAGE = Edge(25, 11, 3)
+"""From here linkerd-init runs the proxy's image; before, an image and a version of its own."""
+
+NATIVE_PORTS = Edge(25, 12, 3)
+"""From here the ports of init containers count as ports of the pod."""
+
+ADDITIONAL_ENV = Edge(26, 4, 3)
+"""From here config.linkerd.io/proxy-additional-env is read."""
+
+NATIVE_STABLE = Edge(26, 5, 2)
+"""From here config.linkerd.io/proxy-enable-native-sidecar is read, the beta annotation is no longer inherited
+from the namespace, and a wait before exit is ignored for a native sidecar, where before it was an error.
+"""
