@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from meshroll.adapters.kube.client import Kube
-from meshroll.core.control_plane import HelmRelease
 from meshroll.core.errors import Problem, Refused
+from meshroll.core.install import HelmRelease
 
 _VERSION = re.compile(r"v(\d+)\.\d+\.\d+")
 _HINT = "Install Helm 3 (helm.sh), or name it in meshroll_control_plane.helm_binary."

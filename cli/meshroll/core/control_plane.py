@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
 from meshroll.core.errors import Problem, Refused
@@ -18,17 +16,6 @@ INSTALLING = "meshroll.io/installing"
 # Linkerd's HA values keep the replicas of each component on different nodes.
 NODES_FOR_HA = 3
 FARGATE = ("eks.amazonaws.com/compute-type", "fargate")
-
-
-@dataclass(frozen=True)
-class HelmRelease:
-    """Helm's record of a release's newest revision. ``record`` is the name of its Secret."""
-
-    name: str
-    revision: int
-    status: str
-    changed_at: datetime
-    record: str
 
 
 def profile_of(wanted: Literal["auto", "ha", "default"], nodes: Iterable[Object]) -> Profile:

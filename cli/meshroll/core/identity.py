@@ -34,7 +34,7 @@ def step_for(
             Problem(
                 "anchor-key-file-not-given",
                 "The trust anchor's key needs a place outside the cluster, and none is named.",
-                "Set meshroll_certificates.anchor_key_file to a new file on a safe disk: it renews the issuer. "
+                "Set meshroll_certificates.anchor_key_file to a new file on a safe disk; it renews issuers. "
                 f"Or make Secret {ISSUER_SECRET} and ConfigMap {TRUST_ROOTS} yourself.",
             )
         )

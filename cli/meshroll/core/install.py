@@ -1,0 +1,100 @@
+"""An install of the control plane as it stands in the cluster: absent, begun, or done; and how it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from meshroll.core.control_plane import INJECTOR, INSTALLING
+from meshroll.core.errors import Problem
+from meshroll.core.model import Object, annotations_of
+
+# Charts are installed without waiting, so Helm is done in seconds; past this it was killed.
+HELM_AT_WORK_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class HelmRelease:
+    """Helm's record of a release's newest revision. ``record`` is the name of its Secret."""
+
+    name: str
+    revision: int
+    status: str
+    changed_at: datetime
+    record: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The cluster as it matters to an install; ``issuer`` is the Secret, so it is not shown."""
+
+    kubernetes_version: str
+    nodes: tuple[Object, ...]
+    namespace: Object | None
+    deployments: tuple[Object, ...]
+    issuer: Object | None = field(repr=False)
+    trust_roots: Object | None
+    gateway_api: bool
+    helm: Mapping[str, HelmRelease]
+
+    @property
+    def unfinished(self) -> str | None:
+        """The release that an install of meshroll has begun here and not finished."""
+        return annotations_of(self.namespace or {}).get(INSTALLING)
+
+    @property
+    def installed(self) -> bool:
+        return self.unfinished is None and any(
+            deployment["metadata"]["name"] == INJECTOR for deployment in self.deployments
+        )
+
+
+def records_in_the_way(
+    seen: Seen, names: Iterable[str], now: datetime
+) -> tuple[list[HelmRelease], list[Problem]]:
+    """(Helm's records to drop, problems) before an install: those of one that failed or was killed.
+
+    kubernetes.core.helm takes a failed revision with the same values for done, and Helm itself refuses beside
+    a pending one. Only what meshroll itself began is dropped, once no Helm can still be at work on it; Helm
+    then takes over the objects that are there, because they carry its names.
+    """
+    drop, problems = [], []
+    for release in (seen.helm[name] for name in names if name in seen.helm):
+        if release.status in ("deployed", "superseded"):
+            continue
+        age_seconds = (now - release.changed_at).total_seconds()
+        failed = release.status in ("failed", "uninstalled")
+        if seen.unfinished and (failed or age_seconds > HELM_AT_WORK_SECONDS):
+            drop.append(release)
+            continue
+        problems.append(
+            Problem(
+                "helm-release-in-the-way",
+                f"Helm's release {release.name} (revision {release.revision}) is {release.status}.",
+                f"If no Helm works on it, `helm uninstall {release.name}` or delete Secret {release.record}; "
+                "then run again.",
+                object=f"Secret/{release.record}",
+            )
+        )
+    return drop, problems
+
+
+def failed(failure: Mapping[str, Any], seen: Seen) -> list[Problem]:
+    """Why an install failed, and what of it is there; ``failure`` is the failed task's result."""
+    own = failure.get("meshroll") or {}
+    problems = [Problem.from_dict(problem) for problem in own.get("problems", [])]
+    if not problems:
+        # Helm's own words come last, after the command's output.
+        said = str(failure.get("msg") or "it did not say why").strip().rpartition("Error: ")[2]
+        problems = [Problem("helm-failed", f"Helm did not install the charts: {' '.join(said.split())}")]
+    there = [
+        *(["the namespace"] if seen.namespace else []),
+        *(["the Gateway API"] if seen.gateway_api else []),
+        *(["the trust anchor and the issuer"] if seen.issuer and seen.trust_roots else []),
+        *(f"chart {release.name} ({release.status})" for release in seen.helm.values()),
+    ]
+    last = problems[-1]
+    hint = f"{last.hint} There by now: {', '.join(there) or 'nothing'}. The same command goes on from here."
+    return [*problems[:-1], replace(last, hint=hint.strip())]

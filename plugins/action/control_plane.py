@@ -1,0 +1,92 @@
+"""meshroll.linkerd.control_plane: what an install of Linkerd needs before Helm, and the proof that it is up."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+
+from meshroll.adapters import helm, install, readiness
+from meshroll.adapters.charts import CONTROL_PLANE_CHART, CRDS_CHART
+from meshroll.adapters.kube.client import Kube
+from meshroll.core.chart_values import CRDS_VALUES, failure_policy
+from meshroll.core.errors import Failed
+from meshroll.core.install import failed
+from meshroll.core.releases import Edge
+from meshroll.core.settings import Settings
+
+STAGE = "control_plane"
+
+
+class ActionModule(MeshrollAction):
+    _VALID_ARGS = frozenset({"phase", "release", "values", "failure"})
+
+    def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
+        self.events.stop_if_asked()
+        kube = self.connect(settings)
+        namespace = settings.control_plane.namespace
+        if args["phase"] == "prepare":
+            return self.prepare(kube, settings, Edge.parse(args["release"]), check_mode)
+        if args["phase"] == "verify":
+            return self.verify(kube, settings, args["release"], args["values"])
+        raise Failed(failed(args["failure"], install.see(kube, namespace)))
+
+    def prepare(self, kube: Kube, settings: Settings, edge: Edge, check_mode: bool) -> dict[str, Any]:
+        """Namespace, Gateway API and identity made; the charts' archives and values for Helm returned."""
+        namespace, now = settings.control_plane.namespace, datetime.now(UTC)
+        seen = install.see(kube, namespace)
+        if seen.installed:
+            self.events.say("line", f"Linkerd is there, in namespace {namespace}: left alone.", stage=STAGE)
+            return {"install": False, "changes": []}
+        again = " (going on with one that was not finished)" if seen.unfinished else ""
+        self.events.say("stage", f"Installing Linkerd {edge}{again}", stage=STAGE)
+        # Ansible's own folder of this run: it goes away with the run, also when that is cancelled.
+        folder = Path(tempfile.mkdtemp(prefix="meshroll-charts-", dir=constants.DEFAULT_LOCAL_TMP))
+        wanted = install.plan(seen, settings, edge, folder, now)
+        for line in wanted.identity.warnings:
+            self.events.say("line", line, level="warning", stage=STAGE)
+        if not check_mode:
+            install.carry_out(kube, wanted, now, self.keep_lock(kube))
+        return {
+            "changed": True,
+            "install": True,
+            "changes": wanted.rows,
+            "profile": wanted.profile,
+            "namespace": namespace,
+            "charts": [
+                self.chart(wanted, CRDS_CHART, CRDS_VALUES),
+                self.chart(wanted, CONTROL_PLANE_CHART, wanted.values),
+            ],
+            "helm": {
+                "binary": wanted.helm_binary,
+                "environment": helm.environment(folder),
+                "kubeconfig": settings.cluster.kubeconfig,
+                "context": settings.cluster.context,
+            },
+        }
+
+    def verify(self, kube: Kube, settings: Settings, release: str, values: dict[str, Any]) -> dict[str, Any]:
+        """The control plane is up and its webhook answers, or Failed says what is not."""
+        own, keep = settings.control_plane, self.keep_lock(kube)
+        injectors = readiness.wait_up(kube, own.namespace, own.timeout_seconds, self.report(STAGE), keep)
+        answer = readiness.webhook(kube, keep)
+        readiness.refuse_unsafe(injectors, failure_policy(values), answer)
+        if answer == "unknown":
+            line = "Whether the webhook answers could not be tried: a rule of the cluster refuses the probe's pod."
+            self.events.say("line", line, level="warning", stage=STAGE)
+        readiness.finished(kube, own.namespace)
+        self.events.say("line", f"Linkerd {release} is up, with {injectors} injectors Ready.", stage=STAGE)
+        return {"injectors_ready": injectors, "webhook": answer}
+
+    def chart(self, wanted: install.Install, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        return {"name": name, "archive": str(wanted.charts[name]), "values": values}
+
+    def keep_lock(self, kube: Kube) -> Callable[[], None]:
+        """Renews the run's lock while it waits; a role that is run by itself has none."""
+        _, record = self.record(kube)
+        return self.lock(kube).renew if record else lambda: None
