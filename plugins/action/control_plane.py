@@ -58,10 +58,12 @@ class ActionModule(MeshrollAction):
             "changes": wanted.rows,
             "profile": wanted.profile,
             "namespace": namespace,
-            "charts": [
-                self.chart(wanted, CRDS_CHART, CRDS_VALUES),
-                self.chart(wanted, CONTROL_PLANE_CHART, wanted.values),
-            ],
+            "charts": {
+                "crds": str(wanted.charts[CRDS_CHART]),
+                "control_plane": str(wanted.charts[CONTROL_PLANE_CHART]),
+            },
+            "crds_values": CRDS_VALUES,
+            "control_plane_values": wanted.values,
             "helm": {
                 "binary": wanted.helm_binary,
                 "environment": helm.environment(folder),
@@ -82,9 +84,6 @@ class ActionModule(MeshrollAction):
         readiness.finished(kube, own.namespace)
         self.events.say("line", f"Linkerd {release} is up, with {injectors} injectors Ready.", stage=STAGE)
         return {"injectors_ready": injectors, "webhook": answer}
-
-    def chart(self, wanted: install.Install, name: str, values: dict[str, Any]) -> dict[str, Any]:
-        return {"name": name, "archive": str(wanted.charts[name]), "values": values}
 
     def keep_lock(self, kube: Kube) -> Callable[[], None]:
         """Renews the run's lock while it waits; a role that is run by itself has none."""

@@ -56,10 +56,13 @@ changes:
   type: list
   elements: dict
 charts:
-  description: Name, archive and values of each chart, in order.
+  description: The archive of each chart, C(crds) and C(control_plane).
   returned: C(prepare), where there is something to install
-  type: list
-  elements: dict
+  type: dict
+control_plane_values:
+  description: The values of the control plane's chart; C(crds_values) those of the other.
+  returned: C(prepare), where there is something to install
+  type: dict
 webhook:
   description: Whether the injector answered the API server.
   returned: C(verify)

@@ -14,7 +14,7 @@ from meshroll.adapters.kube.client import Kube
 from meshroll.core.errors import Problem, Refused
 from meshroll.core.install import HelmRelease
 
-_VERSION = re.compile(r"v(\d+)\.\d+\.\d+")
+_VERSION = re.compile(r"v(\d+)\.\S+")
 _HINT = "Install Helm 3 (helm.sh), or name it in meshroll_control_plane.helm_binary."
 
 
@@ -26,7 +26,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 def usable(binary: str, variables: Mapping[str, str]) -> str:
     """The path of Helm 3. Raises Refused helm-missing, helm-broken or helm-version."""
-    path = shutil.which(Path(binary).expanduser())
+    path = shutil.which(str(Path(binary).expanduser()))
     if path is None:
         raise Refused(Problem("helm-missing", f"There is no program {binary}.", _HINT))
     try:
