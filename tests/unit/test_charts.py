@@ -1,0 +1,115 @@
+"""The chart source, over http and as a folder, and all the ways in which it can be wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from meshroll.adapters.charts import CONTROL_PLANE_CHART, CRDS_CHART, ChartSource, ha_values
+from meshroll.core.errors import Refused
+
+
+def packed(files: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder as `helm repo index` leaves it: two releases of the control plane, one of the CRDs."""
+    entries: dict[str, list[dict[str, object]]] = {}
+    for chart, version in (
+        (CRDS_CHART, "2026.6.3"),
+        (CONTROL_PLANE_CHART, "2026.6.3"),
+        (CONTROL_PLANE_CHART, "2026.8.3"),
+    ):
+        data = packed({f"{chart}/values-ha.yaml": "controllerReplicas: 3\n"})
+        name = f"{chart}-{version}.tgz"
+        (tmp_path / name).write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        entries.setdefault(chart, []).append({"version": version, "urls": [name], "digest": digest})
+    (tmp_path / "index.yaml").write_text(yaml.safe_dump({"apiVersion": "v1", "entries": entries}))
+    return tmp_path
+
+
+class Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Tests print nothing."""
+
+
+@pytest.fixture
+def address(folder: Path) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("over_http", [True, False])
+def test_versions_and_archives_come_alike_from_both(
+    folder: Path, address: str, tmp_path_factory: pytest.TempPathFactory, over_http: bool
+) -> None:
+    source = ChartSource.read(address if over_http else str(folder))
+    assert source.versions == {"2026.6.3"}, "a release needs both charts"
+    archive = source.fetch(CONTROL_PLANE_CHART, "2026.6.3", tmp_path_factory.mktemp("charts"))
+    assert ha_values(archive) == {"controllerReplicas": 3}
+
+
+def test_an_archive_that_is_not_the_indexed_one_is_refused(folder: Path, tmp_path: Path) -> None:
+    (folder / f"{CRDS_CHART}-2026.6.3.tgz").write_bytes(packed({"other": ""}))
+    with pytest.raises(Refused) as refused:
+        ChartSource.read(str(folder)).fetch(CRDS_CHART, "2026.6.3", tmp_path)
+    assert refused.value.problems[0].code == "chart-digest"
+
+
+def test_an_archive_without_ha_values_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "chart.tgz"
+    path.write_bytes(packed({"linkerd-control-plane/values.yaml": "{}"}))
+    with pytest.raises(Refused) as refused:
+        ha_values(path)
+    assert refused.value.problems[0].code == "chart-without-ha"
+
+
+@pytest.mark.parametrize(
+    "index", ["", "[1]", "entries: [", "entries: {linkerd-crds: [{}]}", "!!python/object/apply:os.getcwd []"]
+)
+def test_an_index_that_is_none_is_refused(folder: Path, index: str) -> None:
+    (folder / "index.yaml").write_text(index)
+    with pytest.raises(Refused) as refused:
+        ChartSource.read(str(folder))
+    assert refused.value.problems[0].code == "chart-source-wrong"
+
+
+def test_a_source_that_does_not_answer_says_so(address: str) -> None:
+    for place, reason in (
+        (f"{address}/nothing", "404"),
+        ("http://127.0.0.1:1", "refused"),
+        ("/none", "No such"),
+    ):
+        with pytest.raises(Refused) as refused:
+            ChartSource.read(place)
+        (problem,) = refused.value.problems
+        assert problem.code == "chart-source-unreachable"
+        assert reason in problem.message
+        assert "chart_source" in problem.hint
+
+
+@pytest.mark.parametrize("source", ["oci://registry.example/linkerd", "file:///etc", "ftp://charts.example"])
+def test_other_kinds_of_source_are_refused(source: str) -> None:
+    with pytest.raises(Refused) as refused:
+        ChartSource.read(source)
+    assert refused.value.problems[0].code == "chart-source-unsupported"
