@@ -19,9 +19,6 @@ from meshroll_sandbox.parts import PART_NAMES
 from meshroll_sandbox.paths import SandboxFolder
 from meshroll_sandbox.status import Status, status
 
-UP_SECONDS = 40.0
-"""How long `up` may take once the binaries exist, with the estate Ready."""
-
 
 def quiet(line: str) -> None:
     """Swallows what `up` and `down` say."""
@@ -80,18 +77,15 @@ def works(folder: Path) -> bool:
     return False
 
 
-def test_comes_up_in_time_and_goes_without_a_trace(tmp_path: Path) -> None:
+def test_comes_up_and_goes_without_a_trace(tmp_path: Path) -> None:
     folder = tmp_path / "sandbox"
-    began = time.monotonic()
     found = up(folder, quiet)
-    took = time.monotonic() - began
     try:
         assert found.condition == "up"
         assert [process.name for process in found.processes] == list(PART_NAMES)
         assert works(folder)
     finally:
         result = down(folder, quiet)
-    assert took < UP_SECONDS
     assert result.removed
     assert result.stopped >= len(PART_NAMES)
     assert list(tmp_path.iterdir()) == []
