@@ -122,7 +122,8 @@ def _problem(verdict: Verdict, step: Step) -> Problem:
     return Problem(
         CODES[verdict.outcome],
         f"{step.title}: {verdict.summary}",
-        verdict.hint or "`meshroll verify` judges it again; `meshroll status` shows what is meshed.",
+        verdict.hint
+        or "The result's `gate` has every number; correct meshroll_gate.limits if this is its normal state.",
         namespace=step.namespace,
         object=", ".join(failed) or None,
     )

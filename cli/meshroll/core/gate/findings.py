@@ -53,7 +53,7 @@ def expected_traffic_findings(
                 source=traffic.source if traffic else None,
                 text=f"{text}, {gate.requests_min} are needed to judge it" if missing else text,
                 hint=(
-                    "Send it traffic, or set a longer meshroll_gate.window_seconds or fewer requests_min; "
+                    "Send it traffic, or set a longer window_seconds or a smaller requests_min in meshroll_gate; "
                     "`meshroll rollout` goes on at this gate, `meshroll rollback` undoes."
                 )
                 if missing
@@ -158,7 +158,9 @@ def mtls_findings(gate: Gate, signals: Signals, before: Signals) -> list[Finding
             outcome=_outcome(signals.mtls_ratio >= limit) if enough else None,
             text=f"mTLS on {percent(signals.mtls_ratio)} of {count(signals.meshed_pair_requests)} requests "
             f"between meshed pods, at least {percent(limit)} wanted",
-            hint="Is a port skipped (config.linkerd.io/skip-outbound-ports), or a proxy without an identity?",
+            hint="Is a port skipped (config.linkerd.io/skip-outbound-ports), or a proxy without an identity?"
+            if enough and signals.mtls_ratio < limit
+            else "",
         )
     ]
 
