@@ -43,14 +43,14 @@ class PrometheusError(Refused):
     """Prometheus could not say what was asked."""
 
 
-class PrometheusUnreachable(PrometheusError):  # noqa: N818 - named as the code it carries
+class PrometheusUnreachable(PrometheusError):
     def __init__(self, where: str, why: str) -> None:
         super().__init__(
             Problem("prometheus-unreachable", f"Prometheus at {where} does not answer: {why}", HINT_REACH)
         )
 
 
-class PrometheusRejected(PrometheusError):  # noqa: N818
+class PrometheusRejected(PrometheusError):
     def __init__(self, where: str, why: str, query: str = "") -> None:
         of = f" the query {query}" if query else ""
         super().__init__(
@@ -63,7 +63,7 @@ class PrometheusRejected(PrometheusError):  # noqa: N818
         )
 
 
-class PrometheusEmpty(PrometheusError):  # noqa: N818
+class PrometheusEmpty(PrometheusError):
     def __init__(self, where: str) -> None:
         super().__init__(
             Problem(

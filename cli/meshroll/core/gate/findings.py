@@ -148,18 +148,18 @@ def mtls_findings(gate: Gate, signals: Signals, before: Signals) -> list[Finding
     if signals.mtls_ratio is None or signals.meshed_pair_requests is None:
         return []
     limit = gate.limits.mtls_ratio_min
-    enough = signals.meshed_pair_requests >= gate.requests_min
+    judged = signals.meshed_pair_requests >= gate.requests_min
     return [
         Finding(
             signal="mtls_ratio",
             value=signals.mtls_ratio,
             limit=limit,
             before=before.mtls_ratio,
-            outcome=_outcome(signals.mtls_ratio >= limit) if enough else None,
+            outcome=_outcome(signals.mtls_ratio >= limit) if judged else None,
             text=f"mTLS on {percent(signals.mtls_ratio)} of {count(signals.meshed_pair_requests)} requests "
             f"between meshed pods, at least {percent(limit)} wanted",
             hint="Is a port skipped (config.linkerd.io/skip-outbound-ports), or a proxy without an identity?"
-            if enough and signals.mtls_ratio < limit
+            if judged and signals.mtls_ratio < limit
             else "",
         )
     ]
