@@ -13,7 +13,7 @@ NAMESPACE ?= charging
 # Named after what it was installed from, so that it is made anew only when that changes.
 INSTALLED := $(VENV)/installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help demo test test-unit test-contract test-sandbox lint format tools lock clean
+.PHONY: help demo test test-unit test-contract test-sandbox lint format docs tools lock clean
 
 help: ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ lint: $(INSTALLED) ## ruff, mypy --strict, ansible-lint, yamllint, import layers
 format: $(INSTALLED) ## Format, and mend what can be mended.
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+docs: $(INSTALLED) ## Write docs/reference/commands.md anew from the commands' help.
+	@PYTHONPATH=tests $(BIN)/python -m contract.command_page > docs/reference/commands.md
 
 tools: $(INSTALLED) ## Find or build the sandbox's programs (etcd, kube-apiserver, ... Helm, Prometheus).
 	@$(BIN)/python -m meshroll_sandbox.tools
