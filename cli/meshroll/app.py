@@ -122,7 +122,10 @@ def _report(errors: list[dict[str, object]], code: ExitCode, arguments: Sequence
 
 def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Whether JSON was asked for, read from the bare words because they may be the ones that do not parse."""
-    words = list(arguments)
-    said = [after for word, after in pairwise(words) if word == "--output"]
-    said += [word.removeprefix("--output=") for word in words if word.startswith("--output=")]
-    return (said[-1] if said else environment.get("MESHROLL_OUTPUT", "")) == "json"
+    said = environment.get("MESHROLL_OUTPUT", "")
+    for word, after in pairwise([*arguments, ""]):
+        if word == "--output":
+            said = after
+        elif word.startswith("--output="):
+            said = word.removeprefix("--output=")
+    return said == "json"

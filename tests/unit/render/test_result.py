@@ -1,0 +1,163 @@
+"""Results as people read them, at the width of a small terminal."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from meshroll.render.changes import value
+from meshroll.render.result import print_result, with_inventory
+from meshroll.render.signals import number, signal_name
+
+COLUMNS = 80
+
+
+def workload(name: str, meshed: int, pods: int, reason: str | None = None) -> dict[str, Any]:
+    release, sidecar = ("edge-26.6.3", "native") if meshed else (None, None)
+    return {
+        "workload": name,
+        "pods": pods,
+        "meshed_pods": meshed,
+        "release": release,
+        "sidecar": sidecar,
+        "reason": reason,
+    }
+
+
+def cluster(name: str = "sandbox", **more: Any) -> dict[str, Any]:
+    workloads = [
+        workload("Deployment/voltnet-omnicharge-points", 3, 3),
+        workload("Deployment/legacy-terminal", 0, 1, "opts out (linkerd.io/inject: disabled)"),
+    ]
+    namespace = {
+        "name": "charging",
+        "injection": "enabled",
+        "workloads": workloads,
+        "not_handled": ["Pod/bare"],
+    }
+    return {
+        "name": name,
+        "outcome": "success",
+        "exit_code": 0,
+        "release": "edge-26.6.3",
+        "kubernetes_version": "v1.35.4-eks-a1b2c3d",
+        "namespaces": [namespace],
+        "gate": [],
+        "changes": [],
+        "plan": None,
+        "summary": ["charging: 3 of 4 pods are meshed."],
+        "next": "meshroll status -n charging shows it; meshroll rollback -n charging takes it back",
+        **more,
+    }
+
+
+def verdict(outcome: str, **finding: Any) -> dict[str, Any]:
+    defaults = {"signal": "success_ratio", "value": 0.8, "before": None, "limit": 0.99, "outcome": outcome}
+    findings = [{**defaults, "text": "", **finding}]
+    workloads = [{"workload": "Deployment/omni", "findings": findings}]
+    return {"outcome": outcome, "wave": "Wave 1 of 3", "summary": "success 80 %", "workloads": workloads}
+
+
+def text(
+    *clusters: dict[str, Any], command: str = "rollout", verbose: bool = False, inventory: str | None = None
+) -> str:
+    stream = io.StringIO()
+    console = Console(file=stream, width=COLUMNS, highlight=False, markup=False, color_system=None)
+    print_result(console, {"command": command, "data": {"clusters": list(clusters)}}, verbose, inventory)
+    return stream.getvalue()
+
+
+def test_every_workload_has_its_line_and_its_reason() -> None:
+    printed = text(cluster())
+    line = next(line for line in printed.splitlines() if "omnicharge" in line)
+    assert line.split() == ["Deployment/voltnet-omnicharge-points", "3/3", "edge-26.6.3", "native"]
+    assert "opts out" in printed
+    assert "Not handled: Pod/bare" in printed
+    assert all(len(line) <= COLUMNS for line in printed.splitlines())
+
+
+def test_the_next_command_can_be_typed_as_it_stands() -> None:
+    printed = " ".join(text(cluster(), inventory="inv").split())
+    assert (
+        "Next: meshroll status -i inv -n charging shows it; meshroll rollback -i inv -n charging" in printed
+    )
+    assert with_inventory("meshroll plan", None) == "meshroll plan"
+
+
+def test_a_gate_that_failed_shows_its_signals_and_no_data_is_no_number() -> None:
+    printed = text(cluster(gate=[verdict("Failed")]))
+    assert "Failed" in printed
+    assert ["Deployment/omni", "success", "n/a", "80.00", "%", "99.00", "%"] in [
+        line.split() for line in printed.splitlines()
+    ]
+
+
+def test_only_the_last_of_several_successful_gates_shows_its_signals() -> None:
+    gates = [verdict("Successful", before=0.5), verdict("Successful", before=0.6)]
+    assert "50.00 %" not in text(cluster(gate=gates))
+    assert "60.00 %" in text(cluster(gate=gates))
+    assert "50.00 %" in text(cluster(gate=gates), verbose=True)
+
+
+def test_a_plan_says_each_field_before_and_after() -> None:
+    field = "/spec/template/metadata/annotations/linkerd.io~1inject"
+    change = {"object": "charging/Deployment/omni", "field": field, "before": None, "after": "enabled"}
+    made = {"object": "charging/Service/x", "field": "", "before": None, "after": {"ports": []}}
+    step = {"title": "Wave 1 of 3", "gate": True, "pause": None, "changes": [change, made]}
+    printed = text(cluster(plan={"steps": [step]}), command="plan")
+    assert "1. Wave 1 of 3  then a gate" in printed
+    assert "spec.template.metadata.annotations.linkerd.io/inject: (none) -> enabled" in " ".join(
+        printed.split()
+    )
+    assert "create" in printed
+
+
+def test_many_clusters_get_a_line_each_and_the_failed_ones_more() -> None:
+    clusters = [cluster(f"c{number}") for number in range(6)]
+    clusters[3] |= {"outcome": "failed", "exit_code": 4}
+    printed = text(*clusters)
+    assert printed.count("Deployment/legacy-terminal") == 1
+    assert all(f"c{number} " in printed for number in range(6))
+
+
+def test_runs_are_listed_with_why_they_ended() -> None:
+    run = {
+        "started_at": "2026-01-01T00:00:00Z",
+        "command": "rollout",
+        "state": "rolled_back",
+        "namespaces": ["charging"],
+        "holder": "ann@host",
+        "reason": "success 80 %",
+    }
+    printed = text(cluster(namespaces=[], runs=[run]), command="runs")
+    assert "rolled_back" in printed
+    assert "success 80 %" in printed
+    assert "No run is remembered" in text(cluster(namespaces=[], runs=[]), command="runs")
+
+
+@pytest.mark.parametrize(
+    ("signal", "amount", "said"),
+    [
+        ("success_ratio", 0.99951, "99.95 %"),
+        ("latency_p99_ms", 12.3, "12 ms"),
+        ("outbound_latency_p50_ms", 1.23, "1.2 ms"),
+        ("busiest_pod_to_mean", 1.234, "1.23"),
+        ("inbound_requests", 120.0, "120"),
+        ("success_ratio", None, "n/a"),
+    ],
+)
+def test_numbers_have_the_unit_of_their_signal(signal: str, amount: float | None, said: str) -> None:
+    assert number(signal, amount) == said
+
+
+def test_signals_have_names_that_people_use() -> None:
+    assert signal_name("outbound_latency_p99_ms") == "calls: p99"
+    assert signal_name("something_new") == "something new"
+
+
+def test_long_values_are_cut_and_short_ones_are_not() -> None:
+    assert (value(None), value("x"), value({"a": 1})) == ("(none)", "x", '{"a":1}')
+    assert len(value("x" * 500)) == 70
