@@ -1,0 +1,55 @@
+"""What the faults that are on do to the requests between two pods."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from meshroll_sandbox.faults import Errors, ErrorsWithMesh, Fault, NoTraffic, SlowPod
+from meshroll_sandbox.standins.traffic.topology import Pod, Topology
+
+BAD_RELEASE = "edge-26.6.99"
+"""The release that is bad on purpose: its proxies fail requests, as the fault errors-with-mesh does."""
+
+BAD_RELEASE_RATIO = 0.2
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Shares of requests that the application, or a proxy on the way, fails; and how much longer they take."""
+
+    application_errors: float = 0.0
+    proxy_errors: float = 0.0
+    extra_ms: float = 0.0
+
+
+def silent(faults: Sequence[Fault]) -> bool:
+    """Whether nobody sends anything."""
+    return any(isinstance(fault, NoTraffic) for fault in faults)
+
+
+def effects(faults: Sequence[Fault], topology: Topology, client: Pod, server: Pod) -> Effects:
+    """What becomes of the requests of `client` that `server` answers. Faults add up as independent chances."""
+    served = passed = 1.0
+    extra_ms = 0.0
+    releases = {client.release, server.release}
+    if BAD_RELEASE in releases:
+        passed *= 1 - BAD_RELEASE_RATIO
+    for fault in faults:
+        match fault:
+            case Errors() if _behind(topology, fault.service, server):
+                served *= 1 - fault.ratio
+            case ErrorsWithMesh() if releases != {None} and (
+                fault.service is None or _behind(topology, fault.service, server)
+            ):
+                passed *= 1 - fault.ratio
+            case SlowPod(pod=None) if _behind(topology, str(fault.service), server):
+                extra_ms += fault.milliseconds
+            case SlowPod() if fault.pod == "/".join(server.key):
+                extra_ms += fault.milliseconds
+    return Effects(1 - served, 1 - passed, extra_ms)
+
+
+def _behind(topology: Topology, service: str, server: Pod) -> bool:
+    """Whether `server` is one of the pods of that Service, through whatever Service it was reached."""
+    namespace, _, name = service.partition("/")
+    found = topology.services.get((namespace, name))
+    return found is not None and server.uid in found.pods
