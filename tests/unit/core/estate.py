@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ NODES = 3
 
 def estate(kubernetes: str = "v1.33.1") -> ClusterView:
     """Everything of sandbox/estate.yml, healthy; only ``charging`` is in hand."""
-    objects = [item for item in yaml.safe_load_all((ROOT / "sandbox/estate.yml").read_text()) if item]
+    objects = _objects()
     namespace = next(o for o in objects if o["kind"] == "Namespace" and o["metadata"]["name"] == "charging")
     workloads = [Workload(_as_served(item)) for item in objects if item["kind"] not in NOT_CONTROLLERS]
     home = [workload for workload in workloads if workload.namespace == "charging"]
@@ -37,11 +38,21 @@ def estate(kubernetes: str = "v1.33.1") -> ClusterView:
 
 def inventory(**overrides: Any) -> Settings:
     """The settings of inventories/sandbox; ``overrides`` are keys of its one namespace."""
+    variables = _variables()
+    return parse(variables | {"meshroll_namespaces": [variables["meshroll_namespaces"][0] | overrides]})
+
+
+@cache
+def _objects() -> list[dict[str, Any]]:
+    return [item for item in yaml.safe_load_all((ROOT / "sandbox/estate.yml").read_text()) if item]
+
+
+@cache
+def _variables() -> dict[str, Any]:
     variables: dict[str, Any] = {}
     for file in sorted((ROOT / "inventories/sandbox/group_vars/all").glob("*.yml")):
         variables |= yaml.safe_load(file.read_text()) or {}
-    variables["meshroll_namespaces"] = [variables["meshroll_namespaces"][0] | overrides]
-    return parse(variables)
+    return variables
 
 
 NOT_CONTROLLERS = ("Namespace", "Service", "ConfigMap")
