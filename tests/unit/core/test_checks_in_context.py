@@ -20,7 +20,6 @@ from unit.core.check_cases import (
     codes,
     gone,
     hpa,
-    named,
     server,
 )
 from unit.core.estate import estate, inventory
@@ -95,7 +94,6 @@ def test_a_namespace_that_is_not_there_is_one_reason_and_no_traceback() -> None:
             autoscalers=(hpa("cpu"),), values={"proxy": {"resources": {"cpu": {"request": "100m"}}}}
         ),
         lambda: case(autoscalers=(hpa("cpu"),), annotations={"config.linkerd.io/proxy-cpu-request": "100m"}),
-        lambda: case(autoscalers=(hpa("cpu"),), values={"proxy": {"resources": None}}, wanted=named()),
         lambda: case(workload("StatefulSet", spec={"updateStrategy": {"rollingUpdate": {"partition": 0}}})),
         lambda: case(
             workload("CronJob", "nightly", pod_spec={"terminationGracePeriodSeconds": 5}),
