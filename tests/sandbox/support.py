@@ -1,0 +1,162 @@
+"""What the sandbox tests share: estates of their own, inventories over the sandbox's, and the command itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from meshroll.adapters.kube.client import Kube
+from meshroll.core.model import Pod
+from meshroll_sandbox.status import Connection
+
+REPOSITORY = Path(__file__).parents[2]
+MESHROLL = Path(sys.executable).parent / "meshroll"
+# Short windows: the sandbox is scraped every second, and its estate makes some 100 requests a second.
+GATE = {"settle_seconds": 2, "window_seconds": 8, "interval_seconds": 2, "requests_min": 30}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One command: its exit code, the JSON object that it printed, and what it said on the side."""
+
+    code: int
+    result: dict[str, Any]
+    stderr: str
+
+    @property
+    def cluster(self) -> dict[str, Any]:
+        (cluster,) = self.result["data"]["clusters"]
+        return dict(cluster)
+
+    @property
+    def codes(self) -> list[str]:
+        return [error["code"] for error in self.result["errors"]]
+
+    def workload(self, name: str) -> dict[str, Any]:
+        (namespace,) = self.cluster["namespaces"]
+        return next(row for row in namespace["workloads"] if row["workload"] == name)
+
+
+def meshroll(*arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
+    """Runs the command as a user would, with ``--output json``."""
+    done = subprocess.run(
+        [str(MESHROLL), *arguments, "--output", "json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(environment or {})},
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return Ran(done.returncode, json.loads(done.stdout), done.stderr)
+
+
+@dataclass(frozen=True)
+class Estate:
+    """A copy of the sandbox's estate in a namespace of its own, and an inventory that names it."""
+
+    name: str
+    kube: Kube
+    folder: Path
+
+    @property
+    def inventory(self) -> str:
+        return str(self.folder / "inventory")
+
+    def run(self, command: str, *arguments: str) -> Ran:
+        return meshroll(command, "-i", self.inventory, *arguments)
+
+    def settings(self, **variables: Any) -> None:
+        """Puts ``meshroll_*`` variables over those of the sandbox's inventory."""
+        file = self.folder / "inventory" / "host_vars" / "sandbox" / "test.yml"
+        present = yaml.safe_load(file.read_text()) if file.exists() else {}
+        file.write_text(yaml.safe_dump({**present, **{f"meshroll_{k}": v for k, v in variables.items()}}))
+
+    def namespace_settings(self, **fields: Any) -> None:
+        """The namespace's entry of ``meshroll_namespaces``; without fields just its name and defaults."""
+        self.settings(namespaces=[{"name": self.name, **fields}])
+
+    def pods(self, workload: str) -> list[Pod]:
+        items, _ = self.kube.list_all(f"/api/v1/namespaces/{self.name}/pods")
+        pods = [Pod(item) for item in items]
+        return [pod for pod in pods if pod.owner == workload and not pod.ending]
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        found = self.kube.get(f"/apis/apps/v1/namespaces/{self.name}/deployments/{name}")
+        assert found is not None
+        return found
+
+    def variable(self, deployment: str, name: str) -> str:
+        containers = self.deployment(deployment)["spec"]["template"]["spec"]["containers"]
+        return next(str(entry["value"]) for entry in containers[0]["env"] if entry["name"] == name)
+
+    def fingerprint(self) -> dict[str, str]:
+        """uid and generation (or, where an object has none, resourceVersion) of all that meshroll may change."""
+        found = {}
+        home = self.kube.get(f"/api/v1/namespaces/{self.name}")
+        assert home is not None
+        found["Namespace"] = home["metadata"]["resourceVersion"]
+        for path in (
+            f"/apis/apps/v1/namespaces/{self.name}/deployments",
+            f"/apis/apps/v1/namespaces/{self.name}/statefulsets",
+            f"/apis/apps/v1/namespaces/{self.name}/daemonsets",
+            f"/apis/batch/v1/namespaces/{self.name}/cronjobs",
+            f"/api/v1/namespaces/{self.name}/services",
+            f"/api/v1/namespaces/{self.name}/configmaps",
+            f"/api/v1/namespaces/{self.name}/pods",
+        ):
+            for item in self.kube.list_all(path)[0]:
+                meta = item["metadata"]
+                found[f"{path}/{meta['name']}"] = f"{meta['uid']} {meta.get('generation', '')}"
+        return found
+
+
+def make_estate(connection: Connection, name: str, folder: Path) -> Estate:
+    """The estate of sandbox/estate.yml with ``charging`` called ``name``, Ready, and an inventory beside it."""
+    kube = Kube.connect(str(connection.kubeconfig), connection.context)
+    text = (REPOSITORY / "sandbox" / "estate.yml").read_text()
+    for document in yaml.safe_load_all(text.replace("charging", name).replace("reporting", f"{name}-reporting")):
+        if document["metadata"].get("namespace", name).startswith(name):
+            kube.apply(_path(document), document)
+    wait_for_pods(kube, name)
+    inventory = folder / "inventory"
+    shutil.copytree(connection.inventory, inventory)
+    file = inventory / "group_vars" / "all" / "namespaces.yml"
+    file.write_text(file.read_text().replace("charging", name).replace("reporting", f"{name}-reporting"))
+    (inventory / "group_vars" / "all" / "gate.yml").write_text(yaml.safe_dump({"meshroll_gate": GATE}))
+    return Estate(name, kube, folder)
+
+
+def wait_for_pods(kube: Kube, namespace: str) -> None:
+    """Until every pod is Ready; KWOK plays them in a second or two."""
+    for _ in range(120):
+        pods = [Pod(item) for item in kube.list_all(f"/api/v1/namespaces/{namespace}/pods")[0]]
+        if len(pods) >= 20 and all(pod.ready for pod in pods):
+            return
+        time.sleep(0.25)
+    raise AssertionError(f"the estate in {namespace} is not Ready after 30 s")
+
+
+_PLURALS = {
+    "Namespace": "/api/v1/namespaces",
+    "Service": "/api/v1/namespaces/{ns}/services",
+    "ConfigMap": "/api/v1/namespaces/{ns}/configmaps",
+    "Deployment": "/apis/apps/v1/namespaces/{ns}/deployments",
+    "StatefulSet": "/apis/apps/v1/namespaces/{ns}/statefulsets",
+    "DaemonSet": "/apis/apps/v1/namespaces/{ns}/daemonsets",
+    "CronJob": "/apis/batch/v1/namespaces/{ns}/cronjobs",
+}
+
+
+def _path(document: Mapping[str, Any]) -> str:
+    meta = document["metadata"]
+    return f"{_PLURALS[document['kind']].format(ns=meta.get('namespace', ''))}/{meta['name']}"

@@ -1,0 +1,105 @@
+"""Slice a: one workload onto the mesh, looked at, and taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import Estate, make_estate
+
+from meshroll_sandbox.status import Status
+
+ONE = {"workloads": ["Deployment/sessions-gateway"], "injection": "workloads"}
+
+
+@pytest.fixture(scope="module")
+def estate(sandbox: Status, tmp_path_factory: pytest.TempPathFactory) -> Estate:
+    assert sandbox.connection
+    estate = make_estate(sandbox.connection, "one-workload", tmp_path_factory.mktemp("one"))
+    estate.namespace_settings(**ONE)
+    return estate
+
+
+def test_check_mode_says_what_would_change_and_changes_nothing(estate: Estate) -> None:
+    before = estate.fingerprint()
+    ran = estate.run("rollout", "--check")
+    assert ran.code == 0, ran.result["errors"]
+    assert [step["stage"] for step in ran.cluster["plan"]["steps"]] == ["wave"]
+    assert estate.fingerprint() == before
+
+
+def test_plan_lists_the_changes_that_the_rollout_makes(estate: Estate) -> None:
+    planned = estate.run("plan").cluster["plan"]["steps"][0]["changes"]
+    made = estate.run("rollout").cluster["changes"]
+    assert [(row["object"], row["field"], row["after"]) for row in planned] == [
+        (row["object"], row["field"], row["after"]) for row in made
+    ]
+
+
+def test_every_pod_of_the_workload_has_a_native_proxy_of_the_release_and_no_other_pod_has(estate: Estate) -> None:
+    ran = estate.run("status")
+    row = ran.workload("Deployment/sessions-gateway")
+    assert (row["pods"], row["meshed_pods"], row["sidecar"]) == (2, 2, "native")
+    assert row["release"] == ran.cluster["release"] == "edge-26.6.3"
+    assert ran.workload("Deployment/sessions")["meshed_pods"] == 0
+
+
+def test_the_modes_are_written_explicitly_with_equal_values(estate: Estate) -> None:
+    annotations = estate.deployment("sessions-gateway")["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["linkerd.io/inject"] == "enabled"
+    assert annotations["config.alpha.linkerd.io/proxy-enable-native-sidecar"] == "true"
+    assert annotations["config.linkerd.io/proxy-enable-native-sidecar"] == "true"
+    assert "config.alpha.linkerd.io/proxy-wait-before-exit-seconds" not in annotations
+
+
+def test_a_second_rollout_changes_nothing_and_says_so(estate: Estate) -> None:
+    before = estate.fingerprint()
+    ran = estate.run("rollout")
+    assert ran.code == 0
+    assert any("Nothing to do" in line for line in ran.cluster["summary"])
+    assert estate.fingerprint() == before
+
+
+def test_rollback_takes_the_proxy_out_and_a_second_one_changes_nothing(estate: Estate) -> None:
+    ran = estate.run("rollback")
+    assert ran.code == 0, ran.result["errors"]
+    assert all(pod.proxy is None for pod in estate.pods("Deployment/sessions-gateway"))
+    before = estate.fingerprint()
+    assert estate.run("rollback").code == 0
+    assert estate.fingerprint() == before
+
+
+def test_wait_before_exit_puts_the_proxy_among_the_containers(estate: Estate) -> None:
+    estate.namespace_settings(**ONE, sidecar="wait", wait_before_exit_seconds=5)
+    ran = estate.run("rollout")
+    assert ran.code == 0, ran.result["errors"]
+    assert ran.workload("Deployment/sessions-gateway")["sidecar"] == "wait"
+    (proxy,) = [
+        container
+        for container in estate.pods("Deployment/sessions-gateway")[0].manifest["spec"]["containers"]
+        if container["name"] == "linkerd-proxy"
+    ]
+    assert proxy["lifecycle"]["preStop"]["exec"]["command"] == ["/bin/sleep", "5"]
+
+
+def test_previous_puts_back_what_the_run_found(estate: Estate) -> None:
+    ran = estate.run("rollback", "--to", "previous")
+    assert ran.code == 0, ran.result["errors"]
+    assert estate.run("status").workload("Deployment/sessions-gateway")["meshed_pods"] == 0
+    annotations = estate.deployment("sessions-gateway")["spec"]["template"]["metadata"]["annotations"]
+    assert not [key for key in annotations if "linkerd.io" in key]
+
+
+def test_a_namespace_that_meshroll_never_touched_can_be_taken_out(
+    sandbox: Status, tmp_path: Path
+) -> None:
+    assert sandbox.connection
+    estate = make_estate(sandbox.connection, "by-hand", tmp_path)
+    inject = {"spec": {"template": {"metadata": {"annotations": {"linkerd.io/inject": "enabled"}}}}}
+    estate.kube.merge_patch("/apis/apps/v1/namespaces/by-hand/deployments/sessions", inject)
+    home = {"metadata": {"annotations": {"linkerd.io/inject": "enabled"}}}
+    estate.kube.merge_patch("/api/v1/namespaces/by-hand", home)
+    ran = estate.run("rollback")
+    assert ran.code == 0, ran.result["errors"]
+    assert not [pod for pod in estate.pods("Deployment/sessions") if pod.proxy]
+    assert estate.variable("omni", "DIAL_MODE") == "per_request"
