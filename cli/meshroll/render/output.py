@@ -60,11 +60,10 @@ class Output:
             return
         from meshroll.render.result import print_result
 
-        try:
-            print_result(self.console(sys.stdout), result, self.verbose, inventory)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _discard_stdout()
+        console = self.console(sys.stdout)
+        with console.capture() as captured:
+            print_result(console, result, self.verbose, inventory)
+        self.lines([line.rstrip() for line in captured.get().splitlines()])
         self.problems(result)
 
     def object(self, value: Mapping[str, Any]) -> None:
