@@ -78,12 +78,12 @@ class ActionModule(MeshrollAction):
         injectors = readiness.wait_up(kube, own.namespace, own.timeout_seconds, self.report(STAGE), keep)
         answer = readiness.webhook(kube, keep)
         readiness.refuse_unsafe(injectors, failure_policy(values), answer)
-        if answer == "unknown":
-            line = "Whether the webhook answers could not be tried: a rule of the cluster refuses the probe's pod."
+        if answer.kind == "unknown":
+            line = f"Whether the webhook answers could not be tried: {answer.said}"
             self.events.say("line", line, level="warning", stage=STAGE)
         readiness.finished(kube, own.namespace)
         self.events.say("line", f"Linkerd {release} is up, with {injectors} injectors Ready.", stage=STAGE)
-        return {"injectors_ready": injectors, "webhook": answer}
+        return {"injectors_ready": injectors, "webhook": answer.kind}
 
     def keep_lock(self, kube: Kube) -> Callable[[], None]:
         """Renews the run's lock while it waits; a role that is run by itself has none."""

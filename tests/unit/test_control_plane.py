@@ -16,8 +16,8 @@ from meshroll.core.control_plane import (
     namespace_metadata,
     namespace_problems,
     not_up,
-    pod_reasons,
     profile_of,
+    trouble,
 )
 from meshroll.core.errors import Refused
 from meshroll.core.identity import step_for
@@ -142,7 +142,7 @@ def test_it_is_up_once_every_deployment_is_available() -> None:
     ]
 
 
-def test_pods_say_why_they_wait_each_reason_once() -> None:
+def test_what_keeps_pods_away_is_said_once() -> None:
     waiting = {
         "name": "identity",
         "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such tag"}},
@@ -155,7 +155,12 @@ def test_pods_say_why_they_wait_each_reason_once() -> None:
         },
         "status": {"containerStatuses": [waiting]},
     }
-    assert pod_reasons([pod, pod]) == ["linkerd-identity/identity: ImagePullBackOff (no such tag)"]
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+    blocked = {"metadata": {"name": "linkerd-destination"}, "status": {"conditions": [refused]}}
+    assert [(one.text, one.lasting) for one in trouble([blocked], [pod, pod])] == [
+        ("linkerd-destination: exceeded quota", True),
+        ("linkerd-identity/identity: ImagePullBackOff (no such tag)", True),
+    ]
 
 
 SEEN = Seen("v1.35.4", (), {"metadata": {"name": "linkerd"}}, (), None, None, False, {})

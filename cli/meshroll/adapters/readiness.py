@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from meshroll.adapters.kube.client import ApiError, Kube
@@ -13,15 +14,19 @@ from meshroll.core.control_plane import (
     DEPLOYMENTS,
     INSTALLING,
     not_up,
-    pod_reasons,
     probe_pod,
     ready_injectors,
+    trouble,
 )
 from meshroll.core.errors import Failed, Problem
 from meshroll.core.model import Pod
 
 # The API server takes a new webhook configuration up within a second or two.
 WEBHOOK_SECONDS = 30.0
+# An image that cannot be pulled now may be there in a moment; after this it will not.
+LASTING_SECONDS = 30.0
+# Containers of one image wait for the same reason; a few say it.
+TROUBLES_SHOWN = 3
 PROBE_NAMESPACE = "default"
 Report = Callable[[str, int, int], None]
 
@@ -33,8 +38,9 @@ def wait_up(
 
     Helm is told not to wait: this wait renews the lock, says what it waits for, and names the pods' reasons.
     """
-    until = time.monotonic() + timeout_seconds
-    said = None
+    began = time.monotonic()
+    troubled_since: float | None = None
+    said = ""
     with Mirror(kube, namespace) as mirror:
         while True:
             between()
@@ -42,18 +48,29 @@ def wait_up(
             waiting = not_up(deployments)
             if not waiting:
                 return ready_injectors(deployments)
-            if waiting != said:
-                said = waiting
+            found = trouble(deployments, mirror.objects("Pod").values())
+            text = "; ".join([*waiting, *(one.text for one in found[:TROUBLES_SHOWN])])
+            if text != said:
+                said = text
                 total = max(len(DEPLOYMENTS), len(deployments))
-                report(waiting[0], total - len(waiting), total)
-            if time.monotonic() > until:
-                raise Failed(
-                    _not_up(namespace, waiting, pod_reasons(mirror.objects("Pod").values()), timeout_seconds)
-                )
+                report(found[0].text if found else waiting[0], total - len(waiting), total)
+            now = time.monotonic()
+            lasting = any(one.lasting for one in found)
+            troubled_since = (troubled_since or now) if lasting else None
+            if now - began > timeout_seconds or now - (troubled_since or now) > LASTING_SECONDS:
+                raise Failed(_not_up(namespace, text, now - began))
             mirror.wait(1.0)
 
 
-def webhook(kube: Kube, between: Callable[[], None]) -> Literal["answers", "silent", "unknown"]:
+@dataclass(frozen=True)
+class Answer:
+    """What became of a probe pod; ``said`` is the API server's word where it did not get a proxy."""
+
+    kind: Literal["answers", "silent", "unknown"]
+    said: str = ""
+
+
+def webhook(kube: Kube, between: Callable[[], None]) -> Answer:
     """Whether a pod would get a proxy, asked by a dry run; ``unknown`` where another rule refuses the pod.
 
     On a managed cluster a firewall between API server and nodes leaves the injector Ready and unasked, and with
@@ -63,36 +80,37 @@ def webhook(kube: Kube, between: Callable[[], None]) -> Literal["answers", "sile
     path = f"/api/v1/namespaces/{PROBE_NAMESPACE}/pods"
     while True:
         between()
+        said = "the pod came back without a proxy"
         try:
             if Pod(kube.create(path, probe_pod(), dryRun="All")).proxy is not None:
-                return "answers"
+                return Answer("answers")
         except ApiError as error:
+            said = error.problems[0].message
             if error.status in (403, 404, 422):
-                return "unknown"
+                return Answer("unknown", said)
             if error.status != 500:
                 raise
         if time.monotonic() > until:
-            return "silent"
+            return Answer("silent", said)
         time.sleep(0.5)
 
 
-def refuse_unsafe(injectors: int, policy: str, answer: Literal["answers", "silent", "unknown"]) -> None:
+def refuse_unsafe(injectors: int, policy: str, answer: Answer) -> None:
     """Raises Failed where pods would start unmeshed, or where one restart would stop every new pod."""
-    if answer == "silent":
+    if answer.kind == "silent":
         raise Failed(
             Problem(
                 "webhook-silent",
-                "The injector is Ready, but the API server gets no answer from it: pods would start unmeshed.",
-                "Let the API server reach the nodes on TCP 8443 and 9443 (security groups, NetworkPolicies), then "
-                "run again.",
+                f"The injector is Ready, but a pod that asks for a proxy gets none: {answer.said}",
+                "Let the API server reach the nodes on TCP 8443 and 9443 (security groups, NetworkPolicies).",
             )
         )
     if policy == "Fail" and injectors < INJECTORS_FOR_FAIL:
         raise Failed(
             Problem(
                 "injectors-too-few",
-                f"webhookFailurePolicy is Fail and {injectors} injector is Ready: its restart stops every new pod.",
-                "Set controllerReplicas to 2 or more, or webhookFailurePolicy to Ignore, then run again.",
+                f"webhookFailurePolicy is Fail and {injectors} injector is Ready: without it no pod starts.",
+                "Set controllerReplicas to 2 or more, or webhookFailurePolicy to Ignore.",
             )
         )
 
@@ -102,10 +120,9 @@ def finished(kube: Kube, namespace: str) -> None:
     kube.merge_patch(f"/api/v1/namespaces/{namespace}", {"metadata": {"annotations": {INSTALLING: None}}})
 
 
-def _not_up(namespace: str, waiting: list[str], reasons: list[str], timeout_seconds: float) -> Problem:
-    because = f" Pods say: {'; '.join(reasons)}." if reasons else ""
+def _not_up(namespace: str, text: str, seconds: float) -> Problem:
     return Problem(
         "control-plane-not-up",
-        f"The control plane is not up after {timeout_seconds:.0f} s: {', '.join(waiting)}.{because}",
-        f"kubectl -n {namespace} get pods, events. Once it is put right, run again: it goes on from here.",
+        f"The control plane is not up after {seconds:.0f} s: {text}.",
+        f"`kubectl -n {namespace} get pods,events` shows more.",
     )

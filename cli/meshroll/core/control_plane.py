@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from meshroll.core.errors import Problem, Refused
@@ -15,6 +16,9 @@ DEPLOYMENTS = ("linkerd-destination", "linkerd-identity", INJECTOR)
 INSTALLING = "meshroll.io/installing"
 # Linkerd's HA values keep the replicas of each component on different nodes.
 NODES_FOR_HA = 3
+LASTING_REASONS = frozenset(
+    {"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
+)
 FARGATE = ("eks.amazonaws.com/compute-type", "fargate")
 
 
@@ -97,16 +101,30 @@ def ready_injectors(deployments: Sequence[Object]) -> int:
     )
 
 
-def pod_reasons(pods: Iterable[Object]) -> list[str]:
-    """Why pods of the control plane wait, each reason once: an image that cannot be had, a crash loop."""
-    reasons: dict[str, None] = {}
+@dataclass(frozen=True)
+class Trouble:
+    """Why pods are not there or not Ready. ``lasting``: it does not pass by itself, as a crash loop may."""
+
+    text: str
+    lasting: bool
+
+
+def trouble(deployments: Iterable[Object], pods: Iterable[Object]) -> list[Trouble]:
+    """Pods that the API server refuses, images that cannot be had, crash loops; each once."""
+    found: dict[Trouble, None] = {}
+    for deployment in deployments:
+        for condition in (deployment.get("status") or {}).get("conditions") or []:
+            if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+                text = f"{deployment['metadata']['name']}: {condition.get('message', 'no pod can be made')}"
+                found[Trouble(text, True)] = None
     for manifest in pods:
         pod = Pod(manifest)
+        owner = (pod.owner or pod.name).rpartition("/")[2]
         for container, reason, message in pod.waiting_reasons():
-            if reason not in ("PodInitializing", "ContainerCreating"):
-                owner = (pod.owner or pod.name).rpartition("/")[2]
-                reasons[f"{owner}/{container}: {reason}{f' ({message})' if message else ''}"] = None
-    return list(reasons)
+            if reason not in ("PodInitializing", "ContainerCreating", ""):
+                text = f"{owner}/{container}: {reason}{f' ({message})' if message else ''}"
+                found[Trouble(text, reason in LASTING_REASONS)] = None
+    return list(found)
 
 
 def probe_pod() -> dict[str, Any]:
