@@ -15,7 +15,7 @@ from meshroll.adapters import helm, install, readiness
 from meshroll.adapters.charts import CONTROL_PLANE_CHART, CRDS_CHART
 from meshroll.adapters.kube.client import Kube
 from meshroll.core.chart_values import CRDS_VALUES, failure_policy
-from meshroll.core.errors import Failed
+from meshroll.core.errors import RollbackFailed
 from meshroll.core.install import failed
 from meshroll.core.releases import Edge
 from meshroll.core.settings import Settings
@@ -34,7 +34,8 @@ class ActionModule(MeshrollAction):
             return self.prepare(kube, settings, Edge.parse(args["release"]), check_mode)
         if args["phase"] == "verify":
             return self.verify(kube, settings, args["release"], args["values"])
-        raise Failed(failed(args["failure"], install.see(kube, namespace)))
+        # Nothing on the way in was judged or restarted, so there is nothing to take back; but it is not done either.
+        raise RollbackFailed(failed(args["failure"], install.see(kube, namespace)))
 
     def prepare(self, kube: Kube, settings: Settings, edge: Edge, check_mode: bool) -> dict[str, Any]:
         """Namespace, Gateway API and identity made; the charts' archives and values for Helm returned."""

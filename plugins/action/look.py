@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
-from meshroll.adapters.release import release_for
 
 from meshroll.adapters import prometheus
 from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
+from meshroll.adapters.release import release_for
 from meshroll.core import checks
 from meshroll.core.checks.row import Direction
 from meshroll.core.errors import Problem, Refused, UsageError

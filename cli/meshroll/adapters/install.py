@@ -106,7 +106,7 @@ def plan(seen: Seen, settings: Settings, edge: Edge, folder: Path, now: datetime
     charts = attempt(lambda: _fetch(own.chart_source, edge, folder))
     profile = attempt(lambda: core.profile_of(own.profile, seen.nodes))
     ha = attempt(lambda: ha_values(charts[CONTROL_PLANE_CHART])) if charts and profile == "ha" else None
-    values = chart_values(ha, own.values)
+    values = chart_values(ha, own.values, settings.prometheus.scrape == "podmonitor")
     problems += value_problems(own.values, values)
     if seen.namespace is not None:
         problems += core.namespace_problems(seen.namespace, *core.namespace_metadata(namespace, values))

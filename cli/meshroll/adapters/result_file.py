@@ -15,7 +15,9 @@ from meshroll.core.result import envelope, with_cluster
 from meshroll.core.run import Run
 
 
-def add_cluster(run: Run, command: str, cluster: Mapping[str, Any], errors: Sequence[Mapping[str, Any]]) -> None:
+def add_cluster(
+    run: Run, command: str, cluster: Mapping[str, Any], errors: Sequence[Mapping[str, Any]]
+) -> None:
     """Puts ``cluster`` into the run's result file, if the run names one."""
     if not run.result_file:
         return

@@ -19,9 +19,12 @@ CRDS_VALUES = {
 IDENTITY_VALUES = {"identity": {"externalCA": True, "issuer": {"scheme": "kubernetes.io/tls"}}}
 
 
-def chart_values(ha: Mapping[str, Any] | None, own: Mapping[str, Any]) -> dict[str, Any]:
-    """Of linkerd-control-plane: the chart's HA values, the operator's, then where identity comes from."""
-    return merged(merged(ha or {}, own), IDENTITY_VALUES)
+def chart_values(
+    ha: Mapping[str, Any] | None, own: Mapping[str, Any], podmonitor: bool = False
+) -> dict[str, Any]:
+    """Of linkerd-control-plane: the chart's HA values, PodMonitors, the operator's, then where identity comes from."""
+    base = merged(ha or {}, {"podMonitor": {"enabled": True}} if podmonitor else {})
+    return merged(merged(base, own), IDENTITY_VALUES)
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

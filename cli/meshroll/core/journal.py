@@ -94,7 +94,7 @@ def _touches(change: Change, namespace: str) -> bool:
 
 
 def to_undo(records: Sequence[Record], namespaces: Sequence[str]) -> Record | None:
-    """The newest rollout of these namespaces that changed something and was not taken back since; records newest first."""
+    """The newest rollout of these namespaces that changed something and was not taken back; records newest first."""
     for record in records:
         if not set(record.namespaces) & set(namespaces):
             continue

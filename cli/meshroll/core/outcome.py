@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from meshroll.core.errors import ExitCode, Problem
+import msgspec
+
+from meshroll.core.errors import ExitCode, MeshrollError, Problem
 from meshroll.core.journal import Record, State
+from meshroll.core.plan import Plan
 
 # Codes after which nothing is undone: nothing was done, or a person decides.
 _LEFT_ALONE = frozenset(
@@ -70,9 +73,59 @@ def of_verify(outcome: Outcome) -> Outcome:
     return outcome
 
 
+def of_rollback(outcome: Outcome) -> Outcome:
+    """A `rollback` that fails has not come to its end, whatever failed it once it had begun."""
+    if outcome.exit_code == ExitCode.ROLLED_BACK:
+        return Outcome(ExitCode.ROLLBACK_INCOMPLETE, outcome.problems, False)
+    return outcome
+
+
 def after_rollback(outcome: Outcome, rollback_failure: Mapping[str, Any] | None, cluster: str) -> Outcome:
     """The end of a failed run once its changes were taken back, or could not be."""
     if rollback_failure is None:
         return outcome
     second = after_failure(rollback_failure, None, cluster)
     return Outcome(ExitCode.ROLLBACK_INCOMPLETE, (*outcome.problems, *second.problems), False)
+
+
+def end_unseen(
+    outcome: Outcome,
+    error: MeshrollError,
+    failure: Mapping[str, Any] | None,
+    plan: Plan | None,
+    check_mode: bool,
+    cluster: str,
+) -> Outcome:
+    """The end of a run whose cluster could not be read or written in the end.
+
+    What failed before is what counts, its rollback as not done. A run that seemed to succeed is resumable: its
+    journal is still open. Where nothing was to be changed, it is a refusal like any other.
+    """
+    if failure:
+        known = after_failure(failure, None, cluster)
+        began = plan is not None and not plan.nothing_to_do and not check_mode
+        code = (
+            ExitCode.ROLLBACK_INCOMPLETE
+            if began and known.exit_code == ExitCode.ROLLED_BACK
+            else known.exit_code
+        )
+        return Outcome(code, (*known.problems, *error.problems), False)
+    if (
+        outcome.exit_code == ExitCode.SUCCESS
+        and plan is not None
+        and not plan.nothing_to_do
+        and not check_mode
+    ):
+        return Outcome(ExitCode.INTERRUPTED, error.problems, False)
+    return Outcome(error.exit_code, error.problems, False)
+
+
+def closed(record: Record, outcome: Outcome, now: str) -> Record:
+    """The record of a run that has come to its end, whichever it is."""
+    return msgspec.structs.replace(
+        record,
+        state=outcome.state,
+        finished_at=now,
+        paused_at=record.pending if outcome.exit_code == ExitCode.PAUSED else [],
+        reason=outcome.problems[0].message if outcome.problems else None,
+    )

@@ -32,7 +32,7 @@ def ended(
         "gate": verdicts,
         "changes": changes,
         "plan": plan.summary() if plan else None,
-        "summary": _summary(outcome, record, plan, status, command, check_mode),
+        "summary": _summary(outcome, record, plan, status, check_mode),
         "next": _next(outcome, record, command, check_mode),
     }
 
@@ -69,7 +69,6 @@ def _summary(
     record: Record | None,
     plan: Plan | None,
     status: Mapping[str, Any],
-    command: str,
     check_mode: bool,
 ) -> list[str]:
     lines = []
@@ -102,6 +101,8 @@ def _next(outcome: Outcome, record: Record | None, command: str, check_mode: boo
     code = outcome.exit_code
     if code == ExitCode.PAUSED:
         return f"meshroll rollout{namespace} goes on; meshroll rollback{namespace} takes it back"
+    if code == ExitCode.ROLLBACK_INCOMPLETE and record and not record.changes:
+        return f"meshroll {command}{namespace} goes on with the install"
     if code == ExitCode.ROLLBACK_INCOMPLETE:
         return f"meshroll rollback{namespace} tries again"
     if code == ExitCode.INTERRUPTED:

@@ -19,7 +19,7 @@ from meshroll.core.waves import restart_budget_pods
 
 
 def fallback_plan(view: ClusterView, settings: Settings, run_id: str) -> Plan:
-    """To no proxy, ClusterIP Services and clients that dial once per request; from any state, also one never touched."""
+    """To no proxy, ClusterIP Services and clients that dial once per request; from any state, touched or not."""
     steps: list[Step] = []
     notes: list[str] = []
     pods = 0

@@ -42,7 +42,10 @@ def apply_step(kube: Kube, step: Step, budget_pods: int, report: Report, between
 
 
 def make(kube: Kube, change: Change) -> int:
-    """One write; the generation that the object has after it. Raises Drift where a field is no longer as planned or the object is gone."""
+    """One write; the generation that the object has after it.
+
+    Raises Drift where a field is no longer as planned or the object is gone.
+    """
     try:
         if change.action == "delete":
             kube.delete(change.path)

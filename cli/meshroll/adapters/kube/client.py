@@ -177,7 +177,7 @@ class Kube:
     def delete(self, path: str, uid: str | None = None) -> None:
         """Deletes the object, of exactly this ``uid`` where one is given; an absent one is fine."""
         body = {"preconditions": {"uid": uid}} if uid else None
-        with suppress_status(404):
+        with SuppressStatus(404):
             self._json("DELETE", path, body)
 
     # -- one request -----------------------------------------------------------------------------------------
@@ -241,8 +241,8 @@ class Kube:
         return response
 
 
-class suppress_status(suppress):
-    """``with suppress_status(404):`` ignores ApiErrors of these HTTP codes, and nothing else."""
+class SuppressStatus(suppress):
+    """``with SuppressStatus(404):`` ignores ApiErrors of these HTTP codes, and nothing else."""
 
     def __init__(self, *statuses: int) -> None:
         super().__init__(ApiError)

@@ -22,13 +22,15 @@ HTTP_ROUTE_CRD = (
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io"
 )
 BUNDLE_VERSION = "gateway.networking.k8s.io/bundle-version"
-INJECTOR_WEBHOOK = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/linkerd-proxy-injector-webhook-config"
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+INJECTOR_WEBHOOK = f"{WEBHOOKS}/linkerd-proxy-injector-webhook-config"
 
 
 def look(kube: Kube, namespaces: Iterable[str], linkerd_namespace: str) -> ClusterView:
-    """A ClusterView of ``namespaces`` and of the callers elsewhere. Raises Refused or ApiError where it cannot be read.
+    """A ClusterView of ``namespaces`` and of the callers elsewhere.
 
-    Kinds whose API is not there (policy CRDs before Linkerd) count as none; a namespace that is not there has no manifest.
+    Kinds whose API is not there (policy CRDs before Linkerd) count as none; a namespace that is not there has no
+    manifest. Raises Refused or ApiError where the cluster cannot be read.
     """
     wanted = list(namespaces)
     with ThreadPoolExecutor(max_workers=16) as pool:

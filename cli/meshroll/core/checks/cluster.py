@@ -68,7 +68,7 @@ def _values_wait_beside_native(case: Case) -> list[Problem]:
     return [
         Problem(
             "values-wait-beside-native",
-            f"The control plane's values set proxy.waitBeforeExitSeconds={wait_seconds}, which excludes native sidecars.",
+            f"The control plane's values set proxy.waitBeforeExitSeconds={wait_seconds}: no native sidecars with it.",
             f"Set it to 0 in the values, or `sidecar: wait` for {namespace.name} (annotation {NATIVE_GA}=false).",
             namespace=namespace.name,
         )

@@ -150,7 +150,7 @@ def _autoscalers(case: Case) -> list[Problem]:
                             "hpa-without-proxy-request",
                             namespace.name,
                             workload.id,
-                            f"HPA {autoscaler['metadata']['name']} scales {workload.id} on {resource}, and its proxy would have "
+                            f"HPA {autoscaler['metadata']['name']} scales {workload.id} on {resource}, and its proxy has "
                             f"no {resource} request.",
                             f"Annotate the pod template with {key}.",
                         )
