@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -44,15 +45,18 @@ class Histogram:
     def lines(self, name: str, text: str) -> Iterator[str]:
         """The samples of a histogram with the labels `text`, cumulative as Prometheus wants them."""
         cumulative = 0
-        for bound, count in zip((*map(_number, self._bounds), "+Inf"), self._counts, strict=True):
+        begin = f"{name}_bucket{{{text}"
+        for end, count in zip(_ends(self._bounds), self._counts, strict=True):
             cumulative += count
-            yield f'{name}_bucket{{{text},le="{bound}"}} {cumulative}'
+            yield f"{begin}{end}{cumulative}"
         yield f"{name}_sum{{{text}}} {self.total:.9g}"
         yield f"{name}_count{{{text}}} {cumulative}"
 
 
-def _number(value: float) -> str:
-    return f"{value:g}" if value < 1e6 else str(int(value))
+@cache
+def _ends(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    """How the sample of each bucket ends, up to its value."""
+    return tuple(f',le="{bound}"}} ' for bound in (*(f"{value:g}" for value in bounds), "+Inf"))
 
 
 def _escape(value: str) -> str:

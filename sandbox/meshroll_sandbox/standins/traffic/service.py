@@ -1,6 +1,7 @@
 """Plays the traffic model in real time, and serves what it counts."""
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -15,6 +16,7 @@ from meshroll_sandbox.standins.traffic import cadvisor, targets
 from meshroll_sandbox.standins.traffic.meters import PodMeter
 from meshroll_sandbox.standins.traffic.model import TICK_SECONDS, Model
 from meshroll_sandbox.standins.traffic.series import CONTENT_TYPE
+from meshroll_sandbox.standins.traffic.topology import Topology
 from meshroll_sandbox.standins.traffic.world import World
 
 MOST_TICKS = 8
@@ -45,6 +47,7 @@ class Traffic:
         self._world = World()
         self._model = Model(context.seed, time.time())
         self._faults = FaultsFile(context.folder)
+        self._answers: dict[Callable[[Topology], list[targets.Target]], tuple[Topology, str]] = {}
         for path, listener in {
             "/api/v1/configmaps": self._world.config_map,
             "/api/v1/pods": self._world.pod,
@@ -61,10 +64,10 @@ class Traffic:
         await asyncio.gather(task, return_exceptions=True)
 
     async def proxy_targets(self, _: web.Request) -> web.Response:
-        return web.json_response(targets.proxies(self._world.topology()))
+        return self._targets(targets.proxies)
 
     async def application_targets(self, _: web.Request) -> web.Response:
-        return web.json_response(targets.applications(self._world.topology()))
+        return self._targets(targets.applications)
 
     async def proxy(self, request: web.Request) -> web.Response:
         meter = self._meter(request, lambda meter: meter.pod.proxy is not None and meter.pod.proxy.running)
@@ -77,6 +80,14 @@ class Traffic:
 
     async def cadvisor(self, _: web.Request) -> web.Response:
         return _exposition(cadvisor.lines(self._model.meters.values(), self._model.now))
+
+    def _targets(self, find: Callable[[Topology], list[targets.Target]]) -> web.Response:
+        """The answer is kept while nothing changes: Prometheus asks every second."""
+        topology = self._world.topology()
+        known = self._answers.get(find)
+        if known is None or known[0] is not topology:
+            known = self._answers[find] = (topology, json.dumps(find(topology)))
+        return web.Response(text=known[1], content_type="application/json")
 
     def _meter(self, request: web.Request, answers: Callable[[PodMeter], bool]) -> PodMeter:
         """The meter of the pod in the path. Raises 503 where nothing would answer on the real pod."""
