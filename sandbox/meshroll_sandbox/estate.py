@@ -16,7 +16,7 @@ from meshroll_sandbox.errors import SandboxError
 from meshroll_sandbox.paths import SandboxFolder, content_root
 
 FIELD_MANAGER = "meshroll-sandbox"
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 REGION = "eu-central-1"
 
 API_ERRORS = (ApiException, HTTPError)

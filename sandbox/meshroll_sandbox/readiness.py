@@ -11,7 +11,7 @@ from meshroll_sandbox.parts import Part
 from meshroll_sandbox.paths import SandboxFolder
 from meshroll_sandbox.processes import ProcessRecord, is_alive
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 LOG_TAIL_LINES = 15
 
 # Loopback only: the controller manager and the scheduler answer with certificates they made themselves.
