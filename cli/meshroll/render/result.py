@@ -85,11 +85,8 @@ def _print_namespace(console: Console, namespace: Mapping[str, Any]) -> None:
     injection = namespace.get("injection")
     console.print(f"\n{namespace['name']}" + (f" (linkerd.io/inject: {injection})" if injection else ""))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("  Workload", no_wrap=True)
-    table.add_column("Meshed", justify="right", no_wrap=True)
-    table.add_column("Release", no_wrap=True)
-    table.add_column("Sidecar", no_wrap=True)
-    table.add_column("")
+    for column in ("  Workload", "Meshed", "Release", "Sidecar"):
+        table.add_column(column, no_wrap=True, justify="right" if column == "Meshed" else "left")
     for workload in namespace["workloads"]:
         meshed, pods = workload["meshed_pods"], workload["pods"]
         style = "green" if pods and meshed == pods else "yellow" if meshed else ""
@@ -98,11 +95,18 @@ def _print_namespace(console: Console, namespace: Mapping[str, Any]) -> None:
             Text(f"{meshed}/{pods}", style=style),
             workload["release"] or "-",
             workload["sidecar"] or "-",
-            Text(workload["reason"] or "", style="dim"),
         )
     console.print(table)
+    reasons: dict[str, list[str]] = {}
+    for workload in namespace["workloads"]:
+        if workload["reason"]:
+            reasons.setdefault(workload["reason"], []).append(workload["workload"])
     if namespace.get("not_handled"):
-        console.print(Padding(Text(f"Not handled: {', '.join(namespace['not_handled'])}"), (0, 0, 0, 2)))
+        reasons["of a kind that meshroll does not handle"] = namespace["not_handled"]
+    for reason, workloads in reasons.items():
+        line = Table.grid(padding=(0, 1))
+        line.add_row("-", Text.assemble(", ".join(workloads), (f": {reason}", "dim")))
+        console.print(Padding(line, (0, 0, 0, 2)))
 
 
 def _print_runs(console: Console, runs: Sequence[Mapping[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""What gates said: one line each, and the signals before and after."""
+"""What gates said: a line each, the signals behind those that did not succeed, and all workloads before and after."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from meshroll.render.live import OUTCOME_STYLES
 
 NO_DATA = "n/a"
+SUCCESSFUL = "Successful"
+# What a workload is judged by in one line. A workload that serves nothing is judged by what it calls.
+COMPARED = {
+    "Success": "success_ratio",
+    "p99": "latency_p99_ms",
+    "Busiest/mean": "busiest_pod_to_mean",
+    "mTLS": "mtls_ratio",
+}
 _NAMES = {
     "success_ratio": "success",
     "latency_p50_ms": "p50",
@@ -19,48 +28,84 @@ _NAMES = {
     "latency_p99_ms": "p99",
     "mtls_ratio": "mTLS",
     "busiest_pod_to_mean": "busiest pod / mean",
-    "denied_ratio": "denied",
-    "refused_ratio": "refused",
 }
+_AT_MOST = ("_ms", "_to_mean", "denied_ratio", "refused_ratio")
+
+Finding = Mapping[str, Any]
 
 
 def print_gates(console: Console, verdicts: Sequence[Mapping[str, Any]], verbose: bool) -> None:
-    """A line a verdict; signals of the last one and of those that did not succeed, or (verbose) of all."""
-    for position, verdict in enumerate(verdicts):
+    """``verbose`` shows the signals behind every verdict."""
+    for verdict in verdicts:
         outcome = verdict["outcome"]
-        line = Text("  ")
-        line.append(f"{outcome:<12} ", style=OUTCOME_STYLES.get(outcome, ""))
-        line.append(verdict.get("wave") or verdict["summary"])
-        console.print(line)
-        if outcome != "Successful" and verdict.get("wave"):
-            console.print(Text(f"    {verdict['summary']}"))
-        if verbose or outcome != "Successful" or position == len(verdicts) - 1:
-            table = _signals(verdict)
-            if table.row_count:
-                console.print(table)
+        line = Table.grid(padding=(0, 1))
+        line.add_row(Text(f"{outcome:<12}", style=OUTCOME_STYLES.get(outcome, "")), _said(verdict))
+        console.print(Padding(line, (0, 0, 0, 2)))
+        if verbose or outcome != SUCCESSFUL:
+            _print_findings(console, verdict)
+    if verdicts and all(verdict["outcome"] == SUCCESSFUL for verdict in verdicts):
+        _print_comparison(console, verdicts)
 
 
-def _signals(verdict: Mapping[str, Any]) -> Table:
+def _said(verdict: Mapping[str, Any]) -> Text:
+    wave, outcome = verdict.get("wave"), verdict["outcome"]
+    if outcome == SUCCESSFUL:
+        return Text(wave or verdict["summary"])
+    lines = [wave, verdict["summary"], verdict.get("hint")]
+    return Text("\n".join(line for line in lines if line))
+
+
+def _print_findings(console: Console, verdict: Mapping[str, Any]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("    Workload", no_wrap=True)
-    table.add_column("Signal")
+    table.add_column("")
     for column in ("Before", "Now", "Limit"):
         table.add_column(column, justify="right", no_wrap=True)
     for workload in verdict.get("workloads", []):
-        name = workload["workload"]
-        for finding in workload["findings"]:
-            if finding.get("value") is None and not finding.get("outcome"):
-                continue
+        findings = [
+            each for each in workload["findings"] if each.get("value") is not None or each.get("outcome")
+        ]
+        if findings:
+            table.add_row(Text(workload["workload"], style="bold"))
+        for finding in findings:
+            signal = finding["signal"]
             style = OUTCOME_STYLES.get(finding.get("outcome") or "", "")
             table.add_row(
-                f"    {name}",
-                Text(signal_name(finding["signal"])),
-                number(finding["signal"], finding.get("before")),
-                Text(number(finding["signal"], finding.get("value")), style=style),
-                number(finding["signal"], finding.get("limit")) if finding.get("limit") is not None else "",
+                f"  {signal_name(signal)}",
+                number(signal, finding.get("before")),
+                Text(number(signal, finding.get("value")), style=style),
+                limit(signal, finding.get("limit")),
             )
-            name = ""
-    return table
+    if table.row_count:
+        console.print(Padding(table, (0, 0, 0, 4)))
+
+
+def _print_comparison(console: Console, verdicts: Sequence[Mapping[str, Any]]) -> None:
+    """One line a workload, from the last gate that looked at it."""
+    latest: dict[str, Sequence[Finding]] = {}
+    for verdict in verdicts:
+        latest |= {each["workload"]: each["findings"] for each in verdict.get("workloads", [])}
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("  Before -> after", no_wrap=True)
+    for column in COMPARED:
+        table.add_column(column, justify="right")
+    for workload, findings in sorted(latest.items()):
+        row = [_change(findings, signal) for signal in COMPARED.values()]
+        if any(row):
+            table.add_row(f"  {workload.removeprefix('Deployment/')}", *row)
+    if table.row_count:
+        console.print()
+        console.print(table)
+
+
+def _change(findings: Sequence[Finding], signal: str) -> str:
+    """ "before -> after" of a signal, served or else called; empty where there is no value."""
+    by_signal = {finding["signal"]: finding for finding in findings if finding.get("value") is not None}
+    finding = by_signal.get(signal) or by_signal.get(f"outbound_{signal}")
+    if finding is None:
+        return ""
+    after = number(signal, finding["value"])
+    before = finding.get("before")
+    return after if before is None else f"{number(signal, before)} -> {after}"
 
 
 def signal_name(signal: str) -> str:
@@ -68,7 +113,14 @@ def signal_name(signal: str) -> str:
     for prefix, said in (("outbound_", "calls: "), ("inbound_", "served: ")):
         if signal.startswith(prefix):
             return said + signal_name(signal.removeprefix(prefix))
-    return _NAMES.get(signal, signal.replace("_", " "))
+    return _NAMES.get(signal, signal.removesuffix("_ratio").replace("_", " "))
+
+
+def limit(signal: str, value: float | None) -> str:
+    """A limit with its direction; empty where there is none."""
+    if value is None:
+        return ""
+    return f"{'<=' if signal.endswith(_AT_MOST) else '>='} {number(signal, value)}"
 
 
 def number(signal: str, value: float | None) -> str:
@@ -76,7 +128,7 @@ def number(signal: str, value: float | None) -> str:
     if value is None:
         return NO_DATA
     if signal.endswith("_ratio"):
-        return f"{value * 100:.2f} %"
+        return f"{value * 100:.4g} %"
     if signal.endswith("_ms"):
         return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
     if signal.endswith("_to_mean"):

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from meshroll.render.changes import value
 from meshroll.render.result import print_result, with_inventory
-from meshroll.render.signals import number, signal_name
+from meshroll.render.signals import limit, number, signal_name
 
 COLUMNS = 80
 
@@ -70,13 +70,19 @@ def text(
     return stream.getvalue()
 
 
-def test_every_workload_has_its_line_and_its_reason() -> None:
+def test_every_workload_has_its_line_and_reasons_stand_below() -> None:
     printed = text(cluster())
     line = next(line for line in printed.splitlines() if "omnicharge" in line)
     assert line.split() == ["Deployment/voltnet-omnicharge-points", "3/3", "edge-26.6.3", "native"]
-    assert "opts out" in printed
-    assert "Not handled: Pod/bare" in printed
+    assert "  - Deployment/legacy-terminal: opts out (linkerd.io/inject: disabled)" in printed
+    assert "  - Pod/bare: of a kind that meshroll does not handle" in printed
     assert all(len(line) <= COLUMNS for line in printed.splitlines())
+
+
+def test_workloads_with_one_reason_share_a_line() -> None:
+    workloads = [workload(f"Deployment/{name}", 0, 1, "not injected") for name in "abc"]
+    printed = text(cluster(namespaces=[{"name": "charging", "workloads": workloads}]))
+    assert "  - Deployment/a, Deployment/b, Deployment/c: not injected" in printed
 
 
 def test_the_next_command_can_be_typed_as_it_stands() -> None:
@@ -88,18 +94,24 @@ def test_the_next_command_can_be_typed_as_it_stands() -> None:
 
 
 def test_a_gate_that_failed_shows_its_signals_and_no_data_is_no_number() -> None:
-    printed = text(cluster(gate=[verdict("Failed")]))
-    assert "Failed" in printed
-    assert ["Deployment/omni", "success", "n/a", "80.00", "%", "99.00", "%"] in [
-        line.split() for line in printed.splitlines()
+    printed = text(cluster(gate=[verdict("Successful"), verdict("Failed")]))
+    rows = [line.split() for line in printed.splitlines()]
+    assert ["success", "n/a", "80", "%", ">=", "99", "%"] in rows
+    assert rows.count(["Deployment/omni"]) == 1
+    assert "Before -> after" not in printed
+
+
+def test_a_success_compares_each_workload_with_before_in_one_line() -> None:
+    gates = [
+        verdict("Successful", value=0.5),
+        verdict("Successful", signal="outbound_success_ratio", before=0.98, value=1.0),
     ]
-
-
-def test_only_the_last_of_several_successful_gates_shows_its_signals() -> None:
-    gates = [verdict("Successful", before=0.5), verdict("Successful", before=0.6)]
-    assert "50.00 %" not in text(cluster(gate=gates))
-    assert "60.00 %" in text(cluster(gate=gates))
-    assert "50.00 %" in text(cluster(gate=gates), verbose=True)
+    rows = [line.split() for line in text(cluster(gate=gates)).splitlines()]
+    assert ["omni", "98", "%", "->", "100", "%"] in rows
+    assert ["success", "n/a", "50", "%", ">=", "99", "%"] not in rows
+    assert ["success", "n/a", "50", "%", ">=", "99", "%"] in [
+        line.split() for line in text(cluster(gate=gates), verbose=True).splitlines()
+    ]
 
 
 def test_a_plan_says_each_field_before_and_after() -> None:
@@ -119,7 +131,7 @@ def test_many_clusters_get_a_line_each_and_the_failed_ones_more() -> None:
     clusters = [cluster(f"c{number}") for number in range(6)]
     clusters[3] |= {"outcome": "failed", "exit_code": 4}
     printed = text(*clusters)
-    assert printed.count("Deployment/legacy-terminal") == 1
+    assert printed.count("opts out") == 1
     assert all(f"c{number} " in printed for number in range(6))
 
 
@@ -142,6 +154,7 @@ def test_runs_are_listed_with_why_they_ended() -> None:
     ("signal", "amount", "said"),
     [
         ("success_ratio", 0.99951, "99.95 %"),
+        ("success_ratio", 1.0, "100 %"),
         ("latency_p99_ms", 12.3, "12 ms"),
         ("outbound_latency_p50_ms", 1.23, "1.2 ms"),
         ("busiest_pod_to_mean", 1.234, "1.23"),
@@ -155,7 +168,14 @@ def test_numbers_have_the_unit_of_their_signal(signal: str, amount: float | None
 
 def test_signals_have_names_that_people_use() -> None:
     assert signal_name("outbound_latency_p99_ms") == "calls: p99"
-    assert signal_name("something_new") == "something new"
+    assert signal_name("something_new_ratio") == "something new"
+
+
+def test_limits_have_a_direction() -> None:
+    assert limit("success_ratio", 0.99) == ">= 99 %"
+    assert limit("outbound_latency_p99_ms", 1000) == "<= 1000 ms"
+    assert limit("denied_ratio", 0.01) == "<= 1 %"
+    assert limit("success_ratio", None) == ""
 
 
 def test_long_values_are_cut_and_short_ones_are_not() -> None:
