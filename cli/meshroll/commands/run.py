@@ -37,10 +37,11 @@ def run_playbook(command: str, check: bool = False, extra_vars: Mapping[str, str
     output = Output.of(options.output, options.quiet, options.verbose, options.no_color)
     with output.live() as view:
         result = run(invocation, view, keep_log=options.debug)
-    output.result(result, inventory=_to_repeat(options))
+    output.result(result, _to_repeat(options))
     return ExitCode(result["exit_code"])
 
 
-def _to_repeat(options: Options) -> str | None:
-    """The inventory, where the next command has to be told of it again."""
-    return options.inventory if "inventory" in options.explicit else None
+def _to_repeat(options: Options) -> dict[str, str]:
+    """What was said on the command line and not by the environment, so the next command has to be told again."""
+    said = {"-i": "inventory", "--limit": "limit", "-n": "namespace"}
+    return {option: getattr(options, name) for option, name in said.items() if name in options.explicit}

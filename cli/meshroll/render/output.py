@@ -53,8 +53,8 @@ class Output:
         if not (self.quiet or self.json):
             _write(sys.stderr, f"{message}\n")
 
-    def result(self, result: Mapping[str, Any], inventory: str | None = None) -> None:
-        """A finished run. ``inventory`` is repeated in the next command, which can then be typed as it is."""
+    def result(self, result: Mapping[str, Any], where: Mapping[str, str]) -> None:
+        """A finished run. The options in ``where`` are repeated in the next command, to be typed as it stands."""
         if self.json:
             self.object(result)
             return
@@ -62,7 +62,7 @@ class Output:
 
         console = self.console(sys.stdout)
         with console.capture() as captured:
-            print_result(console, result, self.verbose, inventory)
+            print_result(console, result, self.verbose, where)
         self.lines([line.rstrip() for line in captured.get().splitlines()])
         self.problems(result)
 

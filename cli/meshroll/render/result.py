@@ -20,8 +20,10 @@ FEW_CLUSTERS = 4
 STATUS_STYLES = {"success": "green", "paused": "yellow", "interrupted": "yellow", "drift": "yellow"}
 
 
-def print_result(console: Console, result: Mapping[str, Any], verbose: bool, inventory: str | None) -> None:
-    """``inventory`` goes into the next command where it has to be given again."""
+def print_result(
+    console: Console, result: Mapping[str, Any], verbose: bool, where: Mapping[str, str]
+) -> None:
+    """``where``: the options that have to be given again, by name ("-i" -> "inventories/prod")."""
     clusters: Sequence[Mapping[str, Any]] = result["data"].get("clusters", [])
     if len(clusters) > 1:
         _print_overview(console, clusters)
@@ -32,12 +34,13 @@ def print_result(console: Console, result: Mapping[str, Any], verbose: bool, inv
     nexts = {cluster["next"] for cluster in clusters if cluster.get("next")}
     for line in sorted(nexts):
         console.print()
-        console.print(Text.assemble(("Next: ", "bold"), with_inventory(line, inventory)))
+        console.print(Text.assemble(("Next: ", "bold"), repeating(line, where)))
 
 
-def with_inventory(line: str, inventory: str | None) -> str:
-    """Each "meshroll COMMAND" with the inventory that this run was given."""
-    return re.sub(r"meshroll [a-z]+", lambda found: f"{found[0]} -i {inventory}", line) if inventory else line
+def repeating(line: str, where: Mapping[str, str]) -> str:
+    """Each "meshroll COMMAND" with those options that this run was given and the line does not name."""
+    options = "".join(f" {option} {value}" for option, value in where.items() if f" {option} " not in line)
+    return re.sub(r"meshroll [a-z]+", lambda found: f"{found[0]}{options}", line)
 
 
 def _print_overview(console: Console, clusters: Sequence[Mapping[str, Any]]) -> None:

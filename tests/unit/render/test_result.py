@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from meshroll.render.changes import value
-from meshroll.render.result import print_result, with_inventory
+from meshroll.render.result import print_result, repeating
 from meshroll.render.signals import limit, number, signal_name
 
 COLUMNS = 80
@@ -62,11 +62,14 @@ def verdict(outcome: str, **finding: Any) -> dict[str, Any]:
 
 
 def text(
-    *clusters: dict[str, Any], command: str = "rollout", verbose: bool = False, inventory: str | None = None
+    *clusters: dict[str, Any],
+    command: str = "rollout",
+    verbose: bool = False,
+    where: dict[str, str] | None = None,
 ) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=COLUMNS, highlight=False, markup=False, color_system=None)
-    print_result(console, {"command": command, "data": {"clusters": list(clusters)}}, verbose, inventory)
+    print_result(console, {"command": command, "data": {"clusters": list(clusters)}}, verbose, where or {})
     return stream.getvalue()
 
 
@@ -86,11 +89,12 @@ def test_workloads_with_one_reason_share_a_line() -> None:
 
 
 def test_the_next_command_can_be_typed_as_it_stands() -> None:
-    printed = " ".join(text(cluster(), inventory="inv").split())
+    printed = " ".join(text(cluster(), where={"-i": "inv", "-n": "charging"}).split())
     assert (
         "Next: meshroll status -i inv -n charging shows it; meshroll rollback -i inv -n charging" in printed
     )
-    assert with_inventory("meshroll plan", None) == "meshroll plan"
+    assert repeating("meshroll plan", {}) == "meshroll plan"
+    assert repeating("meshroll plan", {"-n": "a"}) == "meshroll plan -n a"
 
 
 def test_a_gate_that_failed_shows_its_signals_and_no_data_is_no_number() -> None:
