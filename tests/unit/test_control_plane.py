@@ -182,7 +182,9 @@ BEGUN = dataclasses.replace(
 def test_only_what_meshroll_began_and_helm_left_is_dropped(
     seen: Seen, status: str, age_seconds: int, outcome: str
 ) -> None:
-    record = HelmRelease("linkerd-crds", 1, status, NOW - timedelta(seconds=age_seconds), "sh.helm.x.v1")
+    record = HelmRelease(
+        "linkerd-crds", "linkerd", 1, status, NOW - timedelta(seconds=age_seconds), "sh.helm.x.v1"
+    )
     drop, problems = records_in_the_way(
         dataclasses.replace(seen, helm={"linkerd-crds": record}),
         ["linkerd-crds", "linkerd-control-plane"],

@@ -63,6 +63,7 @@ def releases(kube: Kube, namespace: str) -> dict[str, HelmRelease]:
         labels = secret["metadata"]["labels"]
         release = HelmRelease(
             name=labels["name"],
+            namespace=namespace,
             revision=int(labels["version"]),
             status=labels["status"],
             changed_at=datetime.fromtimestamp(int(labels["modifiedAt"])).astimezone()

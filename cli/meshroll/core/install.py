@@ -20,6 +20,7 @@ class HelmRelease:
     """Helm's record of a release's newest revision. ``record`` is the name of its Secret."""
 
     name: str
+    namespace: str
     revision: int
     status: str
     changed_at: datetime
@@ -69,12 +70,17 @@ def records_in_the_way(
         if seen.unfinished and (failed or age_seconds > HELM_AT_WORK_SECONDS):
             drop.append(release)
             continue
+        hint = (
+            f"If no Helm works on it: `helm -n {release.namespace} uninstall {release.name}`; then run again."
+        )
+        if seen.unfinished:
+            left_seconds = HELM_AT_WORK_SECONDS - age_seconds
+            hint = f"If that Helm was killed, run again in {left_seconds:.0f} s: it goes on from there."
         problems.append(
             Problem(
                 "helm-release-in-the-way",
                 f"Helm's release {release.name} (revision {release.revision}) is {release.status}.",
-                f"If no Helm works on it, `helm uninstall {release.name}` or delete Secret {release.record}; "
-                "then run again.",
+                hint,
                 object=f"Secret/{release.record}",
             )
         )
