@@ -133,7 +133,10 @@ def fault(name: str | None, folder: Path, **settings: str | float | None) -> Exi
             given = {key: value for key, value in settings.items() if value is not None}
             on[name] = faults.parse({"name": name, **given})
         faults.write(found.folder, on.values())
-    said = [f"{each.name}  {_plain(each) or ''}".rstrip() for each in on.values()]
+    said = [
+        "  ".join([each.name, *(f"{key}={value}" for key, value in _plain(each).items())])
+        for each in on.values()
+    ]
     data = {"faults": [{"name": each.name, **_plain(each)} for each in on.values()]}
     return _tell(_output(), "fault", found, said or ["No fault is on."], data)
 

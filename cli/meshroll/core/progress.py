@@ -73,20 +73,19 @@ def judge(
     total = workload.replicas
     alive = [pod for pod in pods if not pod.ending and not pod.finished]
     good = [pod for pod in alive if pod.ready and _shortfall(expected, pod) is None]
-    failure = _failure(alive, events, expected, old_pod_uids)
+    failure = _failure(alive, old_pod_uids)
     if failure:
         return Progress("failed", f"{workload.id}: {failure}", len(good), total)
-    complaint = _complaint(workload)
+    stuck = _stuck(workload, alive)
+    rolled = _rolled(workload) and not stuck
+    if rolled and len(good) == len(alive) >= total:
+        return Progress("done", f"{workload.id} {len(good)}/{total} as wanted", len(good), total)
+    complaint = _complaint(workload, alive, events, expected)
+    if rolled and not complaint:
+        wrong = [(pod, _shortfall(expected, pod)) for pod in alive]
+        complaint = "; ".join(f"{pod.name}: {reason}" for pod, reason in wrong if reason)
     if complaint:
         return Progress("unproved", f"{workload.id}: {complaint}", len(good), total)
-    stuck = _stuck(workload, alive)
-    if _rolled(workload) and not stuck:
-        wrong = [(pod, _shortfall(expected, pod)) for pod in alive]
-        unlucky = [f"{pod.name}: {reason}" for pod, reason in wrong if reason]
-        if unlucky:
-            return Progress("unproved", f"{workload.id}: {'; '.join(unlucky)}", len(good), total)
-        if len(good) == len(alive) >= total:
-            return Progress("done", f"{workload.id} {len(good)}/{total} as wanted", len(good), total)
     return Progress("waiting", f"{workload.id} {len(good)}/{total}", len(good), total, stuck)
 
 
@@ -116,20 +115,8 @@ def _rolled(workload: Workload) -> bool:
     )
 
 
-def _failure(
-    pods: Sequence[Pod],
-    events: Sequence[Object],
-    expected: Expectation | None,
-    old: frozenset[str],
-) -> str | None:
-    way_in = expected is not None and expected.meshed
-    for event in events:
-        # On the way out it may come from the ReplicaSet that is being left; the condition tells which it is.
-        replica_set = (event.get("involvedObject") or {}).get("kind") == "ReplicaSet"
-        if event["reason"] == "FailedCreate" and (way_in or not replica_set):
-            return f"pods cannot be created: {event.get('message', '')}"
-        if event["reason"] == "InjectionSkipped" and way_in:
-            return f"the injector skipped it: {event.get('message', '')}"
+def _failure(pods: Sequence[Pod], old: frozenset[str]) -> str | None:
+    """What no waiting mends: a new pod that the kubelet has given up on."""
     for pod in pods:
         if pod.uid in old:
             continue
@@ -139,8 +126,13 @@ def _failure(
     return None
 
 
-def _complaint(workload: Workload) -> str | None:
-    """What the controller says of the newest template, once it has seen it."""
+def _complaint(
+    workload: Workload, pods: Sequence[Pod], events: Sequence[Object], expected: Expectation | None
+) -> str | None:
+    """What controller and injector say of the newest template; a webhook that timed out once is called again.
+
+    A Deployment says in its conditions how it is now; the others only leave events, which count while pods are missing.
+    """
     if not _observed(workload):
         return None
     for condition in (workload.manifest.get("status") or {}).get("conditions") or []:
@@ -148,6 +140,12 @@ def _complaint(workload: Workload) -> str | None:
             return f"pods cannot be created: {condition.get('message', '')}"
         if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
             return "its progress deadline has passed"
+    missing = workload.kind != "Deployment" and len(pods) < workload.replicas
+    for event in events:
+        if event["reason"] == "FailedCreate" and missing:
+            return f"pods cannot be created: {event.get('message', '')}"
+        if event["reason"] == "InjectionSkipped" and expected is not None and expected.meshed:
+            return f"the injector skipped it: {event.get('message', '')}"
     return None
 
 

@@ -163,21 +163,21 @@ def test_a_replica_failure_that_is_over_is_none(status: str) -> None:
 @pytest.mark.parametrize(
     ("reason", "kind", "expected", "state"),
     [
-        ("FailedCreate", "ReplicaSet", NATIVE, "failed"),
-        ("FailedCreate", "StatefulSet", NATIVE, "failed"),
-        ("FailedCreate", "StatefulSet", OUT, "failed"),
+        ("FailedCreate", "ReplicaSet", NATIVE, "waiting"),
+        ("FailedCreate", "StatefulSet", NATIVE, "unproved"),
+        ("FailedCreate", "StatefulSet", OUT, "unproved"),
         ("FailedCreate", "ReplicaSet", OUT, "waiting"),
         ("FailedCreate", "ReplicaSet", None, "waiting"),
-        ("InjectionSkipped", "Deployment", NATIVE, "failed"),
+        ("InjectionSkipped", "Deployment", NATIVE, "unproved"),
         ("InjectionSkipped", "Deployment", OUT, "waiting"),
         ("Injected", "Deployment", NATIVE, "waiting"),
         ("BackOff", "Pod", NATIVE, "waiting"),
     ],
 )
-def test_events_that_time_does_not_heal_fail_at_once(
+def test_events_that_must_persist_to_count_as_failed(
     reason: str, kind: str, expected: Expectation | None, state: str
 ) -> None:
-    owner = with_status(workload(), updatedReplicas=0)
+    owner = with_status(workload(kind if kind == "StatefulSet" else "Deployment"), updatedReplicas=0)
     assert judged(owner, [], expected, [event(reason, kind)]).state == state
 
 

@@ -18,8 +18,8 @@ from meshroll.core.progress import Expectation, Progress, judge
 THREADS = 16
 # Deployments have a progress deadline of their own; this one also ends StatefulSets and DaemonSets that stand still.
 STALL_SECONDS = 900.0
-# Watches of different kinds run apart by milliseconds, not seconds.
-UNPROVED_SECONDS = 5.0
+# What may still mend itself: two calls of a webhook that answers too late (10 s each), watches that run apart.
+UNPROVED_SECONDS = 20.0
 Report = Callable[[str, int, int], None]
 
 
@@ -148,6 +148,7 @@ class _Rolling:
     change: Change
     generation: int
     unproved_since: float | None = None
+    done: int = 0
     message: str = ""
 
     def judged(self, snapshot: _Snapshot, expected: Expectation | None, old: frozenset[str]) -> Progress:
@@ -159,8 +160,10 @@ class _Rolling:
             return Progress("waiting", self.message)
         pods, events = snapshot.pods.get(identifier, []), snapshot.events.get(identifier, [])
         progress = judge(workload, pods, events, expected, old)
-        if progress.state != "unproved":
+        if progress.state != "unproved" or progress.done > self.done:
             self.unproved_since = None
+        self.done = progress.done
+        if progress.state != "unproved":
             return progress
         self.unproved_since = self.unproved_since or time.monotonic()
         if time.monotonic() - self.unproved_since < UNPROVED_SECONDS:

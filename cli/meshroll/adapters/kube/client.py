@@ -213,7 +213,7 @@ class Kube:
                 continue
             if 200 <= response.status < 300:
                 return data
-            if response.status in RETRIED_STATUSES and attempt < ATTEMPTS and not _webhook_refusal(data):
+            if response.status in RETRIED_STATUSES and attempt < ATTEMPTS:
                 asked = response.headers.get("Retry-After", "")
                 wait_seconds = max(wait_seconds, float(asked) if asked.isdigit() else 0.0)
                 self._log(f"{method} {path.split('?')[0]}: {response.status}; again in {wait_seconds:.1f} s")
@@ -270,11 +270,6 @@ def _configuration(kubeconfig: str | None, context: str | None) -> Any:
 def _with_manager(path: str, query: Mapping[str, str]) -> str:
     separator = "&" if "?" in path else "?"
     return path + separator + urlencode({"fieldManager": FIELD_MANAGER, **query})
-
-
-def _webhook_refusal(data: bytes) -> bool:
-    """A 500 that a webhook caused comes back the same however often one asks."""
-    return b"failed calling webhook" in data
 
 
 def _api_error(status: int, method: str, path: str, data: bytes) -> ApiError:
