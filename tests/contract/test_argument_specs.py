@@ -40,7 +40,9 @@ def test_settings_have_the_defaults_of_the_settings() -> None:
         name = option.removeprefix(PREFIX)
         if option.startswith(PREFIX) and name not in RUN_VARIABLES:
             assert name in Settings.__struct_fields__, f"{role}.{entry}: {option}"
-            assert details.get("default", default_of(option)) == default_of(option), f"{role}.{entry}: {option}"
+            assert details.get("default", default_of(option)) == default_of(option), (
+                f"{role}.{entry}: {option}"
+            )
 
 
 def test_defaults_are_those_of_the_specifications() -> None:

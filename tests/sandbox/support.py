@@ -124,7 +124,9 @@ def make_estate(connection: Connection, name: str, folder: Path) -> Estate:
     """The estate of sandbox/estate.yml with ``charging`` called ``name``, Ready, and an inventory beside it."""
     kube = Kube.connect(str(connection.kubeconfig), connection.context)
     text = (REPOSITORY / "sandbox" / "estate.yml").read_text()
-    for document in yaml.safe_load_all(text.replace("charging", name).replace("reporting", f"{name}-reporting")):
+    for document in yaml.safe_load_all(
+        text.replace("charging", name).replace("reporting", f"{name}-reporting")
+    ):
         if document["metadata"].get("namespace", name).startswith(name):
             kube.apply(_path(document), document)
     wait_for_pods(kube, name)

@@ -27,7 +27,12 @@ def playbook(estate: Estate, name: str, *arguments: str) -> tuple[int, dict[str,
     """ansible-playbook as a person types it in the repository, with the result in a file of their choice."""
     file = estate.folder / "by-hand.json"
     file.unlink(missing_ok=True)
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), f"playbooks/{name}.yml", "-i", estate.inventory]
+    command = [
+        str(Path(sys.executable).parent / "ansible-playbook"),
+        f"playbooks/{name}.yml",
+        "-i",
+        estate.inventory,
+    ]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MESHROLL_")}
     done = subprocess.run(
         [*command, "-e", f"meshroll_result_file={file}", *arguments],

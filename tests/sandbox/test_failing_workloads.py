@@ -11,7 +11,6 @@ from support import Estate, make_estate
 from meshroll_sandbox.status import Status
 
 
-
 @pytest.fixture
 def estate(sandbox: Status, tmp_path: Path, request: pytest.FixtureRequest) -> Estate:
     assert sandbox.connection

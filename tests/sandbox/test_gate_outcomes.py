@@ -21,7 +21,9 @@ def estate(sandbox: Status, tmp_path: Path, request: pytest.FixtureRequest) -> I
     faults.write(sandbox.folder, [])
 
 
-def test_errors_that_begin_with_the_first_meshed_pod_take_the_whole_run_back(sandbox: Status, estate: Estate) -> None:
+def test_errors_that_begin_with_the_first_meshed_pod_take_the_whole_run_back(
+    sandbox: Status, estate: Estate
+) -> None:
     service = f"{estate.name}/voltnet-omnicharge-points"
     faults.write(sandbox.folder, [faults.ErrorsWithMesh(ratio=0.3, service=service)])
     ran = estate.run("rollout")
@@ -64,7 +66,9 @@ def test_a_paused_run_can_be_taken_back(sandbox: Status, estate: Estate) -> None
     assert estate.variable("omni", "DIAL_MODE") == "pooled"
 
 
-def test_a_proxy_that_prometheus_does_not_scrape_is_an_error_and_no_verdict(sandbox: Status, estate: Estate) -> None:
+def test_a_proxy_that_prometheus_does_not_scrape_is_an_error_and_no_verdict(
+    sandbox: Status, estate: Estate
+) -> None:
     estate.kube.merge_patch(
         f"/apis/apps/v1/namespaces/{estate.name}/deployments/omni",
         {"spec": {"template": {"metadata": {"labels": {"sandbox.meshroll.io/unscraped": "true"}}}}},

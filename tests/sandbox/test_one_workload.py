@@ -36,7 +36,9 @@ def test_plan_lists_the_changes_that_the_rollout_makes(estate: Estate) -> None:
     ]
 
 
-def test_every_pod_of_the_workload_has_a_native_proxy_of_the_release_and_no_other_pod_has(estate: Estate) -> None:
+def test_every_pod_of_the_workload_has_a_native_proxy_of_the_release_and_no_other_pod_has(
+    estate: Estate,
+) -> None:
     ran = estate.run("status")
     row = ran.workload("Deployment/sessions-gateway")
     assert (row["pods"], row["meshed_pods"], row["sidecar"]) == (2, 2, "native")
@@ -90,9 +92,7 @@ def test_previous_puts_back_what_the_run_found(estate: Estate) -> None:
     assert not [key for key in annotations if "linkerd.io" in key]
 
 
-def test_a_namespace_that_meshroll_never_touched_can_be_taken_out(
-    sandbox: Status, tmp_path: Path
-) -> None:
+def test_a_namespace_that_meshroll_never_touched_can_be_taken_out(sandbox: Status, tmp_path: Path) -> None:
     assert sandbox.connection
     estate = make_estate(sandbox.connection, "by-hand", tmp_path)
     inject = {"spec": {"template": {"metadata": {"annotations": {"linkerd.io/inject": "enabled"}}}}}

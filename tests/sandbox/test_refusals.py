@@ -86,7 +86,7 @@ def test_cluster_that_the_inventory_does_not_have(estate: Estate) -> None:
 
 
 def test_workload_without_replicas(estate: Estate) -> None:
-    body = estate.deployment("legacy-terminal")
+    image = estate.deployment("legacy-terminal")["spec"]["template"]["spec"]["containers"][0]["image"]
     empty = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -96,14 +96,16 @@ def test_workload_without_replicas(estate: Estate) -> None:
             "selector": {"matchLabels": {"app": "empty"}},
             "template": {
                 "metadata": {"labels": {"app": "empty"}},
-                "spec": {"containers": [{"name": "empty", "image": body["spec"]["template"]["spec"]["containers"][0]["image"]}]},
+                "spec": {"containers": [{"name": "empty", "image": image}]},
             },
         },
     }  # fmt: skip
     path = f"/apis/apps/v1/namespaces/{estate.name}/deployments/empty"
     estate.kube.apply(path, empty)
     try:
-        estate.namespace_settings(workloads=["Deployment/empty", "Deployment/legacy-terminal", "Deployment/none"])
+        estate.namespace_settings(
+            workloads=["Deployment/empty", "Deployment/legacy-terminal", "Deployment/none"]
+        )
         ran = estate.run("rollout")
         refused(ran, 3, "workload-without-replicas")
         assert {"workload-opted-out", "workload-unknown"} <= set(ran.codes), "all reasons at once"
@@ -124,7 +126,9 @@ def test_an_unlisted_caller_in_another_namespace_blocks_the_conversion(estate: E
     )
     ran = estate.run("rollout")
     refused(ran, 3, "caller-not-listed")
-    assert any("refused-reporting/Deployment/tariff-reports" in error["message"] for error in ran.result["errors"])
+    assert any(
+        "refused-reporting/Deployment/tariff-reports" in error["message"] for error in ran.result["errors"]
+    )
 
 
 def test_a_governing_service_is_not_converted(estate: Estate) -> None:

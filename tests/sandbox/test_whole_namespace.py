@@ -24,7 +24,14 @@ def rolled_out(estate: Estate) -> Ran:
 
 
 def test_every_workload_is_meshed_but_those_that_opt_out(estate: Estate, rolled_out: Ran) -> None:
-    for workload in ("omni", "pricing", "tariffs", "sessions", "sessions-gateway", "voltnet-omnicharge-points"):
+    for workload in (
+        "omni",
+        "pricing",
+        "tariffs",
+        "sessions",
+        "sessions-gateway",
+        "voltnet-omnicharge-points",
+    ):
         row = rolled_out.workload(f"Deployment/{workload}")
         assert row["meshed_pods"] == row["pods"] > 0, row
     assert rolled_out.workload("StatefulSet/ledger")["meshed_pods"] == 3
@@ -55,7 +62,9 @@ def test_load_on_the_server_is_even(rolled_out: Ran) -> None:
     assert findings and findings[-1]["outcome"] == "Successful" and findings[-1]["value"] < 1.6
 
 
-def test_the_clusterip_service_declares_the_service_port_and_the_pod_port(estate: Estate, rolled_out: Ran) -> None:
+def test_the_clusterip_service_declares_the_service_port_and_the_pod_port(
+    estate: Estate, rolled_out: Ran
+) -> None:
     service = estate.kube.get("/api/v1/namespaces/whole/services/voltnet-omnicharge-points-clusterip")
     assert service is not None and service["spec"]["clusterIP"] != "None"
     assert {port["port"]: port["targetPort"] for port in service["spec"]["ports"]} == {80: 8080, 8080: 8080}

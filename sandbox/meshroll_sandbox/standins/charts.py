@@ -46,8 +46,8 @@ RELEASES = (
 def package(helm: Path, out: Path) -> None:
     """Package every chart in every release into the folder `out`, with an index.yaml. Takes about a second.
 
-    `up` calls it before the stand-ins start, with its own Helm; what `out` held before is replaced. Raises
-    SandboxError with Helm's message.
+    The stand-ins call it each time they start, with the Helm that state.json names; what `out` held before is
+    replaced. Raises SandboxError with Helm's message.
     """
     with tempfile.TemporaryDirectory() as staging:
         packed = Path(staging, "packed")

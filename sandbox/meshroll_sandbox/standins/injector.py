@@ -38,9 +38,9 @@ class Injector:
     changed ConfigMap shows at once and not after up to a minute.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, webhooks: Webhooks) -> None:
         self._kube: Kube = context.kube
-        self._webhooks = Webhooks(context)
+        self._webhooks = webhooks
         self._config_maps = context.kube.cache(f"/api/v1/namespaces/{NAMESPACE}/configmaps")
         self._values: tuple[str, dict[str, Any]] = ("", {})
         self._events: set[asyncio.Task[None]] = set()
@@ -139,9 +139,8 @@ class Injector:
 async def start(context: Context) -> None:
     """Serve the control plane's webhooks on the TLS port `injector`."""
     app = web.Application(client_max_size=LONGEST_REQUEST_BYTES)
-    injector = Injector(context)
-    app.router.add_post("/", injector.answer)
+    webhooks = Webhooks(context)
+    app.router.add_post("/", Injector(context, webhooks).answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    tls = Webhooks(context).tls()
-    await web.TCPSite(runner, "127.0.0.1", context.ports["injector"], ssl_context=tls).start()
+    await web.TCPSite(runner, "127.0.0.1", context.ports["injector"], ssl_context=webhooks.tls()).start()
