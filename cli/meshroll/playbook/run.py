@@ -17,13 +17,9 @@ from meshroll.playbook.child import View, run_child
 from meshroll.playbook.ending import Identity, result_of
 from meshroll.playbook.invocation import Invocation, RunFolder, arguments, environment
 
-# After these ends the log tells nothing that the result does not.
-_TOLD_IN_FULL = frozenset(
-    {
-        *(ExitCode.SUCCESS, ExitCode.USAGE, ExitCode.REFUSED, ExitCode.LOCKED, ExitCode.DRIFT),
-        *(ExitCode.PAUSED, ExitCode.VERIFY_FAILED),
-    }
-)
+# Where Ansible's log tells more than the result does: something went wrong that meshroll did not foresee.
+_KEPT_CODES = frozenset({ExitCode.BUG, ExitCode.ROLLBACK_INCOMPLETE})
+_KEPT_ERRORS = frozenset({"task-failed", "no-result"})
 
 
 def run(invocation: Invocation, view: View, keep_log: bool = False) -> dict[str, Any]:
@@ -55,8 +51,8 @@ def new_run_id(started_at: str) -> str:
 
 
 def _worth_keeping(result: dict[str, Any]) -> bool:
-    own_reason = all(error["code"] != "task-failed" for error in result["errors"])
-    return not (own_reason and result["exit_code"] in _TOLD_IN_FULL)
+    told = {error["code"] for error in result["errors"]}
+    return result["exit_code"] in _KEPT_CODES or not told.isdisjoint(_KEPT_ERRORS)
 
 
 def _written(path: Path) -> dict[str, Any] | None:

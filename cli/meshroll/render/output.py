@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -75,7 +76,8 @@ class Output:
 
     def problems(self, result: Mapping[str, Any]) -> None:
         """The errors of an envelope, to stderr; the line that matters most comes last."""
-        lines = problem_lines(result, coloured=_coloured(sys.stderr, self.no_color))
+        columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
+        lines = problem_lines(result, _coloured(sys.stderr, self.no_color), columns)
         _write(sys.stderr, "".join(f"{line}\n" for line in lines))
 
     def console(self, stream: TextIO) -> Console:

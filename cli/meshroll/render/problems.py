@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from meshroll.core.errors import ExitCode
+
+HEAD = "Error: "
 
 ENDS: Mapping[ExitCode, str] = {
     ExitCode.BUG: "Failed in a way that meshroll did not expect.",
@@ -26,8 +29,8 @@ ENDS: Mapping[ExitCode, str] = {
 }
 
 
-def problem_lines(result: Mapping[str, Any], coloured: bool) -> list[str]:
-    """The errors of an envelope as lines, in the order of their clusters; none where there are none."""
+def problem_lines(result: Mapping[str, Any], coloured: bool, columns: int = 0) -> list[str]:
+    """The errors of an envelope as lines, folded to ``columns`` (0: not at all); none after a success."""
     data, errors = result["data"], result["errors"]
     code = ExitCode(result["exit_code"])
     if code == ExitCode.SUCCESS:
@@ -35,20 +38,33 @@ def problem_lines(result: Mapping[str, Any], coloured: bool) -> list[str]:
     lines = [*(f"  | {line}" for line in data.get("log_tail", []))]
     several = len(data.get("clusters", [])) > 1
     for error in _grouped(errors):
-        lines += _one(error, several, coloured)
+        lines += _one(error, several, coloured, columns)
     if data.get("log_file"):
         lines.append(f"Log: {data['log_file']}")
     end = "Not done." if any(error["code"] == "sandbox" for error in errors) else ENDS[code]
     return [*lines, _styled(f"{end} (exit code {int(code)})", coloured, bold=True)]
 
 
-def _one(error: Mapping[str, Any], several: bool, coloured: bool) -> list[str]:
+def _one(error: Mapping[str, Any], several: bool, coloured: bool, columns: int) -> list[str]:
     where = [error["cluster"] if several else None, error["namespace"], error["object"]]
     # A message often names what it is about.
     named = [part for part in where if part and not re.search(rf"\b{re.escape(part)}\b", error["message"])]
     prefix = f"{' '.join(named)}: " if named else ""
-    lines = [_styled("Error: ", coloured, fg="red", bold=True) + prefix + error["message"]]
-    return [*lines, f"       {error['hint']}"] if error["hint"] else lines
+    told = _folded(f"{prefix}{error['message']}", columns) + (
+        _folded(error["hint"], columns) if error["hint"] else []
+    )
+    return [
+        _styled(HEAD, coloured, fg="red", bold=True) + told[0],
+        *(" " * len(HEAD) + line for line in told[1:]),
+    ]
+
+
+def _folded(text: str, columns: int) -> list[str]:
+    """At words only: a path or a command that is longer than the line stays whole."""
+    if not columns:
+        return [text]
+    width = max(columns - len(HEAD), 20)
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [text]
 
 
 def _grouped(errors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -51,7 +51,7 @@ def _said(verdict: Mapping[str, Any]) -> Text:
     wave, outcome = verdict.get("wave"), verdict["outcome"]
     if outcome == SUCCESSFUL:
         return Text(wave or verdict["summary"])
-    lines = [wave, verdict["summary"], verdict.get("hint")]
+    lines = [wave, verdict["summary"].removeprefix(f"{outcome}: "), verdict.get("hint")]
     return Text("\n".join(line for line in lines if line))
 
 

@@ -65,6 +65,14 @@ def test_where_nothing_is_known_the_log_is_told() -> None:
     assert (lines[0], lines[-2]) == ("  | boom", "Log: /tmp/log")
 
 
+def test_on_a_terminal_long_lines_fold_below_their_text() -> None:
+    problem = Problem("x", "word " * 20, "See /a/path/that/is/longer/than/the/line/and/stays/whole.")
+    lines = problem_lines(failed(ExitCode.REFUSED, problem), coloured=False, columns=40)
+    assert all(line.startswith("       ") for line in lines[1:-1])
+    assert max(len(line) for line in lines[:3]) <= 40
+    assert any(line.endswith("/whole.") for line in lines)
+
+
 def test_a_success_says_nothing() -> None:
     assert problem_lines(failed(ExitCode.SUCCESS), coloured=False) == []
 
