@@ -15,6 +15,7 @@ from meshroll_sandbox.toolspecs import Tool, built_name
 
 SIDE_BY_SIDE = 2
 PROGRESS_SECONDS = 20.0
+ABANDON_SECONDS = 30.0
 LOG_TAIL_CHARACTERS = 3000
 
 
@@ -63,8 +64,9 @@ def build_all(
 
 
 def _begin(tool: Tool, target: Path, modules: Path, go: GoToolchain) -> _Build:
+    for stale in target.parent.glob(f"{target.name}.*"):
+        shutil.rmtree(stale, ignore_errors=True)  # of a build that was killed
     staging = target.with_name(f"{target.name}.{os.getpid()}")
-    shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     log = staging / "build.log"
     with log.open("wb") as output:
@@ -75,8 +77,6 @@ def _begin(tool: Tool, target: Path, modules: Path, go: GoToolchain) -> _Build:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # A group of its own, so that the compilers that `go` starts can be stopped with it.
-            start_new_session=True,
         )
     return _Build(tool, process, staging, log, time.monotonic())
 
@@ -105,8 +105,13 @@ def _finish(build: _Build) -> None:
 
 def _abandon(build: _Build) -> None:
     if build.process.poll() is None:
-        os.killpg(build.process.pid, signal.SIGKILL)
-        build.process.wait()
+        # Interrupted, `go` waits for its compilers and clears its own temporary folder away.
+        build.process.send_signal(signal.SIGINT)
+        try:
+            build.process.wait(ABANDON_SECONDS)
+        except subprocess.TimeoutExpired:
+            build.process.kill()
+            build.process.wait()
     shutil.rmtree(build.staging, ignore_errors=True)
 
 

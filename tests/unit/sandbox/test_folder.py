@@ -91,6 +91,7 @@ def test_inventory_says_where_everything_is(tmp_path: Path) -> None:
         "meshroll_prometheus": {
             "url": f"http://127.0.0.1:{PORTS['prometheus']}",
             "scrape": "existing",
+            "scrape_interval_seconds": 1,
         },
         "meshroll_control_plane": {
             "chart_source": f"http://127.0.0.1:{PORTS['standins']}/charts",

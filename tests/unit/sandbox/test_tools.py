@@ -136,7 +136,7 @@ def test_built_binaries_appear_in_the_cache_under_their_names(tmp_path: Path) ->
 
 
 def test_failed_build_says_why_stops_the_others_and_leaves_nothing(tmp_path: Path) -> None:
-    go = fake_go(tmp_path, 'case $1 in *helm*) echo "no such module"; exit 1;; *) sleep 60;; esac')
+    go = fake_go(tmp_path, 'case $1 in *helm*) echo "no such module"; exit 1;; *) exec sleep 60;; esac')
     cache = tmp_path / "cache"
     wanted = [(TOOL[name], cache / name) for name in ("kwok", "helm")]
     began = time.monotonic()
