@@ -51,8 +51,8 @@ def _said(verdict: Mapping[str, Any]) -> Text:
     wave, outcome = verdict.get("wave"), verdict["outcome"]
     if outcome == SUCCESSFUL:
         return Text(wave or verdict["summary"])
-    lines = [wave, verdict["summary"].removeprefix(f"{outcome}: "), verdict.get("hint")]
-    return Text("\n".join(line for line in lines if line))
+    summary = verdict["summary"].removeprefix(f"{outcome}: ")
+    return Text(f"{wave}\n{summary}" if wave else summary)
 
 
 def _print_findings(console: Console, verdict: Mapping[str, Any]) -> None:
