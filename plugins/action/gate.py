@@ -71,7 +71,8 @@ class ActionModule(MeshrollAction):
         begun = time.monotonic()
         self._wait(observation.first_look_seconds, "waiting for the first scrapes")
         while True:
-            looked = min(time.monotonic() - begun, observation.window_seconds)
+            elapsed = time.monotonic() - begun
+            looked = min(elapsed, observation.window_seconds)
             try:
                 measured = prometheus.measure(client, asked, step.namespace, looked, client.now_seconds())
             except prometheus.PrometheusError as error:
@@ -80,14 +81,14 @@ class ActionModule(MeshrollAction):
             else:
                 pods = self._pods(kube, step.namespace)
                 verdict = observation.measured(
-                    with_pods(step.subjects, pods), read(measured, owners_of(pods))
+                    with_pods(step.subjects, pods), read(measured, owners_of(pods)), elapsed
                 )
             if verdict:
                 return verdict
             total = round(observation.window_seconds)
             self.events.say(
                 "progress",
-                f"watched {looked:.0f} s of {total} s",
+                f"watched {looked:.0f} s of {total} s" if looked < total else "waiting for enough traffic",
                 stage="gate",
                 done=round(looked),
                 total=total,

@@ -39,7 +39,6 @@ def refused(ran: Ran, exit_code: int, code: str) -> None:
         ({"namespaces": "charging"}, 2, "inventory-wrong-value"),
         ({"cluster": {"kubeconfig": "/nowhere"}}, 2, "kubeconfig-unusable"),
         ({"release": "edge-26.6.50"}, 2, "release-not-found"),
-        ({"release": "edge-25.10.7"}, 3, "release-kubernetes-range"),
         ({"control_plane": {"chart_source": "http://127.0.0.1:1/charts"}}, 3, "chart-source-unreachable"),
         ({"prometheus": {"url": "http://127.0.0.1:1"}}, 3, "prometheus-unreachable"),
     ],

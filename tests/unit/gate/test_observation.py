@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from meshroll.core.errors import Problem
-from meshroll.core.gate.observation import ERRORS_IN_A_ROW_MAX, Observation
+from meshroll.core.gate.observation import ERRORS_IN_A_ROW_MAX, QUIET_SECONDS_MAX, Observation
 from meshroll.core.gate.signals import PROXIES, Reading, Signals, Traffic
 from meshroll.core.gate.subjects import Subject
-from meshroll.core.gate.verdict import Outcome
+from meshroll.core.gate.verdict import Outcome, Verdict
 from meshroll.core.settings import Gate, Prometheus
 
 SUBJECT = [
@@ -34,18 +34,23 @@ def reading(looked_seconds: float, success: float, per_second: float = 50.0, scr
     )
 
 
+def look(watch: Observation, seen: Reading, elapsed_seconds: float | None = None) -> Verdict | None:
+    """One look; the gate has looked as long as the window by default."""
+    return watch.measured(SUBJECT, seen, seen.window_seconds if elapsed_seconds is None else elapsed_seconds)
+
+
 def test_good_signals_are_watched_for_the_whole_window() -> None:
     watch = observation()
-    assert watch.measured(SUBJECT, reading(15, 1.0)) is None
-    assert watch.measured(SUBJECT, reading(105, 1.0)) is None
-    verdict = watch.measured(SUBJECT, reading(120, 1.0))
+    assert look(watch, reading(15, 1.0)) is None
+    assert look(watch, reading(105, 1.0)) is None
+    verdict = look(watch, reading(120, 1.0))
     assert verdict is not None
     assert verdict.outcome == Outcome.SUCCESSFUL
 
 
 def test_a_slight_fault_may_still_be_made_up_for_and_a_collapse_may_not() -> None:
-    assert observation().measured(SUBJECT, reading(15, 0.985)) is None
-    verdict = observation().measured(SUBJECT, reading(15, 0.8))
+    assert look(observation(), reading(15, 0.985)) is None
+    verdict = look(observation(), reading(15, 0.8))
     assert verdict is not None
     assert verdict.outcome == Outcome.FAILED
 
@@ -53,9 +58,9 @@ def test_a_slight_fault_may_still_be_made_up_for_and_a_collapse_may_not() -> Non
 def test_an_early_failure_would_have_been_one_at_the_end_too() -> None:
     """Even without one more failure and with half as much traffic again, the window misses its limit."""
     watch = observation()
-    early = watch.measured(SUBJECT, reading(15, 0.8))
+    early = look(watch, reading(15, 0.8))
     failures, whole = 0.2 * 15 * 50, 120 * 50 * 1.5
-    late = observation().measured(SUBJECT, reading(120, 1 - failures / whole, 75.0))
+    late = look(observation(), reading(120, 1 - failures / whole, 75.0))
     assert early is not None
     assert late is not None
     assert (early.outcome, late.outcome) == (Outcome.FAILED, Outcome.FAILED)
@@ -64,7 +69,7 @@ def test_an_early_failure_would_have_been_one_at_the_end_too() -> None:
 def test_one_failed_measurement_is_tried_again_and_several_in_a_row_are_an_error() -> None:
     watch = observation()
     assert watch.not_measured(DOWN) is None
-    assert watch.measured(SUBJECT, reading(30, 1.0)) is None
+    assert look(watch, reading(30, 1.0)) is None
     answers = [watch.not_measured(DOWN) for _ in range(ERRORS_IN_A_ROW_MAX)]
     assert answers[:-1] == [None] * (ERRORS_IN_A_ROW_MAX - 1)
     last = answers[-1]
@@ -74,15 +79,15 @@ def test_one_failed_measurement_is_tried_again_and_several_in_a_row_are_an_error
 
 def test_a_missed_scrape_at_the_last_look_stretches_the_window() -> None:
     watch = observation()
-    assert watch.measured(SUBJECT, reading(120, 1.0, scraped=False)) is None
-    verdict = watch.measured(SUBJECT, reading(120, 1.0))
+    assert look(watch, reading(120, 1.0, scraped=False)) is None
+    verdict = look(watch, reading(120, 1.0))
     assert verdict is not None
     assert verdict.outcome == Outcome.SUCCESSFUL
 
 
 def test_proxies_that_are_not_scraped_end_in_error_and_never_in_inconclusive() -> None:
     watch = observation()
-    outcomes = [watch.measured(SUBJECT, reading(15, 1.0, scraped=False)) for _ in range(ERRORS_IN_A_ROW_MAX)]
+    outcomes = [look(watch, reading(15, 1.0, scraped=False)) for _ in range(ERRORS_IN_A_ROW_MAX)]
     assert outcomes[-1] is not None
     assert outcomes[-1].outcome == Outcome.ERROR
 
@@ -90,3 +95,17 @@ def test_proxies_that_are_not_scraped_end_in_error_and_never_in_inconclusive() -
 def test_a_window_shorter_than_three_scrapes_is_made_longer() -> None:
     assert observation(window_seconds=10.0, scrape_interval_seconds=30.0).window_seconds == 90.0
     assert observation().first_look_seconds == 15.0
+
+
+def test_traffic_that_may_be_on_its_way_back_is_waited_for_and_not_longer() -> None:
+    silent = reading(120, 1.0, 0.0)
+    assert look(observation(), silent, 120 + QUIET_SECONDS_MAX - 1) is None
+    verdict = look(observation(), silent, 120 + QUIET_SECONDS_MAX)
+    assert verdict is not None
+    assert verdict.outcome == Outcome.INCONCLUSIVE
+
+
+def test_a_failure_is_not_waited_out() -> None:
+    verdict = look(observation(), reading(120, 0.5), 120)
+    assert verdict is not None
+    assert verdict.outcome == Outcome.FAILED

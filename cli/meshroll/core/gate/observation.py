@@ -1,6 +1,7 @@
 """How long a gate looks, and when it may end early.
 
-The whole window is judged once, at its end. Before that there are only two honest reasons to stop: measuring
+The whole window is judged once, at its end; an undecided one is looked at a little longer, because traffic may only
+be on its way back. Before that there are only two honest reasons to stop: measuring
 itself keeps failing (one missed scrape ends no gate, not even at its last look), or the window has missed its
 limit already, whatever its rest brings. Neither is a second chance for a false alarm, as judging every sample
 would be.
@@ -23,6 +24,9 @@ SCRAPES_MIN = 3
 ERRORS_IN_A_ROW_MAX = 3
 # The rest of the window may bring more traffic than its beginning did, but hardly more than this.
 TRAFFIC_GROWTH_MAX = 1.5
+# A client of a headless Service whose pods all moved knows none of them until it resolves the name again, which
+# grpc-go does at most every 30 s; a wave that brought that about is not undecided yet.
+QUIET_SECONDS_MAX = 45.0
 
 
 @dataclass
@@ -47,14 +51,19 @@ class Observation:
             max(self.gate.interval_seconds, SCRAPES_MIN * self.prometheus.scrape_interval_seconds),
         )
 
-    def measured(self, subjects: Sequence[Subject], reading: Reading) -> Verdict | None:
-        """The verdict, or None to go on looking."""
+    def measured(
+        self, subjects: Sequence[Subject], reading: Reading, elapsed_seconds: float
+    ) -> Verdict | None:
+        """The verdict, or None to go on looking; ``elapsed_seconds`` is how long the gate has looked so far."""
         verdict = judge(self.gate, self.prometheus, subjects, reading, self.before, self.wave)
         if verdict.outcome == Outcome.ERROR:
             return self._error(verdict)
         self.errors_in_a_row = 0
         if reading.window_seconds >= self.window_seconds:
-            return verdict
+            undecided = verdict.outcome == Outcome.INCONCLUSIVE
+            return (
+                None if undecided and elapsed_seconds < self.window_seconds + QUIET_SECONDS_MAX else verdict
+            )
         if verdict.outcome == Outcome.FAILED and any(
             self._lost(traffic, reading.window_seconds)
             for workload in verdict.workloads
