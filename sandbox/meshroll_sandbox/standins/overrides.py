@@ -155,6 +155,10 @@ def apply(values: Values, annotations: Annotations, edge: Edge, named_ports: Map
             break
     for key, field in (("proxy-cpu-request", "minimum"), ("proxy-cpu-limit", "maximum")):
         _override(values, annotations, STABLE + key, f"proxy.runtime.workers.{field}", _whole_cores)
+    # Never inherited from the namespace, unlike all the others.
+    _override(
+        values, annotations, STABLE + "proxy-cpu-ratio-limit", "proxy.runtime.workers.maximumCPURatio", _ratio
+    )
     if annotations.get(INJECT) == "ingress":
         values["proxy"]["isIngress"] = True
     if OPAQUE_PORTS in annotations:
@@ -186,6 +190,13 @@ def _override(
     for name in parents:
         values = values.setdefault(name, {})
     values[last] = value
+
+
+def _ratio(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1:
+        raise ValueError(f"{text!r} is not between 0 and 1")
+    return number
 
 
 def _whole_cores(text: str) -> int:

@@ -248,6 +248,18 @@ def test_resources_are_those_of_the_annotations() -> None:
     assert environment["LINKERD2_PROXY_CORES_MAX"] == "4"
 
 
+@pytest.mark.parametrize(
+    ("own", "namespace", "expected"), [("0.25", None, "0.25"), ("4", None, None), (None, "0.25", None)]
+)
+def test_cpu_ratio_is_the_pods_own(own: str | None, namespace: str | None, expected: str | None) -> None:
+    key = "config.linkerd.io/proxy-cpu-ratio-limit"
+    of, inherited = pod({key: own} if own else {}), {key: namespace} if namespace else {}
+    environment = {
+        each["name"]: each.get("value") for each in proxy_of(injected(of, ENABLED | inherited))["env"]
+    }
+    assert environment.get("LINKERD2_PROXY_CORES_MAX_RATIO") == expected
+
+
 def test_proxy_version_can_be_pinned() -> None:
     result = injected(pod({"config.linkerd.io/proxy-version": "edge-25.4.4"}))
     assert proxy_of(result)["image"] == "cr.l5d.io/linkerd/proxy:edge-25.4.4"
