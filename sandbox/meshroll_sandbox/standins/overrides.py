@@ -2,12 +2,12 @@
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from meshroll_sandbox.standins.edge import ADDITIONAL_ENV, NATIVE_BETA, NATIVE_STABLE, Edge
+from meshroll_sandbox.standins.parsing import parse_bool, parse_count, parse_milliseconds, parse_quantity
 
 Values = dict[str, Any]
 Annotations = Mapping[str, str]
@@ -20,10 +20,6 @@ ADDITIONAL_ENV_KEY = STABLE + "proxy-additional-env"
 NATIVE = "proxy-enable-native-sidecar"
 WAIT = ALPHA + "proxy-wait-before-exit-seconds"
 
-_TRUE, _FALSE = {"1", "t", "T", "TRUE", "true", "True"}, {"0", "f", "F", "FALSE", "false", "False"}
-_DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
-_MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4, "h": 3.6e6}
-_QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(m|k|[KMGTPE]i?|[eE][+-]?\d+|u|n)?")
 _POLICIES = (
     "all-unauthenticated",
     "all-authenticated",
@@ -32,34 +28,6 @@ _POLICIES = (
     "deny",
     "audit",
 )
-
-
-def parse_bool(text: str) -> bool:
-    """As Go's strconv.ParseBool, which takes neither "enabled" nor "yes"."""
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
-    raise ValueError(f"{text!r} is not a boolean")
-
-
-def parse_count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"{text!r} is not a count")
-    return int(text)
-
-
-def parse_quantity(text: str) -> str:
-    """A Kubernetes quantity, returned as it is written."""
-    if not _QUANTITY.fullmatch(text):
-        raise ValueError(f"{text!r} is not a quantity")
-    return text
-
-
-def parse_milliseconds(text: str) -> str:
-    """A Go duration, as the proxy is told it: "1m" is "60000ms"."""
-    if not text or _DURATION_PART.sub("", text):
-        raise ValueError(f"{text!r} is not a duration")
-    total = sum(float(number) * _MILLISECONDS[unit] for number, unit in _DURATION_PART.findall(text))
-    return f"{int(total)}ms"
 
 
 def _parse_seconds(text: str) -> str:
