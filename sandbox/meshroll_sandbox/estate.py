@@ -16,6 +16,7 @@ from meshroll_sandbox.errors import SandboxError
 from meshroll_sandbox.paths import SandboxFolder, content_root
 
 FIELD_MANAGER = "meshroll-sandbox"
+REQUESTS_PER_SECOND = "sandbox.meshroll.io/requests-per-second"
 READY_SECONDS = 120.0
 REGION = "eu-central-1"
 
@@ -94,13 +95,29 @@ def _node(index: int, zone: str, version: str) -> dict[str, Any]:
 
 
 def apply(client: DynamicClient) -> None:
-    """Create the nodes that are missing, and apply the estate. Doing it twice changes nothing."""
+    """Create the nodes that are missing, and apply the estate. Doing it twice changes nothing.
+
+    Callers come once their servers are Ready: an estate that begins with failed calls is outside its limits.
+    """
     api = client.resources.get(api_version="v1", kind="Node")
     for node in nodes(server_version(client)):
         with suppress(ConflictError):  # an earlier `up` made it
             # The status of a Node is kept when it is created; server-side apply would drop it.
             api.create(body=node)
-    for manifest in manifests(content_root() / "estate.yml"):
+    own = manifests(content_root() / "estate.yml")
+    _apply(client, [manifest for manifest in own if not is_caller(manifest)])
+    wait_ready(client)
+    _apply(client, [manifest for manifest in own if is_caller(manifest)])
+
+
+def is_caller(manifest: dict[str, Any]) -> bool:
+    """Whether its pods send requests in the traffic model."""
+    template = (manifest.get("spec") or {}).get("template") or {}
+    return REQUESTS_PER_SECOND in ((template.get("metadata") or {}).get("annotations") or {})
+
+
+def _apply(client: DynamicClient, wanted: list[dict[str, Any]]) -> None:
+    for manifest in wanted:
         metadata = manifest["metadata"]
         resource = client.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
         resource.server_side_apply(

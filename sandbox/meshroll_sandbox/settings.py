@@ -50,7 +50,11 @@ def connection(layout: SandboxFolder, state: State) -> dict[str, object]:
     """The host's variables that say where things are. All paths are absolute."""
     return {
         "meshroll_cluster": {"kubeconfig": str(layout.kubeconfig), "context": CONTEXT},
-        "meshroll_prometheus": {"url": prometheus_url(state), "scrape": "existing", "scrape_interval_seconds": 1},
+        "meshroll_prometheus": {
+            "url": prometheus_url(state),
+            "scrape": "existing",
+            "scrape_interval_seconds": 1,
+        },
         "meshroll_control_plane": {"chart_source": chart_source(state), "helm_binary": state.helm},
         "meshroll_gateway_api": {"file": state.gateway_api},
         "meshroll_certificates": {"anchor_key_file": str(layout.root / "anchor.key")},

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import REPOSITORY, Estate, make_estate
+from sandbox.support import REPOSITORY, Estate, make_estate
 
 from meshroll_sandbox.status import Status
 

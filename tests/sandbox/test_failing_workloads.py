@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Estate, make_estate
+from sandbox.support import Estate, make_estate
 
 from meshroll_sandbox.status import Status
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import Estate, make_estate
-from test_whole_namespace import assert_fallback
+from sandbox.support import Estate, make_estate
+from sandbox.test_whole_namespace import assert_fallback
 
 from meshroll_sandbox import faults
 from meshroll_sandbox.status import Status

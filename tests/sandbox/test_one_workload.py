@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support import Estate, make_estate
+from sandbox.support import Estate, make_estate
 
 from meshroll_sandbox.status import Status
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support import Estate, Ran, make_estate
+from sandbox.support import Estate, Ran, make_estate
 
 from meshroll_sandbox.status import Status
 
@@ -75,7 +75,7 @@ def test_kube_system(estate: Estate) -> None:
 
 
 def test_missing_inventory(estate: Estate) -> None:
-    from support import meshroll
+    from sandbox.support import meshroll
 
     refused(meshroll("rollout", "-i", "/nowhere"), 2, "inventory-missing")
 

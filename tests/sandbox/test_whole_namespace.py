@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support import Estate, Ran, make_estate
+from sandbox.support import Estate, Ran, make_estate
 
 from meshroll_sandbox.status import Status
 
