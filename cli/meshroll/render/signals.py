@@ -16,10 +16,10 @@ NO_DATA = "n/a"
 SUCCESSFUL = "Successful"
 # What a workload is judged by in one line. A workload that serves nothing is judged by what it calls.
 COMPARED = {
-    "Success": "success_ratio",
-    "p99": "latency_p99_ms",
+    "Success %": "success_ratio",
+    "p99 ms": "latency_p99_ms",
     "Busiest/mean": "busiest_pod_to_mean",
-    "mTLS": "mtls_ratio",
+    "mTLS %": "mtls_ratio",
 }
 _NAMES = {
     "success_ratio": "success",
@@ -87,25 +87,26 @@ def _print_comparison(console: Console, verdicts: Sequence[Mapping[str, Any]]) -
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("  Before -> after", no_wrap=True)
     for column in COMPARED:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for workload, findings in sorted(latest.items()):
-        row = [_change(findings, signal) for signal in COMPARED.values()]
-        if any(row):
-            table.add_row(f"  {workload.removeprefix('Deployment/')}", *row)
+        success, *others = (_change(findings, signal) for signal in COMPARED.values())
+        # A workload without traffic has nothing to compare.
+        if success:
+            table.add_row(f"  {workload.removeprefix('Deployment/')}", success, *others)
     if table.row_count:
         console.print()
         console.print(table)
 
 
 def _change(findings: Sequence[Finding], signal: str) -> str:
-    """ "before -> after" of a signal, served or else called; empty where there is no value."""
+    """What a signal was and is, of requests served or else called; empty where there is no value."""
     by_signal = {finding["signal"]: finding for finding in findings if finding.get("value") is not None}
     finding = by_signal.get(signal) or by_signal.get(f"outbound_{signal}")
     if finding is None:
         return ""
-    after = number(signal, finding["value"])
+    after = number(signal, finding["value"]).split()[0]
     before = finding.get("before")
-    return after if before is None else f"{number(signal, before)} -> {after}"
+    return after if before is None else f"{number(signal, before).split()[0]} -> {after}"
 
 
 def signal_name(signal: str) -> str:
