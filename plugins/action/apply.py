@@ -14,7 +14,7 @@ from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):
-    _VALID_ARGS = frozenset({"step", "restart_budget_pods"})
+    _VALID_ARGS = frozenset({"step"})
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         step = step_from(args["step"])
@@ -31,7 +31,7 @@ class ActionModule(MeshrollAction):
             journal.write(record)
         lock = self.lock(kube)
         lock.renew()
-        apply_step(kube, step, int(args["restart_budget_pods"]), self.report(step.stage), lock.renew)
+        apply_step(kube, step, self.report(step.stage), lock.renew)
         if step.pause:
             raise Paused(
                 Problem(

@@ -38,4 +38,4 @@ class ActionModule(MeshrollAction):
                 acknowledged=acknowledged,
             )
         )
-        return {"changed": True}
+        return {"changed": True, "ansible_facts": {**self.identity, "meshroll_begun": True}}

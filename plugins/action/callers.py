@@ -13,6 +13,7 @@ from meshroll.core.errors import Paused
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.subjects import owners_of
 from meshroll.core.plan import step_from
+from meshroll.core.scope import caller_namespaces
 from meshroll.core.settings import Settings
 
 
@@ -23,7 +24,7 @@ class ActionModule(MeshrollAction):
         step = step_from(args["step"])
         namespace = next(item for item in settings.namespaces if item.name == step.namespace)
         kube = self.connect(settings)
-        view = look(kube, [step.namespace], settings.control_plane.namespace)
+        view = look(kube, [step.namespace], settings.control_plane.namespace, caller_namespaces(settings))
         client = prometheus.connect(settings.prometheus, kube)
         asked = prometheus.queries()
         window = settings.gate.window_seconds

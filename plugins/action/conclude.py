@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
@@ -15,10 +16,10 @@ class ActionModule(MeshrollAction):
     _VALID_ARGS = frozenset({"failure"})
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
-        try:
-            _, record = self.record(self.connect(settings))
-        except MeshrollError:
-            record = None
+        record = None
+        if self.run_context.begun:
+            with suppress(MeshrollError):
+                _, record = self.record(self.connect(settings))
         outcome = after_failure(args["failure"], record, self.run_context.cluster)
         for problem in outcome.problems:
             self.events.say("line", f"{problem.message} {problem.hint}".strip(), level="error")

@@ -31,7 +31,7 @@ OF_COMMAND = {"verify": of_verify, "rollback": of_rollback}
 
 
 class ActionModule(MeshrollAction):
-    _VALID_ARGS = frozenset({"command", "plan", "failure", "rollback_failure"})
+    _VALID_ARGS = frozenset({"command", "plan", "failure", "rollback_failure", "verdict"})
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         cluster = self.run_context.cluster
@@ -40,6 +40,13 @@ class ActionModule(MeshrollAction):
         runs: list[Record] = []
         status = dict(NOTHING_SEEN)
         outcome = Outcome(ExitCode.SUCCESS, (), False)
+        if args.get("failure") and not self.run_context.begun:
+            # Nothing was begun: no need to ask a cluster that may be the very thing that does not answer.
+            outcome = OF_COMMAND.get(args["command"], same)(after_failure(args["failure"], None, cluster))
+            entry = ended(
+                cluster, outcome, None, plan, status, args["command"], check_mode, args.get("verdict")
+            )
+            return self.write(args["command"], entry, outcome)
         try:
             kube = self.connect(settings)
             journal, record = self.record(kube)
@@ -57,7 +64,9 @@ class ActionModule(MeshrollAction):
             runs = journal.read() if args["command"] in REMEMBERING else []
         except MeshrollError as error:
             outcome = end_unseen(outcome, error, args.get("failure"), plan, check_mode, cluster)
-        entry = ended(cluster, outcome, record, plan, status, args["command"], check_mode)
+        entry = ended(
+            cluster, outcome, record, plan, status, args["command"], check_mode, args.get("verdict")
+        )
         if args["command"] in REMEMBERING:
             entry["runs"] = run_rows(runs)
         return self.write(args["command"], entry, outcome)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, failure
 
 from meshroll.adapters import prometheus
 from meshroll.adapters.kube.client import Kube
@@ -60,9 +60,11 @@ class ActionModule(MeshrollAction):
                 for finding in each.findings
             ],
         )
+        result = {"verdict": verdict.as_dict(), "outcome": str(verdict.outcome)}
         if verdict.outcome != Outcome.SUCCESSFUL:
-            raise (Failed if verdict.outcome == Outcome.FAILED else Paused)(_problem(verdict, step))
-        return {"verdict": verdict.as_dict(), "outcome": str(verdict.outcome)}
+            kind = Failed if verdict.outcome == Outcome.FAILED else Paused
+            return {**failure(kind(_problem(verdict, step))), **result}
+        return result
 
     def _observe(self, observation: Observation, kube: Kube, settings: Settings, step: Step) -> Verdict:
         """Looks every interval until the observation has its verdict."""

@@ -22,6 +22,7 @@ from meshroll.core.journal import Record, carried_over, to_undo
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, to_builtins
 from meshroll.core.releases import Edge
+from meshroll.core.scope import caller_namespaces
 from meshroll.core.settings import Settings
 from meshroll.core.status import not_handled
 from meshroll.core.way_in import rollout_plan, verify_plan
@@ -48,7 +49,7 @@ class ActionModule(MeshrollAction):
             self.events.say("line", note)
         kube = self.connect(settings)
         names = [namespace.name for namespace in settings.namespaces]
-        view = look(kube, names, settings.control_plane.namespace)
+        view = look(kube, names, settings.control_plane.namespace, caller_namespaces(settings))
         edge = release_for(settings, view) if direction == "in" else None
         found: list[Problem] = []
         if args.get("refuse", True):

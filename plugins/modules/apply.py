@@ -16,10 +16,6 @@ options:
     type: dict
     description: One step of a plan.
     required: true
-  restart_budget_pods:
-    type: int
-    description: How many pods may be restarting at once.
-    required: true
 attributes:
   check_mode:
     support: full
@@ -30,7 +26,6 @@ EXAMPLES = r"""
 - name: Apply the first wave
   meshroll.linkerd.apply:
     step: "{{ look_seen.plan.steps[0] }}"
-    restart_budget_pods: 5
 """
 
 RETURN = r"""

@@ -22,6 +22,9 @@ options:
   failure:
     type: dict
     description: The failed task's result, if one failed.
+  verdict:
+    type: dict
+    description: The last gate's verdict, for a command that keeps no journal.
   rollback_failure:
     type: dict
     description: The failed rollback task's result, if one failed.

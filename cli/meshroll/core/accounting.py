@@ -65,7 +65,7 @@ def listed(caller: Caller, service: str, namespace: Namespace) -> Client | None:
 
 def settled(view: ClusterView, caller: Caller, client: Client | None) -> bool:
     """Whether the caller is fully meshed, or known to dial once per request: it cannot be pinned."""
-    space = view.namespaces.get(caller.namespace)
+    space = view.space(caller.namespace)
     if space is None:
         space = NamespaceView(caller.namespace, None, workloads=(caller.workload,))
     if _meshed(view, caller):
@@ -113,6 +113,6 @@ def traffic_problems(
 
 
 def _meshed(view: ClusterView, caller: Caller) -> bool:
-    space = view.namespaces.get(caller.namespace)
+    space = view.space(caller.namespace)
     pods = space.pods_of(caller.workload.id) if space else ()
     return bool(pods) and all(pod.proxy for pod in pods)

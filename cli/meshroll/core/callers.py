@@ -31,9 +31,8 @@ def callers_of(view: ClusterView, namespace: str, service: str) -> list[Caller]:
     for workload in view.all_workloads:
         if workload.namespace == namespace and workload.id in servers:
             continue
-        config_maps = (
-            view.namespaces[workload.namespace].config_maps if workload.namespace in view.namespaces else ()
-        )
+        space = view.space(workload.namespace)
+        config_maps = space.config_maps if space else ()
         texts = list(_texts(workload, config_maps))
         if any(mentions(text, name, namespace, workload.namespace) for name in names for text in texts):
             found.append(Caller(workload.namespace, workload))

@@ -108,6 +108,16 @@ def dial_problems(client: Client, view: NamespaceView) -> list[Problem]:
     problems = []
     for switch in client.dial:
         if switch.env is not None:
+            if len(_places(switch, workload)) > 1:
+                problems.append(
+                    _problem(
+                        "dial-variable-ambiguous",
+                        view,
+                        client,
+                        f"Several containers of {client.workload} have a variable {switch.env}.",
+                        "Name the one that dials with `container`.",
+                    )
+                )
             if _variable(switch, workload) is None:
                 problems.append(
                     _problem(
@@ -171,13 +181,17 @@ def _value(switch: Switch, workload: Workload, view: NamespaceView) -> str | Non
 
 def _variable(switch: Switch, workload: Workload) -> tuple[int, int] | None:
     """(container, variable) indices of the switch's variable, None where it is absent or not a plain value."""
-    for container_index, container in enumerate(containers_of(workload.template)):
-        if switch.container not in (None, container["name"]):
-            continue
-        for index, variable in enumerate(container.get("env") or []):
-            if variable["name"] == switch.env and "value" in variable:
-                return container_index, index
-    return None
+    return next(iter(_places(switch, workload)), None)
+
+
+def _places(switch: Switch, workload: Workload) -> list[tuple[int, int]]:
+    return [
+        (container_index, index)
+        for container_index, container in enumerate(containers_of(workload.template))
+        if switch.container in (None, container["name"])
+        for index, variable in enumerate(container.get("env") or [])
+        if variable["name"] == switch.env and "value" in variable
+    ]
 
 
 def _config_map(switch: Switch, view: NamespaceView) -> Object | None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from meshroll.core.changes import Change, fields_between, pointer
 from meshroll.core.errors import Problem
-from meshroll.core.model import INJECT, NamespaceView, Pod, Workload, kubernetes_minor
+from meshroll.core.model import INJECT, KEPT_OUT, NamespaceView, Pod, Workload, kubernetes_minor
 from meshroll.core.releases import Edge, supports_native_sidecar
 from meshroll.core.settings import Namespace
 
@@ -21,7 +21,7 @@ RESTARTED_BY = "meshroll.io/restarted-by-run"
 # The first edge that reads the GA annotation, and that no longer inherits the beta one from a namespace.
 GA_SINCE = Edge(26, 5, 2)
 # All that a rollout writes on a template or a namespace, and that the way out takes away again.
-OWN_ANNOTATIONS = (NATIVE_ALPHA, NATIVE_BETA, NATIVE_GA, WAIT)
+OWN_ANNOTATIONS = (NATIVE_ALPHA, NATIVE_BETA, NATIVE_GA, WAIT, KEPT_OUT)
 
 
 def sidecar_mode(wanted: Literal["auto", "native", "wait"], kubernetes_version: str, edge: Edge) -> Sidecar:
@@ -57,11 +57,12 @@ def injected(
     """
     if workload.kind == "CronJob" and mode != "native":
         # Its Jobs would never complete beside a classic proxy, and a namespace's annotation would reach them.
-        wanted: dict[str, str | None] = {INJECT: "disabled"} if settings.injection == "namespace" else {}
+        wanted: dict[str, str | None] = {INJECT: "disabled", KEPT_OUT: "true"} if settings.annotates else {}
     else:
         present = workload.template_annotations.get(INJECT)
         wanted = {
             INJECT: "ingress" if present == "ingress" else "enabled",
+            KEPT_OUT: None,
             **sidecar_annotations(mode, edge, settings.wait_before_exit_seconds, view.annotations),
         }
     annotations = workload.template_path + "/metadata/annotations"

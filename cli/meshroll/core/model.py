@@ -11,6 +11,8 @@ Object = Mapping[str, Any]
 
 CONTROLLER_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 INJECT = "linkerd.io/inject"
+# Beside linkerd.io/inject: disabled, it says that meshroll wrote that, and not the team.
+KEPT_OUT = "meshroll.io/kept-out"
 PROXY_CONTAINER = "linkerd-proxy"
 PROXY_VERSION = "linkerd.io/proxy-version"
 
@@ -65,7 +67,8 @@ class Workload:
 
     @property
     def opted_out(self) -> bool:
-        return self.template_annotations.get(INJECT) == "disabled"
+        annotations = self.template_annotations
+        return annotations.get(INJECT) == "disabled" and KEPT_OUT not in annotations
 
     @property
     def replicas(self) -> int:
@@ -216,7 +219,10 @@ class NamespaceView:
 
 @dataclass(frozen=True)
 class ClusterView:
-    """One look at a cluster: everything that the pure rules need, read at about the same moment."""
+    """One look at a cluster: everything that the pure rules need, read at about the same moment.
+
+    ``namespaces`` are those in hand, ``neighbours`` those that listed clients live in and that are never changed.
+    """
 
     kubernetes_version: str
     nodes: tuple[Object, ...]
@@ -224,13 +230,18 @@ class ClusterView:
     gateway_api_version: str | None
     namespaces: Mapping[str, NamespaceView]
     other_workloads: tuple[Workload, ...] = ()
+    neighbours: Mapping[str, NamespaceView] = field(default_factory=dict)
 
     @property
     def all_workloads(self) -> Iterator[Workload]:
         """Every workload of the cluster: of the namespaces in hand and of all others (they may be callers)."""
-        for namespace in self.namespaces.values():
+        for namespace in (*self.namespaces.values(), *self.neighbours.values()):
             yield from namespace.workloads
         yield from self.other_workloads
+
+    def space(self, name: str) -> NamespaceView | None:
+        """The namespace as it was seen, also where it is only a caller's; None where it was not looked into."""
+        return self.namespaces.get(name) or self.neighbours.get(name)
 
 
 def kubernetes_minor(version: str) -> tuple[int, int]:

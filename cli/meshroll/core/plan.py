@@ -26,6 +26,7 @@ class Step(msgspec.Struct, frozen=True):
     ``services`` are those whose callers are looked for in traffic once the changes are made.
     ``meshed`` is what the pods of ``workloads`` must be afterwards (None: nothing is asked of pods). ``pending`` are
     the marks that stay in the journal until the gate has passed. ``pause`` is what only a person can do.
+    ``restart_budget_pods`` is how many pods of the namespace may be restarting at once.
     """
 
     stage: Stage
@@ -41,6 +42,7 @@ class Step(msgspec.Struct, frozen=True):
     pending: list[str] = []
     pause: str | None = None
     services: list[str] = []
+    restart_budget_pods: int = 1
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -51,7 +53,6 @@ class Plan(msgspec.Struct, frozen=True):
     steps: list[Step]
     notes: list[str] = []
     not_handled: list[str] = []
-    restart_budget_pods: int = 1
 
     def changes(self) -> Iterator[Change]:
         for step in self.steps:

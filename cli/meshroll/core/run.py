@@ -11,13 +11,14 @@ from meshroll.core.settings import PREFIX
 
 @dataclass(frozen=True)
 class Run:
-    """One run, as seen from one cluster. ``namespace`` is what ``-n`` named, if anything."""
+    """One run, as seen from one cluster. ``namespace`` is what ``-n`` named; ``begun`` once it holds the lock."""
 
     id: str
     cluster: str
     namespace: str | None
     result_file: str | None
     started_at: str | None
+    begun: bool = False
 
     @classmethod
     def from_variables(cls, variables: Mapping[str, Any]) -> Run:
@@ -27,4 +28,5 @@ class Run:
             namespace=variables.get(f"{PREFIX}namespace"),
             result_file=variables.get(f"{PREFIX}result_file"),
             started_at=variables.get(f"{PREFIX}started_at"),
+            begun=bool(variables.get(f"{PREFIX}begun")),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshroll.core.model import NamespaceView, Workload
-from meshroll.core.settings import Client, Namespace
+from meshroll.core.settings import Client, Namespace, Settings
 
 
 def eligible(space: NamespaceView, namespace: Namespace) -> list[Workload]:
@@ -15,6 +15,12 @@ def eligible(space: NamespaceView, namespace: Namespace) -> list[Workload]:
         for workload in space.workloads
         if not workload.opted_out and (workload.replicas > 0 or workload.kind == "CronJob")
     ]
+
+
+def caller_namespaces(settings: Settings) -> list[str]:
+    """Namespaces that only listed clients live in: looked into, never changed."""
+    homes = {client.namespace for namespace in settings.namespaces for client in namespace.clients}
+    return sorted(home for home in homes if home)
 
 
 def home_clients(namespace: Namespace) -> list[Client]:

@@ -164,6 +164,11 @@ class Namespace(_Settings, frozen=True):
     clients: list[Client] = msgspec.field(default_factory=list)
     waves: list[Wave] | None = None
 
+    @property
+    def annotates(self) -> bool:
+        """Whether the namespace itself is told to inject: never where only named workloads are wanted."""
+        return self.injection == "namespace" and self.workloads is None
+
 
 DEFAULT_WAVES = (
     Wave(name="first client", clients=1),
@@ -191,7 +196,7 @@ class Settings(_Settings, frozen=True):
 
 
 # What a run is told about itself, by the CLI or with -e; not policy, so never in an inventory.
-RUN_VARIABLES = frozenset({"run_id", "result_file", "namespace", "started_at"})
+RUN_VARIABLES = frozenset({"run_id", "result_file", "namespace", "started_at", "begun"})
 PREFIX = "meshroll_"
 _FIELD = re.compile(r"unknown field `([^`]+)`")
 _KNOWN_FIELDS = sorted(

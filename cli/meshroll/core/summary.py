@@ -19,9 +19,12 @@ def ended(
     status: Mapping[str, Any],
     command: str,
     check_mode: bool,
+    verdict: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The entry. ``status`` is what the cluster looks like now; ``record`` what the run wrote down, if it began."""
-    verdicts = list(record.verdicts) if record else []
+    """The entry. ``status`` is what the cluster looks like now; ``record`` what the run wrote down, if it began;
+    ``verdict`` is that of a command that writes nothing down.
+    """
+    verdicts = list(record.verdicts) if record else [verdict] if verdict else []
     changes = [row for change in (record.changes if record else []) for row in change_rows("", change)]
     return {
         "name": cluster,

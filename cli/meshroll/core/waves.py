@@ -6,8 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from meshroll.core.errors import Problem, UsageError
-from meshroll.core.model import Workload, labels_of
+from meshroll.core.model import ClusterView, Workload, labels_of
+from meshroll.core.plan import Step
 from meshroll.core.settings import Wave
 
 
@@ -43,6 +46,19 @@ def restart_budget_pods(limit: int | str, pods_in_namespace: int) -> int:
     if isinstance(limit, int):
         return limit
     return max(1, math.floor(pods_in_namespace * int(limit.removesuffix("%")) / 100))
+
+
+def budgeted(steps: Sequence[Step], view: ClusterView, limit: int | str) -> list[Step]:
+    """The steps with the restart budget of their namespaces."""
+    return [
+        msgspec.structs.replace(
+            step,
+            restart_budget_pods=restart_budget_pods(
+                limit, sum(workload.replicas for workload in view.namespaces[step.namespace].workloads)
+            ),
+        )
+        for step in steps
+    ]
 
 
 def _pick(rule: Wave, left: list[Workload], total: int, clients: Sequence[str]) -> list[Workload]:

@@ -20,7 +20,7 @@ from meshroll.core.releases import Edge
 from meshroll.core.scope import eligible, home_clients
 from meshroll.core.services import alongside, is_headless
 from meshroll.core.settings import Client, Namespace, Settings
-from meshroll.core.waves import planned_waves, restart_budget_pods
+from meshroll.core.waves import budgeted, planned_waves
 
 
 def rollout_plan(
@@ -38,14 +38,10 @@ def rollout_plan(
     what is not there.
     """
     steps: list[Step] = []
-    pods = 0
     for namespace in settings.namespaces:
         space = view.namespaces[namespace.name]
-        pods += sum(workload.replicas for workload in space.workloads)
         steps += _namespace_steps(view, space, namespace, settings, edge, run_id, pending, acknowledged)
-    return Plan(
-        "in", str(edge), steps, restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods)
-    )
+    return Plan("in", str(edge), budgeted(steps, view, settings.max_restarting_pods))
 
 
 def _namespace_steps(
@@ -94,8 +90,7 @@ def _namespace_steps(
     if changes or any(step.gate or step.pause for step in dials):
         steps.append(Step("services", f"Services of {space.name}", space.name, changes, services=listed))
     steps += dials
-    if namespace.injection == "namespace":
-        steps += _keep_out(left, namespace, mode, edge, run_id)
+    if namespace.annotates:
         steps.append(_annotate(left))
     return steps
 
@@ -181,22 +176,6 @@ def _dial(
         pending=[mark] if due or waits_for_person else [],
         pause=client.manual if waits_for_person else None,
     )
-
-
-def _keep_out(
-    space: NamespaceView, namespace: Namespace, mode: Sidecar, edge: Edge, run_id: str
-) -> list[Step]:
-    """CronJobs that no wave took opt out before the namespace says yes: beside a proxy their Jobs never end."""
-    if mode == "native":
-        return []
-    changes = [
-        change
-        for workload in space.workloads
-        if workload.kind == "CronJob"
-        and not workload.opted_out
-        and (change := injected(workload, space, namespace, mode, edge, run_id))
-    ]
-    return [Step("namespace", f"CronJobs of {space.name} stay out", space.name, changes)] if changes else []
 
 
 def _annotate(space: NamespaceView) -> Step:

@@ -13,32 +13,20 @@ from meshroll.core.injection import uninjected
 from meshroll.core.model import INJECT, ClusterView, NamespaceView, Object, Workload
 from meshroll.core.plan import Plan, Step
 from meshroll.core.scope import home_clients
-from meshroll.core.services import alongside
+from meshroll.core.services import alongside, service_problems
 from meshroll.core.settings import Client, Namespace, Settings
-from meshroll.core.waves import restart_budget_pods
+from meshroll.core.waves import budgeted
 
 
 def fallback_plan(view: ClusterView, settings: Settings, run_id: str) -> Plan:
     """To no proxy, ClusterIP Services and clients that dial once per request; from any state, touched or not."""
     steps: list[Step] = []
     notes: list[str] = []
-    pods = 0
     for namespace in settings.namespaces:
         space = view.namespaces[namespace.name]
-        pods += sum(workload.replicas for workload in space.workloads)
         steps += _namespace_steps(space, namespace, run_id)
-        notes += [
-            f"{client.workload}: set it back to dialling once per request by hand. {client.manual}"
-            for client in home_clients(namespace)
-            if client.manual
-        ]
-    return Plan(
-        "fallback",
-        None,
-        steps,
-        notes,
-        restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods),
-    )
+        notes += [*_by_hand(namespace), *_left_out(space, namespace)]
+    return Plan("fallback", None, budgeted(steps, view, settings.max_restarting_pods), notes)
 
 
 def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change]) -> Plan:
@@ -61,11 +49,11 @@ def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change])
         if change.action == "apply" and _manifest(view, change) is not None
     ]
     steps: list[Step] = []
-    pods = 0
+    notes: list[str] = []
     for namespace in settings.namespaces:
         name = namespace.name
         space = view.namespaces[name]
-        pods += sum(workload.replicas for workload in space.workloads)
+        notes += _by_hand(namespace)
         clients = [client.workload for client in home_clients(namespace)]
         first = [change for change in undone if change.kind == "Namespace" and change.name == name]
         here = [change for change in undone if change.namespace == name]
@@ -82,9 +70,24 @@ def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change])
                 [change for change in made if change.namespace == name],
             ),
         ]
-    return Plan(
-        "previous", None, steps, restart_budget_pods=restart_budget_pods(settings.max_restarting_pods, pods)
-    )
+    return Plan("previous", None, budgeted(steps, view, settings.max_restarting_pods), notes)
+
+
+def _by_hand(namespace: Namespace) -> list[str]:
+    return [
+        f"{client.workload}: set it back to dialling once per request by hand. {client.manual}"
+        for client in home_clients(namespace)
+        if client.manual
+    ]
+
+
+def _left_out(space: NamespaceView, namespace: Namespace) -> list[str]:
+    """What the inventory names and the cluster does not have any more: no reason to stay on the mesh in an incident."""
+    problems = [
+        *(problem for service in namespace.services for problem in service_problems(service, space)),
+        *(problem for client in home_clients(namespace) for problem in dial.dial_problems(client, space)),
+    ]
+    return [f"Left as it is: {problem.message} {problem.hint}" for problem in problems]
 
 
 def _namespace_steps(space: NamespaceView, namespace: Namespace, run_id: str) -> list[Step]:
@@ -100,10 +103,15 @@ def _namespace_steps(space: NamespaceView, namespace: Namespace, run_id: str) ->
         if fields
         else []
     )
-    services = [change for service in namespace.services if (change := alongside(service, space))]
+    services = [
+        change
+        for service in namespace.services
+        if not service_problems(service, space) and (change := alongside(service, space))
+    ]
     by_client: dict[str, list[Client]] = {}
     for client in home_clients(namespace):
-        by_client.setdefault(client.workload, []).append(client)
+        if not dial.dial_problems(client, space):
+            by_client.setdefault(client.workload, []).append(client)
     clients = [workload for workload in space.workloads if workload.id in by_client]
     others = [workload for workload in space.workloads if workload.id not in by_client]
     client_changes = [c for w in clients for c in _client_changes(space, w, by_client[w.id], run_id)]

@@ -126,6 +126,11 @@ FIRES: list[tuple[str, Callable[[], Case], str]] = [
         lambda: case(wanted={"sidecar": "wait", "wait_before_exit_seconds": 30}),
         SAME,
     ),
+    (
+        "proxy-version-pinned",
+        lambda: case(workload(annotations={"config.linkerd.io/proxy-version": "edge-25.10.7"})),
+        SAME,
+    ),
     ("host-network", lambda: case(workload(pod_spec={"hostNetwork": True})), SAME),
     ("service-unconvertible", lambda: case(wanted={"services": [{"name": "absent"}]}), "service-unknown"),
     (

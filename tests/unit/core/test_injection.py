@@ -17,7 +17,7 @@ from meshroll.core.injection import (
     uninjected,
     unlike,
 )
-from meshroll.core.model import Workload
+from meshroll.core.model import KEPT_OUT, Workload
 from meshroll.core.releases import Edge
 
 BEFORE_BETA, WITH_BETA, LAST_BETA, FIRST_GA = (
@@ -114,8 +114,12 @@ def test_ingress_mode_survives() -> None:
 
 def test_a_cronjob_stays_out_unless_sidecars_are_native() -> None:
     owner = workload("CronJob", "nightly")
-    assert after_injection(owner, "wait", EDGE).template_annotations == {INJECT: "disabled"}
-    assert after_injection(owner, "native", EDGE).template_annotations[INJECT] == "enabled"
+    kept_out = after_injection(owner, "wait", EDGE)
+    assert kept_out.template_annotations == {INJECT: "disabled", KEPT_OUT: "true"}
+    assert not kept_out.opted_out, "meshroll's own mark is no decision of the team's"
+    annotations = after_injection(kept_out, "native", EDGE).template_annotations
+    assert annotations[INJECT] == "enabled"
+    assert KEPT_OUT not in annotations
 
 
 def test_a_cronjob_is_not_touched_where_the_namespace_will_not_inject_it() -> None:

@@ -153,6 +153,18 @@ def test_previous_does_not_lay_itself_over_somebody_elses_change() -> None:
         rolled(drifted, previous_plan(drifted, settings, list(plan.changes())), EDGE)
 
 
+def test_an_inventory_that_names_what_is_gone_does_not_block_the_way_out() -> None:
+    dial = [{"env": "DIAL_MODE", "pooled": "pooled", "per_request": "per_request"}]
+    gone = {"workload": "Deployment/gone", "service": "tariffs", "dial": dial}
+    settings = inventory(services=[{"name": "absent"}, {"name": "tariffs"}], clients=[gone])
+    view = rolled(estate(), rollout(estate(), inventory()), EDGE)
+    plan = fallback_plan(view, settings, "run-2")
+    after = rolled(view, plan, EDGE)
+    assert set(map(tuple, proxies(after).values())) == {(False,)}
+    assert any("absent" in note for note in plan.notes)
+    assert any("Deployment/gone" in note for note in plan.notes)
+
+
 def test_a_cluster_that_was_never_touched_has_nothing_to_undo() -> None:
     assert previous_plan(estate(), inventory(), []).nothing_to_do
 

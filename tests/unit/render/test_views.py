@@ -106,7 +106,8 @@ def test_colour_only_where_it_is_wanted(
     assert ("\x1b[" in stream.getvalue()) == coloured
 
 
-def test_what_is_no_terminal_gets_no_colour_and_no_folding() -> None:
+def test_what_is_no_terminal_gets_no_colour_and_no_folding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     stream = io.StringIO()
     Output.of("text", quiet=False, verbose=False, no_color=False).console(stream).print(
         "x" * 120, style="red"

@@ -56,9 +56,11 @@ def test_process_outlives_the_session_and_writes_to_its_log(
     record = shell("echo out; echo err >&2; exec sleep 60", tmp_path, started)
     assert os.getsid(record.pid) == record.pid
     assert processes.is_alive(record)
+    while (tmp_path / "log").read_text() != "out\nerr\n":
+        assert processes.is_alive(record)
+        time.sleep(0.01)
     assert processes.stop([record]) == []
     assert not processes.is_alive(record)
-    assert (tmp_path / "log").read_text() == "out\nerr\n"
 
 
 def test_process_that_ends_at_once_is_dead_and_collected(

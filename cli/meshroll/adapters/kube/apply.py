@@ -23,7 +23,7 @@ UNPROVED_SECONDS = 20.0
 Report = Callable[[str, int, int], None]
 
 
-def apply_step(kube: Kube, step: Step, budget_pods: int, report: Report, between: Callable[[], None]) -> None:
+def apply_step(kube: Kube, step: Step, report: Report, between: Callable[[], None]) -> None:
     """Makes the step's changes and waits until each workload is as the step wants it.
 
     ``report(message, done, total)`` hears of progress; ``between`` is called often and may raise (a lost lock).
@@ -35,7 +35,7 @@ def apply_step(kube: Kube, step: Step, budget_pods: int, report: Report, between
         make(kube, change)
     if rolling:
         with Mirror(kube, step.namespace) as mirror, ThreadPoolExecutor(THREADS) as pool:
-            _roll(kube, step, rolling, budget_pods, report, between, mirror, pool)
+            _roll(kube, step, rolling, report, between, mirror, pool)
     for change in step.changes:
         if change.action == "delete":
             make(kube, change)
@@ -74,7 +74,6 @@ def _roll(
     kube: Kube,
     step: Step,
     changes: Sequence[Change],
-    budget_pods: int,
     report: Report,
     between: Callable[[], None],
     mirror: Mirror,
@@ -91,7 +90,7 @@ def _roll(
     while waiting or writing or rolling:
         between()
         while waiting and _fits(
-            waiting[0], [*writing.values(), *(r.change for r in rolling.values())], budget_pods
+            waiting[0], [*writing.values(), *(r.change for r in rolling.values())], step.restart_budget_pods
         ):
             change = waiting.pop(0)
             writing[pool.submit(make, kube, change)] = change

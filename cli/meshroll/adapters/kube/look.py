@@ -26,13 +26,16 @@ WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 INJECTOR_WEBHOOK = f"{WEBHOOKS}/linkerd-proxy-injector-webhook-config"
 
 
-def look(kube: Kube, namespaces: Iterable[str], linkerd_namespace: str) -> ClusterView:
+def look(
+    kube: Kube, namespaces: Iterable[str], linkerd_namespace: str, neighbours: Iterable[str] = ()
+) -> ClusterView:
     """A ClusterView of ``namespaces`` and of the callers elsewhere.
 
     Kinds whose API is not there (policy CRDs before Linkerd) count as none; a namespace that is not there has no
     manifest. Raises Refused or ApiError where the cluster cannot be read.
     """
-    wanted = list(namespaces)
+    wanted = set(namespaces)
+    beside = set(neighbours) - wanted
     with ThreadPoolExecutor(max_workers=16) as pool:
         version = pool.submit(kube.get, "/version")
         nodes = pool.submit(kube.list_all, "/api/v1/nodes")
@@ -42,7 +45,7 @@ def look(kube: Kube, namespaces: Iterable[str], linkerd_namespace: str) -> Clust
         }
         http_route = pool.submit(kube.get, HTTP_ROUTE_CRD)
         control_plane = pool.submit(_control_plane, kube, linkerd_namespace)
-        spaces = {name: _namespace_reads(pool.submit, kube, name) for name in wanted}
+        spaces = {name: _namespace_reads(pool.submit, kube, name) for name in wanted | beside}
         workloads: dict[str, list[Workload]] = {}
         for kind, future in everywhere.items():
             for item in future.result()[0]:
@@ -69,7 +72,8 @@ def look(kube: Kube, namespaces: Iterable[str], linkerd_namespace: str) -> Clust
             nodes=tuple(nodes.result()[0]),
             control_plane=control_plane.result(),
             gateway_api_version=annotations_of(crd).get(BUNDLE_VERSION, "unknown") if crd else None,
-            namespaces=views,
+            namespaces={name: views[name] for name in sorted(wanted)},
+            neighbours={name: views[name] for name in sorted(beside)},
             other_workloads=tuple(w for w in elsewhere if w.namespace != linkerd_namespace),
         )
 

@@ -67,7 +67,7 @@ class Mirror:
             ]
 
     def wait(self, seconds: float) -> bool:
-        """True as soon as something changed since the last call, False after ``seconds``; raises what a watch raised."""
+        """True once something changed since the last call, False after ``seconds``; raises what a watch raised."""
         with self._changed:
             self._changed.wait_for(lambda: self._version != self._seen or self._failure, timeout=seconds)
             if self._failure:

@@ -43,7 +43,7 @@ def _callers(case: Case) -> list[Problem]:
 
 
 CHECKS = (
-    Check("service-unconvertible", "every listed Service can be converted", _services, ("in", "out")),
-    Check("dial-mode-unset", "every listed client can be switched", _clients, ("in", "out")),
+    Check("service-unconvertible", "every listed Service can be converted", _services),
+    Check("dial-mode-unset", "every listed client can be switched", _clients),
     Check("caller-not-listed", "every caller of a listed Service is accounted for", _callers),
 )

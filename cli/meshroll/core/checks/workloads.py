@@ -5,10 +5,11 @@ from __future__ import annotations
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
 from meshroll.core.injection import sidecar_problems
-from meshroll.core.model import Object, Workload, annotations_of, labels_of
+from meshroll.core.model import INJECT, Object, Workload, annotations_of, labels_of
 
 CPU_REQUEST = "config.linkerd.io/proxy-cpu-request"
 MEMORY_REQUEST = "config.linkerd.io/proxy-memory-request"
+PROXY_PIN = "config.linkerd.io/proxy-version"
 GITOPS = {
     "Argo CD": (("annotations", "argocd.argoproj.io/tracking-id"), ("labels", "argocd.argoproj.io/instance")),
     "Flux": (("labels", "kustomize.toolkit.fluxcd.io/name"), ("labels", "helm.toolkit.fluxcd.io/name")),
@@ -30,9 +31,9 @@ def _gitops(case: Case) -> list[Problem]:
         tool = gitops_owner(workload.manifest)
         if tool:
             owners.setdefault((namespace.name, tool), []).append(workload.id)
-    for _, space in case.spaces():
+    for namespace, space in case.spaces():
         tool = gitops_owner(space.manifest or {})
-        if tool:
+        if tool and (namespace.annotates or INJECT in space.annotations):
             owners.setdefault((space.name, tool), []).append(f"Namespace/{space.name}")
     return [
         Problem(
@@ -150,7 +151,7 @@ def _autoscalers(case: Case) -> list[Problem]:
                             "hpa-without-proxy-request",
                             namespace.name,
                             workload.id,
-                            f"HPA {autoscaler['metadata']['name']} scales {workload.id} on {resource}, and its proxy has "
+                            f"HPA {autoscaler['metadata']['name']} scales {workload.id} on {resource}; its proxy has "
                             f"no {resource} request.",
                             f"Annotate the pod template with {key}.",
                         )
@@ -174,6 +175,24 @@ def _sidecar(case: Case) -> list[Problem]:
         if workload.kind != "CronJob"
         for problem in sidecar_problems(workload, case.mode(namespace), namespace)
     ]
+
+
+def _pinned_proxy(case: Case) -> list[Problem]:
+    """A pin survives upgrades of the control plane, so its pods would never prove to be of this release."""
+    found = []
+    for namespace, space, workload in case.taken():
+        pin = {**space.annotations, **workload.template_annotations}.get(PROXY_PIN)
+        if pin and pin != str(case.edge):
+            found.append(
+                _problem(
+                    "proxy-version-pinned",
+                    namespace.name,
+                    workload.id,
+                    f"{workload.id} is pinned to the proxy of {pin}; the control plane is {case.edge}.",
+                    f"Take {PROXY_PIN} off its pod template (or off the namespace).",
+                )
+            )
+    return found
 
 
 def _host_network(case: Case) -> list[Problem]:
@@ -201,5 +220,6 @@ CHECKS = (
     Check("workload-degraded", "every pod is Ready before it is judged", _not_ready),
     Check("hpa-without-proxy-request", "autoscalers keep working beside a proxy", _autoscalers),
     Check("wait-exceeds-grace-period", "the proxy's wait ends before the pod is killed", _sidecar),
+    Check("proxy-version-pinned", "no workload is pinned to another release's proxy", _pinned_proxy),
     Check("host-network", "no workload uses the host's network", _host_network),
 )

@@ -44,9 +44,9 @@ def evenness(
     """
     judged = {pod: load.get(pod, 0.0) for pod in sorted(set(pods) - set(young))}
     total = sum(judged.values())
-    if len(judged) < 2 or total <= 0:
+    mean = total / len(judged) if judged else 0.0
+    if len(judged) < 2 or mean <= 0:
         return None
-    mean = total / len(judged)
     busiest = max(judged, key=lambda pod: judged[pod])
     deviation = math.sqrt(sum((value - mean) ** 2 for value in judged.values()) / len(judged))
     return Evenness(
