@@ -25,8 +25,8 @@ demo: ## The main job on a local cluster: bring it up, roll out, say how it stan
 	@$(BIN)/meshroll rollout -i $(FOLDER)/inventory -n $(NAMESPACE)
 	@$(BIN)/meshroll status -i $(FOLDER)/inventory -n $(NAMESPACE)
 	@echo
-	@echo "Put $(BIN) on PATH, or type $(BIN)/meshroll for meshroll. Take it all down with"
-	@echo "  $(BIN)/meshroll sandbox down --folder $(FOLDER)"
+	@echo "To go on: export PATH=$(abspath $(BIN)):\$$PATH"
+	@echo "To take it all down: $(BIN)/meshroll sandbox down --folder $(FOLDER)"
 
 test: test-unit test-contract test-sandbox ## All tests; sandbox tests bring up clusters of their own.
 

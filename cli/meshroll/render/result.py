@@ -17,6 +17,7 @@ from meshroll.render.signals import print_gates
 FEW_CLUSTERS = 4
 """More than these are told in a line each; the ones that did not succeed, and --verbose, in full."""
 
+RUN_STYLES = {"succeeded": "green", "paused": "yellow", "interrupted": "yellow", "running": "yellow"}
 STATUS_STYLES = {"success": "green", "paused": "yellow", "interrupted": "yellow", "drift": "yellow"}
 
 
@@ -59,10 +60,12 @@ def _print_cluster(console: Console, cluster: Mapping[str, Any], command: str, v
     for fact in (cluster.get("release"), _kubernetes(cluster)):
         head.append(f"  {fact}" if fact else "", style="not bold")
     console.print(head)
-    for namespace in cluster.get("namespaces", []):
-        _print_namespace(console, namespace)
     if command == "runs":
         _print_runs(console, cluster.get("runs", []))
+        return
+    if command != "plan":
+        for namespace in cluster.get("namespaces", []):
+            _print_namespace(console, namespace)
     plan = cluster.get("plan")
     if (
         plan
@@ -116,20 +119,13 @@ def _print_runs(console: Console, runs: Sequence[Mapping[str, Any]]) -> None:
     if not runs:
         console.print("  No run is remembered.")
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("  Started", "Command", "End", "Namespaces", "By"):
-        table.add_column(column)
     for run in runs:
-        table.add_row(
-            f"  {run['started_at']}",
-            run["command"],
-            run["state"],
-            ", ".join(run["namespaces"]),
-            run["holder"],
-        )
+        line = Text(f"  {run['started_at']}  {run['command']:<8}  ")
+        line.append(f"{run['state'].replace('_', ' '):<11}", style=RUN_STYLES.get(run["state"], "red"))
+        line.append(f"  {', '.join(run['namespaces'])}  by {run['holder']}")
+        console.print(line)
         if run.get("reason"):
-            table.add_row("", "", Text(run["reason"], style="dim"))
-    console.print(table)
+            console.print(Padding(Text(run["reason"], style="dim"), (0, 0, 0, 4)))
 
 
 def _outcome(cluster: Mapping[str, Any]) -> Text:

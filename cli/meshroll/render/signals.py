@@ -131,7 +131,7 @@ def number(signal: str, value: float | None) -> str:
     if signal.endswith("_ratio"):
         return f"{value * 100:.4g} %"
     if signal.endswith("_ms"):
-        return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
+        return f"{value:.0f} ms" if value >= 9.95 else f"{value:.1f} ms"
     if signal.endswith("_to_mean"):
         return f"{value:.2f}"
     return f"{value:.0f}"

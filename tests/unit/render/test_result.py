@@ -149,7 +149,7 @@ def test_runs_are_listed_with_why_they_ended() -> None:
         "reason": "success 80 %",
     }
     printed = text(cluster(namespaces=[], runs=[run]), command="runs")
-    assert "rolled_back" in printed
+    assert "2026-01-01T00:00:00Z  rollout   rolled back  charging  by ann@host" in printed
     assert "success 80 %" in printed
     assert "No run is remembered" in text(cluster(namespaces=[], runs=[]), command="runs")
 
@@ -160,6 +160,7 @@ def test_runs_are_listed_with_why_they_ended() -> None:
         ("success_ratio", 0.99951, "99.95 %"),
         ("success_ratio", 1.0, "100 %"),
         ("latency_p99_ms", 12.3, "12 ms"),
+        ("latency_p99_ms", 9.98, "10 ms"),
         ("outbound_latency_p50_ms", 1.23, "1.2 ms"),
         ("busiest_pod_to_mean", 1.234, "1.23"),
         ("inbound_requests", 120.0, "120"),
