@@ -1,0 +1,71 @@
+"""docs/reference/rbac.md grants what meshroll checks for, watches and locks with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from meshroll.adapters.kube import journal, lock, mirror
+from meshroll.core.checks.namespaces import NEEDED
+
+PAGE = (Path(__file__).parents[2] / "docs/reference/rbac.md").read_text()
+OBJECTS: list[dict[str, Any]] = [
+    document
+    for block in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for document in yaml.safe_load_all(block)
+]
+ROLES = {
+    (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]): each["rules"]
+    for each in OBJECTS
+    if each["kind"] in ("Role", "ClusterRole")
+}
+IN_NAMESPACE = [
+    *ROLES["ClusterRole", None, "meshroll-look-namespace"],
+    *ROLES["ClusterRole", None, "meshroll-change-namespace"],
+]
+OWN = [
+    *ROLES["Role", journal.NAMESPACE, "meshroll-look"],
+    *ROLES["Role", journal.NAMESPACE, "meshroll-change"],
+]
+
+
+def allowed(rules: list[dict[str, Any]], group: str, resource: str, verb: str) -> bool:
+    return any(
+        group in rule["apiGroups"] and resource in rule["resources"] and verb in rule["verbs"]
+        for rule in rules
+    )
+
+
+def resource_of(path: str) -> tuple[str, str]:
+    """("apps", "deployments") of ``/apis/apps/v1/namespaces/{namespace}/deployments``."""
+    parts = path.split("/")
+    return (parts[2] if parts[1] == "apis" else ""), parts[-1]
+
+
+@pytest.mark.parametrize(("group", "resource", "verb"), NEEDED)
+def test_what_a_run_is_checked_for_is_granted_without_names(group: str, resource: str, verb: str) -> None:
+    assert allowed([rule for rule in IN_NAMESPACE if "resourceNames" not in rule], group, resource, verb)
+
+
+@pytest.mark.parametrize("path", mirror.PATHS.values())
+def test_what_is_watched_may_be_listed_and_watched(path: str) -> None:
+    assert all(allowed(IN_NAMESPACE, *resource_of(path), verb) for verb in ("list", "watch"))
+
+
+def test_journal_and_lock_may_be_written() -> None:
+    for verb in ("get", "list", "create", "patch", "delete"):
+        assert allowed(OWN, *resource_of(journal.PATH), verb)
+    for verb in ("get", "create", "update", "delete"):
+        assert allowed(OWN, *resource_of(lock.PATH), verb)
+
+
+def test_every_binding_binds_a_role_of_the_page() -> None:
+    for each in OBJECTS:
+        if each["kind"].endswith("Binding"):
+            kind, name = each["roleRef"]["kind"], each["roleRef"]["name"]
+            home = each["metadata"].get("namespace") if kind == "Role" else None
+            assert (kind, home, name) in ROLES
