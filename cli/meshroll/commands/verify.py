@@ -15,7 +15,8 @@ def command() -> ExitCode:
     \b
     meshroll verify -i inventories/prod -n charging
 
-    Changes nothing. Takes as long as meshroll_gate.window_seconds says.
+    Changes nothing. Each namespace takes meshroll_gate.settle_seconds and window_seconds, and up to 45 s longer
+    while it is undecided.
 
     \b
     Exit codes: 0 Successful, 9 Inconclusive, 10 Failed, 11 Error (could not
