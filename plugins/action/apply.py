@@ -14,7 +14,7 @@ from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):
-    _VALID_ARGS = frozenset({"step"})
+    _VALID_ARGS = frozenset({"step", "keep_going", "stoppable"})
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         step = step_from(args["step"])
@@ -22,7 +22,8 @@ class ActionModule(MeshrollAction):
         result = {"changed": bool(rows), "changes": rows}
         if check_mode or not (step.changes or step.pause or step.pending):
             return result
-        self.events.stop_if_asked()
+        if args.get("stoppable", True):
+            self.events.stop_if_asked()
         self.events.say("stage", step.title, stage=step.stage)
         kube = self.connect(settings)
         journal, record = self.record(kube)
@@ -31,7 +32,12 @@ class ActionModule(MeshrollAction):
             journal.write(record)
         lock = self.lock(kube)
         lock.renew()
-        apply_step(kube, step, self.report(step.stage), lock.renew)
+        problems = apply_step(kube, step, self.report(step.stage), lock.renew, args.get("keep_going", False))
+        if problems:
+            for problem in problems:
+                self.events.say("line", f"{problem.message} Going on with the rest.", level="error")
+            left = [*self.run_context.left_behind, *(problem.as_dict() for problem in problems)]
+            return {**result, "ansible_facts": {**self.identity, "meshroll_left_behind": left}}
         if step.pause:
             raise Paused(
                 Problem(

@@ -17,8 +17,8 @@ from meshroll.core.outcome import (
     after_rollback,
     closed,
     end_unseen,
-    of_rollback,
     of_verify,
+    unread,
 )
 from meshroll.core.plan import plan_from
 from meshroll.core.settings import Settings
@@ -27,49 +27,53 @@ from meshroll.core.summary import ended, run_rows
 
 REMEMBERING = ("status", "runs")
 NOTHING_SEEN: dict[str, Any] = {"release": None, "kubernetes_version": None, "namespaces": []}
-OF_COMMAND = {"verify": of_verify, "rollback": of_rollback}
+OF_COMMAND = {"verify": of_verify}
 
 
 class ActionModule(MeshrollAction):
-    _VALID_ARGS = frozenset({"command", "plan", "failure", "rollback_failure", "verdict"})
+    _VALID_ARGS = frozenset(
+        {"command", "plan", "failure", "taken_back", "rollback_failure", "rollback_plan", "verdict"}
+    )
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
-        cluster = self.run_context.cluster
-        plan = plan_from(args["plan"]) if args.get("plan") else None
+        cluster, begun, command = self.run_context.cluster, self.run_context.begun, args["command"]
+        failed = args.get("failure")
         record: Record | None = None
         runs: list[Record] = []
         status = dict(NOTHING_SEEN)
         outcome = Outcome(ExitCode.SUCCESS, (), False)
-        if args.get("failure") and not self.run_context.begun:
-            # Nothing was begun: no need to ask a cluster that may be the very thing that does not answer.
-            outcome = OF_COMMAND.get(args["command"], same)(after_failure(args["failure"], None, cluster))
-            entry = ended(
-                cluster, outcome, None, plan, status, args["command"], check_mode, args.get("verdict")
-            )
-            return self.write(args["command"], entry, outcome)
+        if failed:
+            outcome = unread(failed, cluster) if begun else after_failure(failed, None, cluster)
+            outcome = after_rollback(outcome, args["taken_back"], args.get("rollback_failure"), cluster)
         try:
-            kube = self.connect(settings)
-            journal, record = self.record(kube)
-            if args.get("failure"):
-                outcome = after_failure(args["failure"], record, cluster)
-                outcome = after_rollback(outcome, args.get("rollback_failure"), cluster)
-            outcome = OF_COMMAND.get(args["command"], same)(outcome)
-            if record:
-                record = closed(record, outcome, now())
-                journal.write(record)
-                journal.prune()
-                self.lock(kube).release()
-            names = [namespace.name for namespace in settings.namespaces]
-            status = cluster_status(look(kube, names, settings.control_plane.namespace))
-            runs = journal.read() if args["command"] in REMEMBERING else []
+            # Where a run failed before it began, the cluster may be the very thing that does not answer.
+            if begun or not failed:
+                kube = self.connect(settings)
+                journal, record = self.record(kube)
+                if failed:
+                    outcome = after_failure(failed, record, cluster)
+                    outcome = after_rollback(
+                        outcome, args["taken_back"], args.get("rollback_failure"), cluster
+                    )
+                outcome = OF_COMMAND.get(command, same)(outcome)
+                if record:
+                    record = closed(record, outcome, now())
+                    journal.write(record)
+                    self.lock(kube).release()
+                    journal.prune()
+                names = [namespace.name for namespace in settings.namespaces]
+                status = cluster_status(look(kube, names, settings.control_plane.namespace))
+                runs = journal.read() if command in REMEMBERING else []
         except MeshrollError as error:
-            outcome = end_unseen(outcome, error, args.get("failure"), plan, check_mode, cluster)
-        entry = ended(
-            cluster, outcome, record, plan, status, args["command"], check_mode, args.get("verdict")
-        )
-        if args["command"] in REMEMBERING:
+            outcome = end_unseen(outcome, error, begun, bool(failed))
+        outcome = OF_COMMAND.get(command, same)(outcome)
+        plan = plan_from(args["plan"]) if args.get("plan") else None
+        verdicts = [*self.run_context.verdicts, *unpassed(args.get("verdict"))]
+        entry = ended(cluster, outcome, record, plan, status, command, check_mode, verdicts)
+        entry["summary"] += (args.get("rollback_plan") or {}).get("notes", [])
+        if command in REMEMBERING:
             entry["runs"] = run_rows(runs)
-        return self.write(args["command"], entry, outcome)
+        return self.write(command, entry, outcome)
 
     def act_without_settings(self, args: dict[str, Any], error: UsageError) -> dict[str, Any]:
         """The inventory is what failed; the result still says so."""
@@ -81,9 +85,14 @@ class ActionModule(MeshrollAction):
         errors = [{**problem.as_dict(), "cluster": self.run_context.cluster} for problem in outcome.problems]
         add_cluster(self.run_context, command, entry, errors)
         for line in entry["summary"]:
-            self.events.say("line", line)
+            self.events.say("summary", line)
         return {"cluster": entry}
 
 
 def same(outcome: Outcome) -> Outcome:
     return outcome
+
+
+def unpassed(verdict: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The verdict that ended the run; those that let it go on are remembered by the run itself."""
+    return [verdict] if verdict and verdict["outcome"] != "Successful" else []

@@ -11,13 +11,14 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 
 from meshroll.adapters import prometheus
 from meshroll.adapters.kube.client import Kube
-from meshroll.core.errors import Failed, Paused, Problem
+from meshroll.adapters.kube.journal import Journal
+from meshroll.core.errors import Failed, MeshrollError, Paused, Problem
 from meshroll.core.gate import baseline
 from meshroll.core.gate.observation import Observation
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.subjects import owners_of, with_pods
-from meshroll.core.gate.verdict import Outcome, Verdict
-from meshroll.core.journal import passed
+from meshroll.core.gate.verdict import Outcome, Verdict, nothing_to_judge
+from meshroll.core.journal import Record, passed
 from meshroll.core.model import Pod
 from meshroll.core.plan import Step, step_from
 from meshroll.core.settings import Settings
@@ -35,8 +36,10 @@ class ActionModule(MeshrollAction):
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         step = step_from(args["step"])
-        if check_mode or not step.subjects:
+        if check_mode:
             return {"verdict": None, "outcome": None}
+        if not step.subjects:
+            raise Paused(nothing_to_judge(step.namespace))
         kube = self.connect(settings)
         before = baseline.from_dict(args.get("baseline") or {}, step.namespace)
         observation = Observation(settings.gate, settings.prometheus, before, step.title)
@@ -45,9 +48,6 @@ class ActionModule(MeshrollAction):
         self.events.say("stage", f"Gate: {step.title}", stage="gate")
         self._wait(settings.gate.settle_seconds, f"settling for {settings.gate.settle_seconds:.0f} s")
         verdict = self._observe(observation, kube, settings, step)
-        if record:
-            record = msgspec.structs.replace(record, verdicts=[*record.verdicts, verdict.as_dict()])
-            journal.write(passed(record, step) if verdict.outcome == Outcome.SUCCESSFUL else record)
         self.events.say(
             "verdict",
             verdict.summary,
@@ -60,11 +60,26 @@ class ActionModule(MeshrollAction):
                 for finding in each.findings
             ],
         )
+        if record:
+            self._remember(journal, record, step, verdict)
         result = {"verdict": verdict.as_dict(), "outcome": str(verdict.outcome)}
         if verdict.outcome != Outcome.SUCCESSFUL:
             kind = Failed if verdict.outcome == Outcome.FAILED else Paused
             return {**failure(kind(_problem(verdict, step))), **result}
-        return result
+        verdicts = [*self.run_context.verdicts, verdict.as_dict()]
+        return {**result, "ansible_facts": {**self.identity, "meshroll_verdicts": verdicts}}
+
+    def _remember(self, journal: Journal, record: Record, step: Step, verdict: Verdict) -> None:
+        """Writes the gate down. A journal that cannot be written must not swallow a verdict that is known."""
+        line = {"wave": verdict.wave, "outcome": str(verdict.outcome), "summary": verdict.summary}
+        record = msgspec.structs.replace(record, verdicts=[*record.verdicts, line])
+        if verdict.outcome == Outcome.SUCCESSFUL:
+            journal.write(passed(record, step))
+            return
+        try:
+            journal.write(record)
+        except MeshrollError as error:
+            self.events.say("line", f"The journal could not be written: {error}", level="warning")
 
     def _observe(self, observation: Observation, kube: Kube, settings: Settings, step: Step) -> Verdict:
         """Looks every interval until the observation has its verdict."""

@@ -13,16 +13,17 @@ from meshroll.adapters.kube.look import look
 from meshroll.adapters.release import release_for
 from meshroll.core import checks
 from meshroll.core.checks.row import Direction
+from meshroll.core.control_plane import install_notes
 from meshroll.core.errors import Problem, Refused, UsageError
 from meshroll.core.gate import baseline
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.signals import Reading
 from meshroll.core.gate.subjects import owners_of
-from meshroll.core.journal import Record, carried_over, to_undo
+from meshroll.core.journal import Record, carried_over, to_undo, touched
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, to_builtins
 from meshroll.core.releases import Edge
-from meshroll.core.scope import caller_namespaces
+from meshroll.core.scope import caller_namespaces, only
 from meshroll.core.settings import Settings
 from meshroll.core.status import not_handled
 from meshroll.core.way_in import rollout_plan, verify_plan
@@ -48,6 +49,9 @@ class ActionModule(MeshrollAction):
         for note in self.assumptions:
             self.events.say("line", note)
         kube = self.connect(settings)
+        if not args.get("refuse", True):
+            _, record = self.record(kube)
+            settings = only(settings, touched(record)) if record else settings
         names = [namespace.name for namespace in settings.namespaces]
         view = look(kube, names, settings.control_plane.namespace, caller_namespaces(settings))
         edge = release_for(settings, view) if direction == "in" else None
@@ -69,7 +73,11 @@ class ActionModule(MeshrollAction):
             line = f"{other} is of a kind that meshroll does not handle; it stays as it is."
             self.events.say("line", line, level="warning")
         return {
-            "plan": {**to_builtins(plan), "not_handled": others},
+            "plan": {
+                **to_builtins(plan),
+                "not_handled": others,
+                "notes": [*plan.notes, *install_notes(view, edge)],
+            },
             "nothing_to_do": idle,
             "baseline": before,
             "restarting_pods": sum(change.pods for change in plan.changes()),
@@ -89,8 +97,7 @@ class ActionModule(MeshrollAction):
             pending, acknowledged, _ = carried_over(records, names)
             return rollout_plan(view, settings, edge, self.run_context.id, pending, acknowledged)
         if direction == "previous":
-            record = to_undo(records, names)
-            return previous_plan(view, settings, record.changes if record else [])
+            return previous_plan(view, settings, to_undo(records, names))
         return fallback_plan(view, settings, self.run_context.id)
 
     def measure(

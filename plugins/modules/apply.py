@@ -16,6 +16,14 @@ options:
     type: dict
     description: One step of a plan.
     required: true
+  keep_going:
+    type: bool
+    description: Whether one workload that fails lets the others go on. C(prove_out) fails with them in the end.
+    default: false
+  stoppable:
+    type: bool
+    description: Whether a wish to stop is heard before the step.
+    default: true
 attributes:
   check_mode:
     support: full

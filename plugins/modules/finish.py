@@ -22,9 +22,16 @@ options:
   failure:
     type: dict
     description: The failed task's result, if one failed.
+  taken_back:
+    type: bool
+    description: Whether the way back was gone to its end.
+    default: false
+  rollback_plan:
+    type: dict
+    description: The plan of the automatic rollback, whose notes an operator must read.
   verdict:
     type: dict
-    description: The last gate's verdict, for a command that keeps no journal.
+    description: The last gate's verdict, which ended the run if it did not pass.
   rollback_failure:
     type: dict
     description: The failed rollback task's result, if one failed.

@@ -91,8 +91,10 @@ class MeshrollAction(ActionBase):
         )
         return {"meshroll_run_id": run_id, "meshroll_started_at": started_at}
 
+    # Facts are looked into beside the variables: ansible.cfg may say that they are not variables too.
     def _own_variables(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        wanted = {key: value for key, value in task_vars.items() if key.startswith(inventory.PREFIX)}
+        known = {**(task_vars.get("ansible_facts") or {}), **task_vars}
+        wanted = {key: value for key, value in known.items() if key.startswith(inventory.PREFIX)}
         templated: dict[str, Any] = _plain(self._templar.template(wanted))
         return {**templated, "inventory_hostname": str(task_vars["inventory_hostname"])}
 

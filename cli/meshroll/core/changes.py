@@ -24,12 +24,23 @@ API_PATHS = {
 }
 
 
+class Guard(msgspec.Struct, frozen=True):
+    """What must stand at another JSON pointer for a field to be the one that was meant."""
+
+    path: str
+    value: Any
+
+
 class Field(msgspec.Struct, frozen=True):
-    """One field by its JSON pointer. None stands for "not there", on either side."""
+    """One field by its JSON pointer. None stands for "not there", on either side.
+
+    A place in a list is only a number, so what stands there is named by ``guards`` and tested with it.
+    """
 
     path: str
     before: Any
     after: Any
+    guards: list[Guard] = []
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -67,6 +78,7 @@ class Change(msgspec.Struct, frozen=True):
     def json_patch(self) -> list[dict[str, Any]]:
         operations: list[dict[str, Any]] = []
         for field in self.fields:
+            operations += [{"op": "test", "path": guard.path, "value": guard.value} for guard in field.guards]
             operations.append({"op": "test", "path": field.path, "value": field.before})
             if field.after is Missing:
                 operations.append({"op": "remove", "path": field.path})
@@ -80,10 +92,21 @@ class Change(msgspec.Struct, frozen=True):
                 )
         return operations
 
+    def state_in(self, manifest: Mapping[str, Any] | None) -> Literal["planned", "made", "other"]:
+        """Whether the object is as the plan saw it, as the change leaves it, or neither."""
+        if manifest is None:
+            return "planned" if self.action == "apply" else "other"
+        real = [field for field in self.fields if field.after != {}]
+        if any(lookup(manifest, guard.path) != guard.value for field in real for guard in field.guards):
+            return "other"
+        if all(lookup(manifest, field.path) == field.after for field in real):
+            return "made" if self.fields else "planned"
+        return "planned" if all(lookup(manifest, field.path) == field.before for field in real) else "other"
+
     def undone(self, why: str) -> Change:
         """The patch that puts the old values back. Empty maps made on the way in stay: the API server drops them."""
         fields = [
-            Field(field.path, field.after, field.before)
+            msgspec.structs.replace(field, before=field.after, after=field.before)
             for field in reversed(self.fields)
             if field.after != {}
         ]
@@ -96,9 +119,18 @@ def fields_between(manifest: Mapping[str, Any], wanted: Iterable[tuple[str, Any]
     Maps that are missing on the way to a wanted field come first, as fields of their own.
     """
     changed = [
-        Field(path, present, value) for path, value in wanted if (present := lookup(manifest, path)) != value
+        Field(path, present, value, guards_of(manifest, path))
+        for path, value in wanted
+        if (present := lookup(manifest, path)) != value
     ]
     return with_maps(manifest, changed)
+
+
+def guards_of(manifest: Mapping[str, Any], path: str) -> list[Guard]:
+    """The names of the list entries on the way to ``path``: of the container and of its variable."""
+    keys = path.split("/")
+    places = ["/".join(keys[: depth + 1]) + "/name" for depth, key in enumerate(keys) if key.isdigit()]
+    return [Guard(place, name) for place in places if (name := lookup(manifest, place)) is not None]
 
 
 def with_maps(manifest: Mapping[str, Any], changed: Iterable[Field]) -> list[Field]:

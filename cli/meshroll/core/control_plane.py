@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from meshroll.core.errors import Problem, Refused
-from meshroll.core.model import INJECT, Object, Pod, annotations_of, labels_of
+from meshroll.core.model import INJECT, ClusterView, Object, Pod, annotations_of, labels_of
+from meshroll.core.releases import Edge
 
 Profile = Literal["ha", "default"]
 INJECTOR = "linkerd-proxy-injector"
@@ -125,6 +126,16 @@ def trouble(deployments: Iterable[Object], pods: Iterable[Object]) -> list[Troub
                 text = f"{owner}/{container}: {reason}{f' ({message})' if message else ''}"
                 found[Trouble(text, reason in LASTING_REASONS)] = None
     return list(found)
+
+
+def install_notes(view: ClusterView, edge: Edge | None) -> list[str]:
+    """What a plan says of an install, which is made before the first of its steps."""
+    if edge is None or view.control_plane.installed:
+        return []
+    crds = "" if view.gateway_api_version else ", the Gateway API's CRDs"
+    return [
+        f"Linkerd {edge} is installed first: namespace {view.control_plane.namespace}{crds}, trust anchor, issuer, charts."
+    ]
 
 
 def probe_pod() -> dict[str, Any]:

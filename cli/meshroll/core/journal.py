@@ -15,6 +15,7 @@ State = Literal[
 ]
 # Unfinished states: the next rollout of the namespace goes on where such a run stopped.
 OPEN: tuple[State, ...] = ("running", "paused", "failed", "interrupted")
+UNFINISHED: tuple[State, ...] = (*OPEN, "rollback_incomplete")
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -73,15 +74,28 @@ def carried_over(
         if record is None or record.command != "rollout" or record.state == "rolled_back":
             continue
         answered += [mark for mark in (*record.acknowledged, *record.paused_at) if _of(mark, namespace)]
-        if record.state in OPEN:
+        if record.state in UNFINISHED:
             pending += [mark for mark in record.pending if _of(mark, namespace)]
-        if record.state in OPEN or record.state == "rollback_incomplete":
             changes += [change for change in record.changes if _touches(change, namespace)]
     return list(dict.fromkeys(pending)), list(dict.fromkeys(answered)), changes
 
 
+def touched(record: Record) -> list[str]:
+    """The namespaces that the run changed something in."""
+    return [name for name in record.namespaces if any(_touches(change, name) for change in record.changes)]
+
+
 def _newest(records: Sequence[Record], namespace: str) -> Record | None:
-    return next((record for record in records if namespace in record.namespaces), None)
+    """The run that says how the namespace stands; a rollback that did not come to its end says nothing of it."""
+    return next(
+        (
+            record
+            for record in records
+            if namespace in record.namespaces
+            and (record.command != "rollback" or record.state == "succeeded")
+        ),
+        None,
+    )
 
 
 def _of(mark: str, namespace: str) -> bool:
@@ -93,13 +107,30 @@ def _touches(change: Change, namespace: str) -> bool:
     return namespace == (change.name if change.kind == "Namespace" else change.namespace)
 
 
-def to_undo(records: Sequence[Record], namespaces: Sequence[str]) -> Record | None:
-    """The newest rollout of these namespaces that changed something and was not taken back; records newest first."""
+def to_undo(records: Sequence[Record], namespaces: Sequence[str]) -> list[Change]:
+    """The changes of each namespace's newest rollout that changed it and was not taken back; records newest first."""
+    return [change for namespace in namespaces for change in _to_undo_in(records, namespace)]
+
+
+def _to_undo_in(records: Sequence[Record], namespace: str) -> list[Change]:
     for record in records:
-        if not set(record.namespaces) & set(namespaces):
+        if namespace not in record.namespaces:
             continue
         if record.command == "rollback" and record.state == "succeeded":
-            return None
-        if record.command == "rollout" and record.state != "rolled_back" and record.changes:
-            return record
-    return None
+            return []
+        changes = [change for change in record.changes if _touches(change, namespace)]
+        if record.command == "rollout" and record.state != "rolled_back" and changes:
+            return changes
+    return []
+
+
+def forgettable(records: Sequence[Record], kept: int) -> list[Record]:
+    """The runs that may be dropped: all but the newest ``kept``, and none that is the last word on a namespace."""
+    last = {
+        record.run_id
+        for namespace in {name for record in records for name in record.namespaces}
+        if (record := _newest(records, namespace)) is not None
+    }
+    return [
+        record for record in records[kept:] if record.run_id not in last and record.state not in UNFINISHED
+    ]

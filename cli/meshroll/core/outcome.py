@@ -10,7 +10,6 @@ import msgspec
 
 from meshroll.core.errors import ExitCode, MeshrollError, Problem
 from meshroll.core.journal import Record, State
-from meshroll.core.plan import Plan
 
 # Codes after which nothing is undone: nothing was done, or a person decides.
 _LEFT_ALONE = frozenset(
@@ -54,7 +53,7 @@ def after_failure(failure: Mapping[str, Any], record: Record | None, cluster: st
         message = str(failure.get("msg") or "A task failed without saying why.")
         problems = (Problem("task-failed", message, "The log has the whole result.", cluster=cluster),)
     changed = record is not None and bool(record.changes)
-    if code == ExitCode.REFUSED and changed and problems[0].code == "api-unreachable":
+    if code == ExitCode.REFUSED and changed and problems[0].code.startswith("api-"):
         return Outcome(ExitCode.ROLLED_BACK, problems, True)
     if code in _LEFT_ALONE or code == ExitCode.BUG:
         return Outcome(code, problems, False)
@@ -73,51 +72,41 @@ def of_verify(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def of_rollback(outcome: Outcome) -> Outcome:
-    """A `rollback` that fails has not come to its end, whatever failed it once it had begun."""
-    if outcome.exit_code == ExitCode.ROLLED_BACK:
+def unread(failure: Mapping[str, Any], cluster: str) -> Outcome:
+    """After a failure of a begun run whose journal cannot be read: taken back, unless a person is to decide."""
+    outcome = after_failure(failure, None, cluster)
+    own = (failure.get("meshroll") or {}).get("exit_code")
+    if own in _LEFT_ALONE and not outcome.problems[0].code.startswith("api-"):
+        return outcome
+    return Outcome(ExitCode.ROLLED_BACK, outcome.problems, True)
+
+
+def after_rollback(
+    outcome: Outcome, taken_back: bool, rollback_failure: Mapping[str, Any] | None, cluster: str
+) -> Outcome:
+    """The end of a failed run. ``taken_back``: the way back was gone to its end, so this and nothing else is a 4."""
+    if rollback_failure is not None:
+        second = after_failure(rollback_failure, None, cluster)
+        return Outcome(ExitCode.ROLLBACK_INCOMPLETE, (*outcome.problems, *second.problems), False)
+    if taken_back:
+        return Outcome(ExitCode.ROLLED_BACK, outcome.problems, False)
+    if outcome.roll_back:
         return Outcome(ExitCode.ROLLBACK_INCOMPLETE, outcome.problems, False)
     return outcome
 
 
-def after_rollback(outcome: Outcome, rollback_failure: Mapping[str, Any] | None, cluster: str) -> Outcome:
-    """The end of a failed run once its changes were taken back, or could not be."""
-    if rollback_failure is None:
-        return outcome
-    second = after_failure(rollback_failure, None, cluster)
-    return Outcome(ExitCode.ROLLBACK_INCOMPLETE, (*outcome.problems, *second.problems), False)
+def end_unseen(outcome: Outcome, error: MeshrollError, begun: bool, failed: bool) -> Outcome:
+    """The end of a run whose cluster could not be read or written in the end; ``outcome`` is what was known before.
 
-
-def end_unseen(
-    outcome: Outcome,
-    error: MeshrollError,
-    failure: Mapping[str, Any] | None,
-    plan: Plan | None,
-    check_mode: bool,
-    cluster: str,
-) -> Outcome:
-    """The end of a run whose cluster could not be read or written in the end.
-
-    What failed before is what counts, its rollback as not done. A run that seemed to succeed is resumable: its
-    journal is still open. Where nothing was to be changed, it is a refusal like any other.
+    A run that seemed to succeed is resumable: its journal is still open. One that failed keeps its own end, but
+    what cannot be seen is not called taken back. Where nothing was begun, it is a refusal like any other.
     """
-    if failure:
-        known = after_failure(failure, None, cluster)
-        began = plan is not None and not plan.nothing_to_do and not check_mode
-        code = (
-            ExitCode.ROLLBACK_INCOMPLETE
-            if began and known.exit_code == ExitCode.ROLLED_BACK
-            else known.exit_code
-        )
-        return Outcome(code, (*known.problems, *error.problems), False)
-    if (
-        outcome.exit_code == ExitCode.SUCCESS
-        and plan is not None
-        and not plan.nothing_to_do
-        and not check_mode
-    ):
-        return Outcome(ExitCode.INTERRUPTED, error.problems, False)
-    return Outcome(error.exit_code, error.problems, False)
+    problems = (*outcome.problems, *error.problems)
+    if not begun:
+        return Outcome(error.exit_code, problems, False)
+    if not failed:
+        return Outcome(ExitCode.INTERRUPTED, problems, False)
+    return Outcome(outcome.exit_code, problems, False)
 
 
 def closed(record: Record, outcome: Outcome, now: str) -> Record:

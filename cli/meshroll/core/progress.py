@@ -18,7 +18,6 @@ HOPELESS = frozenset(
     {
         "CrashLoopBackOff",
         "ImagePullBackOff",
-        "ErrImagePull",
         "InvalidImageName",
         "CreateContainerConfigError",
         "CreateContainerError",

@@ -11,7 +11,10 @@ from meshroll.core.settings import PREFIX
 
 @dataclass(frozen=True)
 class Run:
-    """One run, as seen from one cluster. ``namespace`` is what ``-n`` named; ``begun`` once it holds the lock."""
+    """One run, as seen from one cluster. ``namespace`` is what ``-n`` named; ``begun`` once it holds the lock.
+
+    ``verdicts`` are those of the gates that it has passed, ``left_behind`` what failed on a way out that went on.
+    """
 
     id: str
     cluster: str
@@ -19,6 +22,8 @@ class Run:
     result_file: str | None
     started_at: str | None
     begun: bool = False
+    verdicts: tuple[Mapping[str, Any], ...] = ()
+    left_behind: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def from_variables(cls, variables: Mapping[str, Any]) -> Run:
@@ -29,4 +34,6 @@ class Run:
             result_file=variables.get(f"{PREFIX}result_file"),
             started_at=variables.get(f"{PREFIX}started_at"),
             begun=bool(variables.get(f"{PREFIX}begun")),
+            verdicts=tuple(variables.get(f"{PREFIX}verdicts") or ()),
+            left_behind=tuple(variables.get(f"{PREFIX}left_behind") or ()),
         )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+import msgspec
+
 from meshroll.core.model import NamespaceView, Workload
 from meshroll.core.settings import Client, Namespace, Settings
 
@@ -21,6 +25,12 @@ def caller_namespaces(settings: Settings) -> list[str]:
     """Namespaces that only listed clients live in: looked into, never changed."""
     homes = {client.namespace for namespace in settings.namespaces for client in namespace.clients}
     return sorted(home for home in homes if home)
+
+
+def only(settings: Settings, names: Collection[str]) -> Settings:
+    """The settings without the other namespaces: a run takes back what it touched, and nothing else."""
+    kept = [namespace for namespace in settings.namespaces if namespace.name in names]
+    return msgspec.structs.replace(settings, namespaces=kept)
 
 
 def home_clients(namespace: Namespace) -> list[Client]:

@@ -196,7 +196,9 @@ class Settings(_Settings, frozen=True):
 
 
 # What a run is told about itself, by the CLI or with -e; not policy, so never in an inventory.
-RUN_VARIABLES = frozenset({"run_id", "result_file", "namespace", "started_at", "begun"})
+RUN_VARIABLES = frozenset(
+    {"run_id", "result_file", "namespace", "started_at", "begun", "verdicts", "left_behind"}
+)
 PREFIX = "meshroll_"
 _FIELD = re.compile(r"unknown field `([^`]+)`")
 _KNOWN_FIELDS = sorted(

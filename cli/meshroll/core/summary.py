@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from meshroll.core.changes import Change
 from meshroll.core.errors import STATUS, ExitCode
 from meshroll.core.journal import Record
 from meshroll.core.outcome import Outcome
@@ -19,12 +20,11 @@ def ended(
     status: Mapping[str, Any],
     command: str,
     check_mode: bool,
-    verdict: Mapping[str, Any] | None = None,
+    verdicts: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The entry. ``status`` is what the cluster looks like now; ``record`` what the run wrote down, if it began;
-    ``verdict`` is that of a command that writes nothing down.
+    ``verdicts`` are the gates of this run, in their order.
     """
-    verdicts = list(record.verdicts) if record else [verdict] if verdict else []
     changes = [row for change in (record.changes if record else []) for row in change_rows("", change)]
     return {
         "name": cluster,
@@ -32,11 +32,11 @@ def ended(
         "exit_code": int(outcome.exit_code),
         **status,
         "waves": _waves(plan),
-        "gate": verdicts,
+        "gate": list(verdicts),
         "changes": changes,
         "plan": plan.summary() if plan else None,
         "summary": _summary(outcome, record, plan, status, check_mode),
-        "next": _next(outcome, record, command, check_mode),
+        "next": _next(outcome, record, plan, command, check_mode),
     }
 
 
@@ -74,35 +74,46 @@ def _summary(
     status: Mapping[str, Any],
     check_mode: bool,
 ) -> list[str]:
+    code = outcome.exit_code
     lines = []
-    if plan and outcome.exit_code == ExitCode.SUCCESS and plan.nothing_to_do:
-        lines.append("Nothing to do: the cluster is as the inventory wants it.")
+    if plan and code == ExitCode.SUCCESS and plan.nothing_to_do:
+        lines.append(NOTHING_TO_DO[plan.direction])
     elif check_mode and plan:
-        planned = list(plan.changes())
-        lines.append(
-            f"Would change {len(planned)} objects and restart {sum(change.pods for change in planned)} pods."
-        )
+        pods = sum(change.pods for change in plan.changes())
+        lines.append(f"Would change {_objects(plan.changes())} and restart {pods} pods.")
     elif record:
-        objects = {change.object for change in record.changes}
-        lines.append(f"Changed {len(objects)} objects.")
+        lines.append(f"Changed {_objects(record.changes)}.")
     for namespace in status["namespaces"]:
         workloads = namespace["workloads"]
         meshed = sum(workload["meshed_pods"] for workload in workloads)
         pods = sum(workload["pods"] for workload in workloads)
         lines.append(f"{namespace['name']}: {meshed} of {pods} pods are meshed.")
-    if outcome.exit_code == ExitCode.ROLLED_BACK:
-        lines.append("The run failed and everything it changed was taken back.")
-    if outcome.exit_code == ExitCode.PAUSED:
+    if code == ExitCode.ROLLED_BACK:
+        lines.append("The run failed and what it changed was taken back.")
+    if code == ExitCode.PAUSED and record:
         lines.append("Paused: what was changed stays, the lock is free.")
-    if plan:
-        lines += plan.notes
-    return lines
+    return [*lines, *(plan.notes if plan else [])]
 
 
-def _next(outcome: Outcome, record: Record | None, command: str, check_mode: bool) -> str | None:
+NOTHING_TO_DO = {
+    "in": "Nothing to do: the cluster is as the inventory wants it.",
+    "fallback": "Nothing to do: there is no proxy to take out and no client to set back.",
+    "previous": "Nothing to do: no rollout of these namespaces is left to take back.",
+    "verify": "",
+}
+
+
+def _objects(changes: Iterable[Change]) -> str:
+    count = len({change.object for change in changes})
+    return f"{count} object{'' if count == 1 else 's'}"
+
+
+def _next(
+    outcome: Outcome, record: Record | None, plan: Plan | None, command: str, check_mode: bool
+) -> str | None:
     namespace = f" -n {record.namespaces[0]}" if record and len(record.namespaces) == 1 else ""
     code = outcome.exit_code
-    if code == ExitCode.PAUSED:
+    if code == ExitCode.PAUSED and record:
         return f"meshroll rollout{namespace} goes on; meshroll rollback{namespace} takes it back"
     if code == ExitCode.ROLLBACK_INCOMPLETE and record and not record.changes:
         return f"meshroll {command}{namespace} goes on with the install"
@@ -110,10 +121,11 @@ def _next(outcome: Outcome, record: Record | None, command: str, check_mode: boo
         return f"meshroll rollback{namespace} tries again"
     if code == ExitCode.INTERRUPTED:
         return f"meshroll {command}{namespace} goes on"
-    if code != ExitCode.SUCCESS:
+    if code != ExitCode.SUCCESS or plan is None or (plan.nothing_to_do and plan.direction != "verify"):
         return None
     if check_mode or command == "plan":
-        return f"meshroll rollout{namespace}"
+        back = {"fallback": "meshroll rollback", "previous": "meshroll rollback --to previous"}
+        return f"{back.get(plan.direction, 'meshroll rollout')}{namespace}"
     if command == "rollout":
         return f"meshroll status{namespace} shows it; meshroll rollback{namespace} takes it back"
     return f"meshroll status{namespace}" if command == "rollback" else None

@@ -78,7 +78,7 @@ def _pick(rule: Wave, left: list[Workload], total: int, clients: Sequence[str]) 
     if rule.labels is not None:
         wanted = rule.labels.items()
         return [
-            workload for workload in left if all(labels_of(workload.manifest).get(k) == v for k, v in wanted)
+            workload for workload in left if all(labels_of(workload.template).get(k) == v for k, v in wanted)
         ]
     if rule.clients is not None:
         running = [workload for workload in left if workload.kind != "CronJob"]

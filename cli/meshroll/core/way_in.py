@@ -236,13 +236,23 @@ def _balanced(
 
 
 def verify_plan(view: ClusterView, settings: Settings) -> Plan:
-    """No change, one gate a namespace over whatever is meshed now."""
+    """No change, one gate a namespace over whatever is meshed now, or should be."""
     steps = []
     for namespace in settings.namespaces:
         space = view.namespaces[namespace.name]
         meshed = {workload.id for workload in space.workloads if space.fully_meshed(workload.id)}
-        subjects = _subjects(view, namespace, _callers(view, space), sorted(meshed), meshed)
+        judged = sorted(
+            meshed | {workload.id for workload in space.workloads if _should_be_meshed(space, workload)}
+        )
+        subjects = _subjects(view, namespace, _callers(view, space), judged, meshed)
         steps.append(
             Step("verify", f"Golden signals of {space.name}", space.name, gate=True, subjects=subjects)
         )
     return Plan("verify", view.control_plane.release, steps)
+
+
+def _should_be_meshed(space: NamespaceView, workload: Workload) -> bool:
+    """Whether template or namespace ask for a proxy, or some of its pods have one."""
+    wanted = workload.template_annotations.get(INJECT, space.annotations.get(INJECT))
+    pods = space.pods_of(workload.id)
+    return bool(pods) and (wanted in ("enabled", "ingress") or any(pod.proxy for pod in pods))

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from meshroll.core import dial
-from meshroll.core.changes import Change, Field, fields_between, lookup, pointer, with_maps
+from meshroll.core.changes import Change, fields_between, lookup, pointer, with_maps
+from meshroll.core.errors import Problem
 from meshroll.core.injection import uninjected
 from meshroll.core.model import INJECT, ClusterView, NamespaceView, Object, Workload
 from meshroll.core.plan import Plan, Step
@@ -71,6 +72,26 @@ def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change])
             ),
         ]
     return Plan("previous", None, budgeted(steps, view, settings.max_restarting_pods), notes)
+
+
+def proxies_left(view: ClusterView) -> list[Problem]:
+    """Pods that still have a proxy; those of Jobs end by themselves."""
+    left: dict[tuple[str, str], list[str]] = {}
+    for space in view.namespaces.values():
+        for pod in space.pods:
+            owner = pod.owner or f"Pod/{pod.name}"
+            if pod.proxy and not pod.ending and not pod.finished and not owner.startswith("Job/"):
+                left.setdefault((space.name, owner), []).append(pod.name)
+    return [
+        Problem(
+            "proxy-left",
+            f"{owner} still has a proxy in {', '.join(pods)}.",
+            "meshroll restarts Deployments, StatefulSets and DaemonSets; restart what is of another kind yourself.",
+            namespace=namespace,
+            object=owner,
+        )
+        for (namespace, owner), pods in sorted(left.items())
+    ]
 
 
 def _by_hand(namespace: Namespace) -> list[str]:
@@ -178,7 +199,7 @@ def _merge(earlier: Change, later: Change) -> Change:
     fields = {field.path: field for field in earlier.fields}
     for field in later.fields:
         before = fields[field.path].before if field.path in fields else field.before
-        fields[field.path] = Field(field.path, before, field.after)
+        fields[field.path] = msgspec.structs.replace(field, before=before)
     return Change(
         later.kind,
         later.namespace,
@@ -204,7 +225,7 @@ def _still_done(view: ClusterView, undo: Change, written: Mapping[tuple[str, str
         now = lookup(manifest, field.path)
         if now != field.after:
             ours = now in written[undo.object, field.path]
-            fields.append(Field(field.path, now, field.after) if ours else field)
+            fields.append(msgspec.structs.replace(field, before=now) if ours else field)
     return msgspec.structs.replace(undo, fields=with_maps(manifest, fields))
 
 

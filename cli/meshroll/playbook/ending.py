@@ -83,7 +83,11 @@ def _unaccounted(cluster: str, end: ChildEnd, log: Sequence[str]) -> tuple[ExitC
     failure = end.failures.get(cluster, {})
     if failure.get("problems"):
         problems = [Problem.from_dict({**each, "cluster": cluster}) for each in failure["problems"]]
-        return ExitCode(failure["exit_code"]), problems
+        code = ExitCode(failure["exit_code"])
+        if code == ExitCode.ROLLED_BACK:
+            # It failed, and the way back did not come to its end: that would have left an entry.
+            code = ExitCode.INTERRUPTED if end.asked else ExitCode.ROLLBACK_INCOMPLETE
+        return code, problems
     if end.asked:
         message = (
             "broken off before it had ended." if cluster in end.begun else "stopped before it was begun."

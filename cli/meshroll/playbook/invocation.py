@@ -97,6 +97,8 @@ def environment(folder: RunFolder, inherited: Mapping[str, str]) -> dict[str, st
         # A broken inventory is an error with its reason, not a warning and a run on half of the clusters.
         "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
         "ANSIBLE_LOCALHOST_WARNING": "false",
+        # What one task learns the next one reads, whatever the user's ansible.cfg says of facts.
+        "ANSIBLE_INJECT_FACT_VARS": "true",
         "ANSIBLE_LOCAL_TEMP": str(folder.path / "tmp"),
         "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_NOCOWS": "true",

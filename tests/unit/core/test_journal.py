@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshroll.core.changes import Change
-from meshroll.core.journal import OPEN, Record, carried_over, intending, passed, to_undo
+from meshroll.core.journal import OPEN, Record, carried_over, forgettable, intending, passed, to_undo
 from meshroll.core.plan import Step
 
 GATE, PAUSE = "inject:charging/Deployment/omni", "dial:charging/Deployment/omni/points"
@@ -17,7 +17,7 @@ ELSEWHERE = Change("Deployment", "parking", "gate", "patch", "inject")
 def record(state: str = "succeeded", command: str = "rollout", *namespaces: str, **others: object) -> Record:
     found: dict[str, object] = {"changes": [CHANGE], "pending": [GATE], "paused_at": [PAUSE]} | others
     return Record(
-        "run",
+        str(found.pop("run_id", "run")),
         command,
         "someone",
         list(namespaces or ["charging"]),
@@ -37,16 +37,20 @@ def test_a_finished_run_hands_on_only_what_a_person_has_done() -> None:
     assert carried_over([done], ["charging"]) == ([], ["dial:charging/Deployment/a/b", PAUSE], [])
 
 
-@pytest.mark.parametrize(
-    "newest", [record("rolled_back"), record("succeeded", "rollback"), record("failed", "rollback")]
-)
+@pytest.mark.parametrize("newest", [record("rolled_back"), record("succeeded", "rollback")])
 def test_after_a_way_back_everything_is_new(newest: Record) -> None:
     assert carried_over([newest, record("paused")], ["charging"]) == ([], [], [])
 
 
 def test_a_way_back_that_failed_keeps_what_the_run_found_first() -> None:
     pending, _, changes = carried_over([record("rollback_incomplete")], ["charging"])
-    assert (pending, changes) == ([], [CHANGE])
+    assert (pending, changes) == ([GATE], [CHANGE])
+
+
+@pytest.mark.parametrize("state", ["failed", "rollback_incomplete", "interrupted", "running"])
+def test_a_rollback_that_did_not_end_leaves_the_gates_due(state: str) -> None:
+    records = [record(state, "rollback", pending=[], changes=[]), record("interrupted")]
+    assert carried_over(records, ["charging"]) == ([GATE], [PAUSE], [CHANGE])
 
 
 def test_only_the_newest_run_counts() -> None:
@@ -84,23 +88,36 @@ def test_a_namespace_whose_name_begins_alike_inherits_nothing() -> None:
 
 def test_undone_is_the_newest_rollout_that_changed_something() -> None:
     first, idle = record("succeeded"), record("succeeded", changes=[])
-    assert to_undo([idle, first], ["charging"]) is first
-    assert to_undo([idle], ["charging"]) is None
-    assert to_undo([record("succeeded", "rollout", "parking")], ["charging"]) is None
+    assert to_undo([idle, first], ["charging"]) == [CHANGE]
+    assert to_undo([idle], ["charging"]) == []
+    assert to_undo([record("succeeded", "rollout", "parking")], ["charging"]) == []
 
 
 def test_what_was_taken_back_is_not_taken_back_twice() -> None:
     first = record("succeeded")
-    assert to_undo([record("succeeded", "rollback", changes=[]), first], ["charging"]) is None
-    assert to_undo([record("rolled_back"), first], ["charging"]) is first
+    assert to_undo([record("succeeded", "rollback", changes=[]), first], ["charging"]) == []
+    assert to_undo([record("rolled_back"), first], ["charging"]) == [CHANGE]
+
+
+def test_one_namespaces_way_back_does_not_hide_anothers_rollout() -> None:
+    both = record("succeeded", "rollout", "charging", "parking", changes=[CHANGE, ELSEWHERE])
+    back = record("succeeded", "rollback", "parking", changes=[])
+    assert to_undo([back, both], ["charging", "parking"]) == [CHANGE]
 
 
 @pytest.mark.parametrize("state", ["failed", "rollback_incomplete", "interrupted", "running"])
 def test_a_rollback_that_did_not_end_can_be_tried_again(state: str) -> None:
     first = record("succeeded")
-    assert to_undo([record(state, "rollback"), first], ["charging"]) is first
-    unfinished = record(state)
-    assert to_undo([unfinished, first], ["charging"]) is unfinished
+    assert to_undo([record(state, "rollback"), first], ["charging"]) == [CHANGE]
+    assert to_undo([record(state), first], ["charging"]) == [CHANGE]
+
+
+def test_no_run_is_forgotten_that_is_open_or_the_last_word_on_a_namespace() -> None:
+    newest = [record("succeeded", run_id=f"new-{number}") for number in range(3)]
+    open_run = record("paused", run_id="open")
+    other = record("succeeded", "rollout", "parking", run_id="other")
+    old = record("succeeded", run_id="old")
+    assert forgettable([*newest, open_run, other, old], 3) == [old]
 
 
 def test_intent_is_written_before_and_the_gates_mark_goes_when_it_has_passed() -> None:

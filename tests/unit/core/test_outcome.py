@@ -6,9 +6,9 @@ import pytest
 from unit.core.factories import Json
 
 from meshroll.core.changes import Change
-from meshroll.core.errors import ExitCode
+from meshroll.core.errors import ExitCode, Problem, Refused
 from meshroll.core.journal import Record
-from meshroll.core.outcome import Outcome, after_failure, after_rollback, of_verify
+from meshroll.core.outcome import Outcome, after_failure, after_rollback, end_unseen, of_verify, unread
 
 BEGUN = Record("run", "rollout", "someone", ["charging"], "2026-01-01T00:00:00Z")
 CHANGED = Record(
@@ -90,7 +90,38 @@ def test_verify_has_exit_codes_of_its_own(code: str, ends: int) -> None:
 
 def test_a_rollback_that_fails_says_both_reasons() -> None:
     first = after_failure(failure(ExitCode.ROLLED_BACK, "gate-failed"), CHANGED, "sandbox")
-    assert after_rollback(first, None, "sandbox") is first
-    both = after_rollback(first, failure(ExitCode.ROLLED_BACK, "workload-failed"), "sandbox")
+    assert after_rollback(first, True, None, "sandbox").exit_code == ExitCode.ROLLED_BACK
+    both = after_rollback(first, False, failure(ExitCode.ROLLED_BACK, "workload-failed"), "sandbox")
     assert (both.exit_code, both.state) == (5, "rollback_incomplete")
     assert [problem.code for problem in both.problems] == ["gate-failed", "workload-failed"]
+
+
+def test_a_failed_run_whose_way_back_was_not_gone_is_no_4() -> None:
+    first = after_failure(failure(ExitCode.ROLLED_BACK, "gate-failed"), CHANGED, "sandbox")
+    assert after_rollback(first, False, None, "sandbox").exit_code == ExitCode.ROLLBACK_INCOMPLETE
+
+
+@pytest.mark.parametrize("code", ["api-unreachable", "api-403", "api-500"])
+def test_an_api_server_that_says_no_in_the_middle_takes_the_run_back(code: str) -> None:
+    refused = failure(ExitCode.REFUSED, code)
+    assert after_failure(refused, CHANGED, "sandbox").roll_back
+    assert not after_failure(refused, None, "sandbox").roll_back
+    assert unread(refused, "sandbox").roll_back, "a journal that cannot be read may hold changes"
+
+
+def test_a_pause_is_not_taken_back_because_the_journal_cannot_be_read() -> None:
+    assert not unread(failure(ExitCode.PAUSED, "gate-inconclusive"), "sandbox").roll_back
+
+
+@pytest.mark.parametrize(
+    ("begun", "failed", "code"),
+    [
+        (False, False, ExitCode.REFUSED),
+        (True, False, ExitCode.INTERRUPTED),
+        (True, True, ExitCode.ROLLBACK_INCOMPLETE),
+    ],
+)
+def test_a_cluster_that_cannot_be_seen_in_the_end(begun: bool, failed: bool, code: ExitCode) -> None:
+    known = Outcome(ExitCode.ROLLBACK_INCOMPLETE if failed else ExitCode.SUCCESS, (), False)
+    error = Refused(Problem("api-unreachable", "away", "wait"))
+    assert end_unseen(known, error, begun, failed).exit_code == code

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from meshroll.core.gate.evenness import evenness
 
 loads = st.dictionaries(
-    st.sampled_from([f"pod-{number}" for number in range(8)]), st.floats(0, 1e6, allow_nan=False), min_size=2
+    st.sampled_from([f"pod-{number}" for number in range(8)]),
+    st.floats(0, 1e6, allow_nan=False, allow_subnormal=False).map(lambda load: round(load, 6)),
+    min_size=2,
 )
 
 

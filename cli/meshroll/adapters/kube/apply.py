@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from meshroll.adapters.kube.client import ApiError, Kube, Object
@@ -20,31 +21,75 @@ THREADS = 16
 STALL_SECONDS = 900.0
 # What may still mend itself: two calls of a webhook that answers too late (10 s each), watches that run apart.
 UNPROVED_SECONDS = 20.0
+ENDPOINTS_SECONDS = 30.0
 Report = Callable[[str, int, int], None]
 
 
-def apply_step(kube: Kube, step: Step, report: Report, between: Callable[[], None]) -> None:
+def apply_step(
+    kube: Kube, step: Step, report: Report, between: Callable[[], None], keep_going: bool
+) -> list[Problem]:
     """Makes the step's changes and waits until each workload is as the step wants it.
 
     ``report(message, done, total)`` hears of progress; ``between`` is called often and may raise (a lost lock).
-    Raises Drift where an object is not as the plan saw it, Failed where a workload cannot get there.
+    Raises Drift where an object is not as the plan saw it, Failed where a workload cannot get there. With
+    ``keep_going`` (the way out: one workload that will not come up must not keep the others on the mesh) these are
+    returned instead, once everything else is done.
     """
+    problems: list[Problem] = []
     plain = [change for change in step.changes if change.workload is None and change.action != "delete"]
     rolling = [change for change in step.changes if change.workload is not None]
     for change in plain:
-        make(kube, change)
+        with _kept(problems, keep_going):
+            make(kube, change)
+            if change.kind == "Service":
+                _wait_for_endpoints(kube, change, between)
     if rolling:
         with Mirror(kube, step.namespace) as mirror, ThreadPoolExecutor(THREADS) as pool:
-            _roll(kube, step, rolling, report, between, mirror, pool)
+            problems += _roll(kube, step, rolling, report, between, mirror, pool, keep_going)
     for change in step.changes:
         if change.action == "delete":
-            make(kube, change)
+            with _kept(problems, keep_going):
+                make(kube, change)
+    return problems
+
+
+@contextmanager
+def _kept(problems: list[Problem], keep_going: bool) -> Iterator[None]:
+    """Puts what fails into ``problems`` and goes on, if told to."""
+    try:
+        yield
+    except (Drift, Failed) as error:
+        if not keep_going:
+            raise
+        problems += error.problems
+
+
+def _wait_for_endpoints(kube: Kube, change: Change, between: Callable[[], None]) -> None:
+    """A Service that nothing answers behind is no place to send clients to. Raises Failed after some seconds."""
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{change.namespace}/endpointslices"
+    until = time.monotonic() + ENDPOINTS_SECONDS
+    while time.monotonic() < until:
+        slices, _ = kube.list_all(path, labelSelector=f"kubernetes.io/service-name={change.name}")
+        endpoints = [endpoint for item in slices for endpoint in item.get("endpoints") or []]
+        if any((endpoint.get("conditions") or {}).get("ready") for endpoint in endpoints):
+            return
+        between()
+        time.sleep(0.2)
+    raise Failed(
+        Problem(
+            "service-without-endpoints",
+            f"Service {change.name} has no ready endpoint after {ENDPOINTS_SECONDS:.0f} s.",
+            f"kubectl -n {change.namespace} get pods; no client was moved to it.",
+            namespace=change.namespace,
+            object=f"Service/{change.name}",
+        )
+    )
 
 
 def make(kube: Kube, change: Change) -> int:
     """One write; the generation that the object has after it.
 
-    Raises Drift where a field is no longer as planned or the object is gone.
+    Raises Drift where a field is no longer as planned or the object is gone, Failed where the API server refuses.
     """
     try:
         if change.action == "delete":
@@ -59,11 +104,24 @@ def make(kube: Kube, change: Change) -> int:
     except ApiError as error:
         if error.status not in (404, 409, 422):
             raise
-        raise Drift(
-            Problem(
+        present = kube.get(change.path)
+        state = change.state_in(present)
+        if present is not None and state == "made":  # by our own write, whose answer was lost
+            return int(present["metadata"].get("generation", 0))
+        kind, code, why = (
+            (Failed, "change-refused", "The API server says why; `kubectl get events` may say more.")
+            if state == "planned"
+            else (
+                Drift,
                 "drift",
-                f"{change.object} is no longer as the plan saw it: {error.problems[0].message}",
                 "Someone else changed it meanwhile. Look at it, then run the command again.",
+            )
+        )
+        raise kind(
+            Problem(
+                code,
+                f"{change.object} was not changed: {error.problems[0].message}",
+                why,
                 namespace=change.namespace,
                 object=change.object,
             )
@@ -78,7 +136,9 @@ def _roll(
     between: Callable[[], None],
     mirror: Mirror,
     pool: ThreadPoolExecutor,
-) -> None:
+    keep_going: bool,
+) -> list[Problem]:
+    problems: list[Problem] = []
     expected = Expectation(step.meshed, step.mode, step.release) if step.meshed is not None else None
     waiting = list(changes)
     writing: dict[Future[int], Change] = {}
@@ -96,24 +156,28 @@ def _roll(
             writing[pool.submit(make, kube, change)] = change
         for future in [future for future in writing if future.done()]:
             change = writing.pop(future)
-            generation = future.result()
-            if change.kind == "CronJob":
-                done += 1
-            else:
-                rolling[change.workload or ""] = _Rolling(change, generation)
+            with _kept(problems, keep_going):
+                generation = future.result()
+                if change.kind == "CronJob":
+                    done += 1
+                else:
+                    rolling[change.workload or ""] = _Rolling(change, generation)
         snapshot = _Snapshot(mirror)
         for identifier, roll in list(rolling.items()):
             progress = roll.judged(snapshot, expected, old_pods)
             if progress.state == "failed":
-                raise Failed(
-                    Problem(
-                        "workload-failed",
-                        f"{progress.message}.",
-                        f"kubectl -n {step.namespace} describe {identifier}",
-                        namespace=step.namespace,
-                        object=identifier,
+                del rolling[identifier]
+                with _kept(problems, keep_going):
+                    raise Failed(
+                        Problem(
+                            "workload-failed",
+                            f"{progress.message}.",
+                            f"kubectl -n {step.namespace} describe {identifier}",
+                            namespace=step.namespace,
+                            object=identifier,
+                        )
                     )
-                )
+                continue
             if progress.state == "done":
                 del rolling[identifier]
                 done += 1
@@ -126,18 +190,22 @@ def _roll(
                     kube.delete(f"{API_PATHS['Pod'].format(namespace=step.namespace)}/{pod.name}", pod.uid)
                     report(f"{identifier}: freed {pod.name}, stuck on a failed revision", done, total)
         if time.monotonic() - moved_at > STALL_SECONDS:
-            raise Failed(
-                Problem(
-                    "step-stalled",
-                    f"Nothing moved for {STALL_SECONDS:.0f} s: {', '.join(rolling)}.",
-                    "kubectl get pods and events show what it waits for.",
-                    namespace=step.namespace,
+            stalled, moved_at = ", ".join(rolling), time.monotonic()
+            rolling.clear()
+            with _kept(problems, keep_going):
+                raise Failed(
+                    Problem(
+                        "step-stalled",
+                        f"Nothing moved for {STALL_SECONDS:.0f} s: {stalled}.",
+                        "kubectl get pods and events show what it waits for.",
+                        namespace=step.namespace,
+                    )
                 )
-            )
         if writing and not rolling:
             time.sleep(0.02)
         elif rolling:
             mirror.wait(1.0)
+    return problems
 
 
 @dataclass

@@ -19,7 +19,7 @@ from kubernetes import config
 from kubernetes.client import ApiClient
 from kubernetes.config.config_exception import ConfigException
 
-from meshroll.core.errors import MeshrollError, Problem, Refused, UsageError
+from meshroll.core.errors import Problem, Refused, UsageError
 
 Object = dict[str, Any]
 
@@ -34,8 +34,11 @@ TIMEOUT = urllib3.Timeout(connect=5, read=60)
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 
 
-class ApiError(MeshrollError):
-    """An answer of the API server that is not a success; ``status`` is its HTTP code."""
+class ApiError(Refused):
+    """An answer of the API server that is not a success; ``status`` is its HTTP code.
+
+    A refusal like any other; core.outcome takes the run back where it had changed something by then.
+    """
 
     def __init__(self, status: int, method: str, path: str, message: str, reason: str = "") -> None:
         self.status = status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from meshroll.adapters.kube.client import Kube, Object
-from meshroll.core.journal import Record
+from meshroll.core.journal import Record, forgettable
 
 NAMESPACE = "meshroll"
 PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
@@ -37,7 +37,7 @@ class Journal:
 
     def prune(self) -> None:
         """Drops all but the newest runs, so that a yearly job does not fill the cluster."""
-        for record in self.read()[KEPT_RUNS:]:
+        for record in forgettable(self.read(), KEPT_RUNS):
             self._kube.delete(f"{PATH}/run-{record.run_id}")
 
 
@@ -59,5 +59,5 @@ def _object(record: Record) -> Object:
             "namespace": NAMESPACE,
             "labels": {LABEL: record.command, "meshroll.io/state": record.state.replace("_", "-")},
         },
-        "data": {KEY: msgspec.json.format(msgspec.json.encode(record), indent=2).decode()},
+        "data": {KEY: msgspec.json.encode(record).decode()},
     }

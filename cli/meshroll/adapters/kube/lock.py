@@ -62,7 +62,12 @@ class Lock:
                     "`meshroll runs` shows who works on the cluster now.",
                 )
             )
-        self._kube.replace(f"{PATH}/{NAME}", self._lease(lease))
+        try:
+            self._kube.replace(f"{PATH}/{NAME}", self._lease(lease))
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            return  # renewed by an answer that was lost, or taken: the next look at it tells
         self._renewed_at = time.monotonic()
 
     def release(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from meshroll.adapters.kube.client import ApiError, Kube, Object
+from meshroll.core.checks.namespaces import NEEDED
 from meshroll.core.control_plane import INJECTOR, INSTALLING
 from meshroll.core.model import ClusterView, ControlPlane, NamespaceView, Pod, Workload, annotations_of
 
@@ -22,6 +23,7 @@ HTTP_ROUTE_CRD = (
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io"
 )
 BUNDLE_VERSION = "gateway.networking.k8s.io/bundle-version"
+AUTHORIZATION = "/apis/authorization.k8s.io/v1"
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 INJECTOR_WEBHOOK = f"{WEBHOOKS}/linkerd-proxy-injector-webhook-config"
 
@@ -105,16 +107,41 @@ def _list_if_known(kube: Kube, path: str) -> tuple[list[Object], str]:
 
 
 def _rules(kube: Kube, namespace: str) -> list[Object]:
-    """What the account may do in the namespace: one review, not one a permission."""
+    """What the account may do in the namespace: one review, not one a permission.
+
+    An authorizer that cannot list its rules (EKS access entries) says that they are incomplete; only then each
+    permission is asked for.
+    """
     review = kube.create(
-        "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+        f"{AUTHORIZATION}/selfsubjectrulesreviews",
         {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectRulesReview",
             "spec": {"namespace": namespace},
         },
     )
-    return list((review.get("status") or {}).get("resourceRules") or [])
+    status = review.get("status") or {}
+    rules = list(status.get("resourceRules") or [])
+    if status.get("incomplete"):
+        rules += [
+            {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
+            for group, resource, verb in NEEDED
+            if _may(kube, namespace, group, resource, verb)
+        ]
+    return rules
+
+
+def _may(kube: Kube, namespace: str, group: str, resource: str, verb: str) -> bool:
+    attributes = {"namespace": namespace, "group": group, "resource": resource, "verb": verb}
+    review = kube.create(
+        f"{AUTHORIZATION}/selfsubjectaccessreviews",
+        {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        },
+    )
+    return bool((review.get("status") or {}).get("allowed"))
 
 
 def _control_plane(kube: Kube, namespace: str) -> ControlPlane:

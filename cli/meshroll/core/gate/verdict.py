@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from meshroll.core.errors import Problem
+
 
 class Outcome(StrEnum):
     """No data is never Successful and never Failed: it is Inconclusive, or Error where measuring failed."""
@@ -69,6 +71,16 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Verdict:
         return msgspec.convert(dict(data), cls)
+
+
+def nothing_to_judge(namespace: str) -> Problem:
+    """No subject at all is no proof of anything."""
+    return Problem(
+        "gate-inconclusive",
+        f"Nothing in {namespace} is meshed or should be, so there is nothing to judge.",
+        f"meshroll rollout -n {namespace}",
+        namespace=namespace,
+    )
 
 
 def error(message: str, hint: str, wave: str = "") -> Verdict:

@@ -1,0 +1,25 @@
+"""meshroll.linkerd.prove_out: the end of a way out: nothing was left behind and no proxy is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+
+from meshroll.adapters.kube.look import look
+from meshroll.core.errors import Problem, RollbackFailed
+from meshroll.core.settings import Settings
+from meshroll.core.way_out import proxies_left
+
+
+class ActionModule(MeshrollAction):
+    _VALID_ARGS = frozenset({"direction", "namespaces"})
+
+    def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
+        problems = [Problem.from_dict(problem) for problem in self.run_context.left_behind]
+        if args["direction"] == "fallback" and not check_mode:
+            view = look(self.connect(settings), args["namespaces"], settings.control_plane.namespace)
+            problems += proxies_left(view)
+        if problems:
+            raise RollbackFailed(problems)
+        return {}

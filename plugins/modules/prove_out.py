@@ -1,0 +1,40 @@
+"""Documentation of the action plugin of the same name; nothing runs on a target."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: prove_out
+short_description: Prove that a way out came to its end
+version_added: 0.1.0
+description:
+  - Fails with what earlier steps of the way out had to leave behind.
+  - On the way to the fallback, fails with every pod that still has a proxy.
+author:
+  - meshroll contributors (@meshroll)
+options:
+  direction:
+    type: str
+    description: C(fallback) or C(previous).
+    required: true
+  namespaces:
+    type: list
+    elements: str
+    description: The namespaces that were taken out.
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Reads only.
+"""
+
+EXAMPLES = r"""
+- name: Prove that no proxy is left
+  meshroll.linkerd.prove_out:
+    direction: fallback
+    namespaces: [charging]
+"""
+
+RETURN = r"""
+{}
+"""
