@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from meshroll.adapters.kube import journal, lock, mirror
+from meshroll.core import changes
 from meshroll.core.checks.namespaces import NEEDED
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/rbac.md").read_text()
@@ -54,6 +55,12 @@ def test_what_a_run_is_checked_for_is_granted_without_names(group: str, resource
 @pytest.mark.parametrize("path", mirror.PATHS.values())
 def test_what_is_watched_may_be_listed_and_watched(path: str) -> None:
     assert all(allowed(IN_NAMESPACE, *resource_of(path), verb) for verb in ("list", "watch"))
+
+
+def test_what_is_changed_may_be_read_again_after_a_conflict() -> None:
+    for kind, path in changes.API_PATHS.items():
+        if kind != "Pod":
+            assert allowed(IN_NAMESPACE, *resource_of(path), "get"), kind
 
 
 def test_journal_and_lock_may_be_written() -> None:
