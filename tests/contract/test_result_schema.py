@@ -9,45 +9,74 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
+from unit.core.factories import EDGE, cluster, pods, service, settings, space, workload
 
 from meshroll.core.errors import STATUS, ExitCode, Problem
+from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict
+from meshroll.core.journal import Record
+from meshroll.core.outcome import Outcome as RunOutcome
 from meshroll.core.result import SCHEMA, envelope, with_cluster
+from meshroll.core.status import cluster_status
+from meshroll.core.summary import ended, run_rows
+from meshroll.core.way_in import rollout_plan
 
 ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/reference/result.md").read_text()
 RESULT_SCHEMA = json.loads((ROOT / "docs/reference/result.schema.json").read_text())
-CLUSTER: dict[str, Any] = {
-    "name": "sandbox",
-    "outcome": "success",
-    "exit_code": 0,
-    "release": "edge-26.6.3",
-    "kubernetes_version": "v1.35.4",
-    "namespaces": [
-        {
-            "name": "charging",
-            "injection": "enabled",
-            "workloads": [
-                {
-                    "workload": "Deployment/omni",
-                    "pods": 2,
-                    "ready_pods": 2,
-                    "meshed_pods": 2,
-                    "release": "edge-26.6.3",
-                    "sidecar": "native",
-                    "reason": None,
-                }
-            ],
-            "not_handled": [],
-            "services": [],
-        }
-    ],
-    "waves": [{"name": "first client", "workloads": ["Deployment/omni"], "changed": 1}],
-    "gate": [],
-    "changes": [],
-    "plan": None,
-    "summary": ["charging: 2 of 2 pods are meshed."],
-    "next": None,
-}
+
+
+def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
+    """A cluster's entry as a rollout makes it: every list in it has something."""
+    omni = workload(env={"DIAL_MODE": "per_request", "TARGET": "dns:///points.charging:80"})
+    points = workload("StatefulSet", "points")
+    view = cluster(
+        space(
+            omni,
+            points,
+            pods_seen=[*pods(omni, proxy="native"), *pods(points)],
+            services=[service("points", "points", headless=True)],
+        )
+    )
+    dial = [{"env": "DIAL_MODE", "pooled": "pooled", "per_request": "per_request"}]
+    client = {"workload": "Deployment/omni", "service": "points", "dial": dial, "manual": "Set the flag."}
+    wanted = settings({"name": "charging", "services": [{"name": "points"}], "clients": [client]})
+    plan = rollout_plan(view, wanted, EDGE, "20260101t000000z-abcdef", (), ())
+    plan = msgspec.structs.replace(plan, notes=["Linkerd is installed first."], not_handled=["Pod/alone"])
+    record = Record(
+        run_id="20260101t000000z-abcdef",
+        command="rollout",
+        holder="somebody@somewhere",
+        namespaces=["charging"],
+        started_at="2026-01-01T00:00:00Z",
+        changes=list(plan.changes()),
+    )
+    finding = Finding(signal="success_ratio", text="success 100 %", outcome=Outcome.SUCCESSFUL, value=1.0)
+    judged = WorkloadVerdict(workload="Deployment/omni", outcome=finding.outcome, findings=(finding,))
+    verdict = Verdict(outcome=Outcome.SUCCESSFUL, summary="Successful.", workloads=(judged,))
+    entry = ended(
+        "sandbox",
+        RunOutcome(code, (), False),
+        record,
+        plan,
+        cluster_status(view),
+        "rollout",
+        False,
+        [verdict.as_dict()],
+    )
+    read: dict[str, Any] = json.loads(json.dumps({**entry, "runs": run_rows([record])}))
+    return read
+
+
+def strict(schema: Any) -> Any:
+    """The schema, with every key that it does not name refused."""
+    if isinstance(schema, list):
+        return [strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: strict(value) for key, value in schema.items()}
+    return {**closed, "additionalProperties": False} if isinstance(schema.get("properties"), dict) else closed
 
 
 def validate(result: dict[str, Any]) -> None:
@@ -73,8 +102,33 @@ def test_every_exit_code_makes_a_valid_result(code: ExitCode) -> None:
         errors=[problem.as_dict()],
     )
     validate(empty)
-    entry = {**CLUSTER, "outcome": STATUS[code], "exit_code": int(code)}
-    validate(with_cluster(empty, entry, [problem.as_dict()], "2026-01-01T00:01:00Z"))
+    validate(with_cluster(empty, cluster_entry(code), [problem.as_dict()], "2026-01-01T00:01:00Z"))
+
+
+def test_schema_and_page_name_every_key_of_a_result() -> None:
+    entry = cluster_entry()
+    empty = envelope(
+        command="rollout",
+        version="0.1.0",
+        run_id=None,
+        started_at="2026-01-01T00:00:00Z",
+        finished_at=None,
+        exit_code=0,
+        data={},
+    )
+    jsonschema.validate(with_cluster(empty, entry, [], "2026-01-01T00:01:00Z"), strict(RESULT_SCHEMA))
+    for key in (*entry, *entry["control_plane"], *entry["plan"], *entry["changes"][0], *entry["runs"][0]):
+        assert f"`{key}`" in PAGE or f"`{key}[]`" in PAGE, key
+
+
+def test_the_entry_that_is_compared_leaves_no_list_empty() -> None:
+    entry = cluster_entry()
+    (namespace,) = entry["namespaces"]
+    for filled in (entry["waves"], entry["gate"], entry["changes"], entry["runs"], entry["plan"]["steps"]):
+        assert filled
+    assert namespace["workloads"]
+    assert namespace["services"]
+    assert any(step["pause"] for step in entry["plan"]["steps"])
 
 
 def test_the_schema_refuses_what_is_no_result() -> None:
