@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from msgspec import inspect
@@ -31,11 +30,6 @@ def settings() -> list[Setting]:
         for each in _fields(Settings, PREFIX)
         if not each.name.startswith("meshroll_namespaces[].waves[]")
     ]
-
-
-def default_of(variable: str) -> Any:
-    """The default of a top-level variable, as JSON has it."""
-    return msgspec.to_builtins(getattr(Settings(), variable.removeprefix(PREFIX)))
 
 
 def _fields(struct: type, prefix: str) -> Iterator[Setting]:

@@ -1,4 +1,4 @@
-"""Roles say of the settings they take what core/settings.py says, and of their own what their defaults say."""
+"""Roles say which arguments they take, at every entry point, and of their defaults what defaults/main.yml says."""
 
 from __future__ import annotations
 
@@ -8,51 +8,84 @@ from typing import Any
 
 import pytest
 import yaml
-from contract.settings_table import default_of
 
-from meshroll.core.settings import PREFIX, RUN_VARIABLES, Settings
+ROOT = Path(__file__).parents[2]
+ROLES = {folder.name: folder for folder in (ROOT / "roles").iterdir() if folder.is_dir()}
+ROLE_TASKS = ("ansible.builtin.import_role", "ansible.builtin.include_role")
+TYPES = {"str": str, "bool": bool, "dict": dict, "list": list, "int": int}
 
-ROLES = Path(__file__).parents[2] / "roles"
-SPECS = sorted(ROLES.glob("*/meta/argument_specs.yml"))
+
+def specified(role: str) -> dict[str, dict[str, Any]]:
+    """Entry point -> option -> its specification."""
+    found = yaml.safe_load((ROLES[role] / "meta/argument_specs.yml").read_text())["argument_specs"]
+    return {entry: each.get("options") or {} for entry, each in found.items()}
 
 
-def options() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+def options() -> list[tuple[str, str, str, dict[str, Any]]]:
     """(role, entry point, option, its specification)."""
-    for file in SPECS:
-        for entry, specification in yaml.safe_load(file.read_text())["argument_specs"].items():
-            for option, details in (specification.get("options") or {}).items():
-                yield file.parents[1].name, entry, option, details
+    return [
+        (role, entry, option, details)
+        for role in sorted(ROLES)
+        for entry, found in specified(role).items()
+        for option, details in found.items()
+    ]
 
 
-def test_every_role_specifies_its_arguments() -> None:
-    assert {file.parents[1] for file in SPECS} == {folder for folder in ROLES.iterdir() if folder.is_dir()}
+def defaults(role: str) -> dict[str, Any]:
+    file = ROLES[role] / "defaults/main.yml"
+    return yaml.safe_load(file.read_text()) if file.exists() else {}
 
 
-@pytest.mark.parametrize(("role", "entry", "option", "details"), list(options()))
-def test_every_option_is_described(role: str, entry: str, option: str, details: dict[str, Any]) -> None:
+def tasks(part: Any) -> Iterator[dict[str, Any]]:
+    """Every task of a playbook or a file of tasks, those of blocks included."""
+    if isinstance(part, list):
+        for each in part:
+            yield from tasks(each)
+    elif isinstance(part, dict):
+        yield part
+        for key in ("tasks", "block", "rescue", "always"):
+            yield from tasks(part.get(key))
+
+
+def uses() -> set[tuple[str, str]]:
+    """(role, entry point) wherever a playbook or a role asks for a role."""
+    files = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "roles").glob("*/tasks/*.yml")]
+    return {
+        (task[name]["name"], task[name].get("tasks_from", "main"))
+        for file in files
+        for task in tasks(yaml.safe_load(file.read_text()))
+        for name in ROLE_TASKS
+        if name in task
+    }
+
+
+def test_every_entry_point_that_is_used_has_its_specification_and_its_tasks() -> None:
+    used = uses()
+    assert {role for role, _ in used} == set(ROLES)
+    for role, entry in used:
+        assert entry in specified(role), f"{role}.{entry}"
+    for role in ROLES:
+        for entry in specified(role):
+            assert (ROLES[role] / f"tasks/{entry}.yml").is_file(), f"{role}.{entry}"
+            assert (role, entry) in used, f"{role}.{entry}"
+
+
+@pytest.mark.parametrize(("role", "entry", "option", "details"), options())
+def test_every_option_is_described_and_named_after_its_role(
+    role: str, entry: str, option: str, details: dict[str, Any]
+) -> None:
     assert details.get("description")
-    assert details.get("type")
-    assert details.get("required") or "default" in details or role == "run" or option.startswith(PREFIX)
+    assert option.startswith(f"{role}_")
+    assert details.get("required") or "default" in details, f"{role}.{entry}: {option}"
+    assert isinstance(details.get("default", TYPES[details["type"]]()), TYPES[details["type"]])
 
 
-def test_settings_have_the_defaults_of_the_settings() -> None:
-    for role, entry, option, details in options():
-        name = option.removeprefix(PREFIX)
-        if option.startswith(PREFIX) and name not in RUN_VARIABLES:
-            assert name in Settings.__struct_fields__, f"{role}.{entry}: {option}"
-            assert details.get("default", default_of(option)) == default_of(option), (
-                f"{role}.{entry}: {option}"
-            )
-
-
-def test_defaults_are_those_of_the_specifications() -> None:
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_defaults_are_those_of_the_specifications(role: str) -> None:
     """A default that is worked out ("{{ ... }}") stands in defaults/ alone; a specification cannot say it."""
-    for file in ROLES.glob("*/defaults/main.yml"):
-        role = file.parents[1].name
-        defaults = yaml.safe_load(file.read_text())
-        specified = {option: details for name, _, option, details in options() if name == role}
-        worked_out = {option for option, value in defaults.items() if str(value).startswith("{{")}
-        assert worked_out <= set(specified), role
-        assert {option: value for option, value in defaults.items() if option not in worked_out} == {
-            option: details["default"] for option, details in specified.items() if "default" in details
-        }, role
+    found = {option: details for entry in specified(role).values() for option, details in entry.items()}
+    worked_out = {option for option, value in defaults(role).items() if str(value).startswith("{{")}
+    assert worked_out <= set(found)
+    assert {option: value for option, value in defaults(role).items() if option not in worked_out} == {
+        option: details["default"] for option, details in found.items() if "default" in details
+    }
