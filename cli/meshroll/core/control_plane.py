@@ -133,9 +133,8 @@ def install_notes(view: ClusterView, edge: Edge | None) -> list[str]:
     if edge is None or view.control_plane.installed:
         return []
     crds = "" if view.gateway_api_version else ", the Gateway API's CRDs"
-    return [
-        f"Linkerd {edge} is installed first: namespace {view.control_plane.namespace}{crds}, trust anchor, issuer, charts."
-    ]
+    home = view.control_plane.namespace
+    return [f"Linkerd {edge} is installed first: namespace {home}{crds}, trust anchor, issuer and charts."]
 
 
 def probe_pod() -> dict[str, Any]:

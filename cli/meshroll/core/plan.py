@@ -18,6 +18,7 @@ class Subject(msgspec.Struct, frozen=True):
     workload: str
     traffic_expected: bool
     evenness_expected: bool
+    mesh_expected: bool = False
 
 
 class Step(msgspec.Struct, frozen=True):

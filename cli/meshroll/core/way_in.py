@@ -220,7 +220,12 @@ def _subjects(
             )
             even[server.id] = even.get(server.id, True) and balanced
     return [
-        Subject(identifier, identifier in calling or identifier in even, even.get(identifier, False))
+        Subject(
+            identifier,
+            identifier in calling or identifier in even,
+            even.get(identifier, False),
+            mesh_expected=True,
+        )
         for identifier in wave
         if not identifier.startswith("CronJob/")
     ]

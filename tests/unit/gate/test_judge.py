@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshroll.core.gate.evenness import evenness
+from meshroll.core.gate.findings import mesh_findings
 from meshroll.core.gate.judge import judge
 from meshroll.core.gate.signals import PROXIES, Reading, Signals, Traffic
 from meshroll.core.gate.subjects import Subject
@@ -241,3 +242,14 @@ def test_looser_limits_never_make_the_outcome_worse(signals: Signals, flag: dict
         judge(gate, PROMETHEUS, [subject(**flag)], seen, {}).outcome for gate in (GATE, loose)
     )
     assert RANK[loose_outcome] >= RANK[strict_outcome]
+
+
+def test_a_pod_that_started_without_a_proxy_fails_whatever_its_numbers() -> None:
+    half = Subject(
+        workload="Deployment/omni", pods=("omni-1", "omni-2"), meshed_pods=("omni-1",), mesh_expected=True
+    )
+    (finding,) = mesh_findings(half)
+    assert (finding.outcome, finding.value) == (Outcome.FAILED, 0.5)
+    whole = msgspec.structs.replace(half, meshed_pods=half.pods)
+    assert mesh_findings(whole)[0].outcome == Outcome.SUCCESSFUL
+    assert mesh_findings(msgspec.structs.replace(half, mesh_expected=False)) == []

@@ -17,6 +17,22 @@ def enough(gate: Gate, traffic: Traffic | None) -> bool:
     return bool(traffic and traffic.responses and traffic.responses >= gate.requests_min)
 
 
+def mesh_findings(subject: Subject) -> list[Finding]:
+    """Pods that started without a proxy (the injector was away) are a fault, however well they answer."""
+    if not subject.mesh_expected or not subject.pods:
+        return []
+    share = len(subject.meshed_pods) / len(subject.pods)
+    return [
+        Finding(
+            signal="meshed_pods_ratio",
+            value=share,
+            limit=1.0,
+            outcome=_outcome(share == 1.0),
+            text=f"{len(subject.meshed_pods)} of {len(subject.pods)} pods have a proxy",
+        )
+    ]
+
+
 def expected_traffic_findings(
     gate: Gate, subject: Subject, signals: Signals, before: Signals, window_seconds: float
 ) -> list[Finding]:

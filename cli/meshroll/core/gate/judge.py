@@ -15,6 +15,7 @@ from meshroll.core.gate.findings import (
     enough,
     evenness_findings,
     expected_traffic_findings,
+    mesh_findings,
     mtls_findings,
     refusal_findings,
     traffic_findings,
@@ -78,7 +79,7 @@ def _workload(
         )
         return WorkloadVerdict(workload=subject.workload, outcome=nothing.outcome, findings=(nothing,))
     signals = reading.of(subject.workload)
-    findings: list[Finding] = []
+    findings = [*mesh_findings(subject)]
     share = 1.0
     if subject.meshed_pods:
         scraped = coverage(subject, reading, prometheus.scrape_interval_seconds, prometheus.scrape)

@@ -17,6 +17,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     meshed_pods        those with a proxy, which Prometheus therefore has to scrape
     traffic_expected   a Service's server or a caller: without traffic nothing is proved
     evenness_expected  its callers are meshed and balanced by Linkerd, so an uneven load is a fault
+    mesh_expected      each of its pods is to have a proxy
     """
 
     workload: str
@@ -24,6 +25,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     meshed_pods: tuple[str, ...]
     traffic_expected: bool = False
     evenness_expected: bool = False
+    mesh_expected: bool = False
 
 
 def ready_pods(pods: Iterable[Pod]) -> list[Pod]:
@@ -46,6 +48,7 @@ def with_pods(expected: Sequence[plan.Subject], pods: Iterable[Pod]) -> list[Sub
             meshed_pods=tuple(pod.name for pod in ready if pod.owner == subject.workload and pod.proxy),
             traffic_expected=subject.traffic_expected,
             evenness_expected=subject.evenness_expected,
+            mesh_expected=subject.mesh_expected,
         )
         for subject in expected
     ]
