@@ -41,7 +41,7 @@ class ActionModule(MeshrollAction):
         record: Record | None = None
         runs: list[Record] = []
         status = dict(NOTHING_SEEN)
-        outcome = Outcome(ExitCode.SUCCESS, (), False)
+        outcome, written = Outcome(ExitCode.SUCCESS, (), False), False
         if failed:
             outcome = unread(failed, cluster) if begun else after_failure(failed, None, cluster)
             outcome = after_rollback(outcome, args["taken_back"], args.get("rollback_failure"), cluster)
@@ -60,12 +60,16 @@ class ActionModule(MeshrollAction):
                     record = closed(record, outcome, now())
                     journal.write(record)
                     self.lock(kube).release()
+                    written = True
                     journal.prune()
                 names = [namespace.name for namespace in settings.namespaces]
                 status = cluster_status(look(kube, names, settings.control_plane.namespace))
                 runs = journal.read() if command in REMEMBERING else []
         except MeshrollError as error:
-            outcome = end_unseen(outcome, error, begun, bool(failed))
+            # Once the journal is closed the end is known; that the cluster cannot be shown any more is only said.
+            self.events.say("line", str(error), level="warning")
+            if not written:
+                outcome = end_unseen(outcome, error, begun, bool(failed))
         outcome = OF_COMMAND.get(command, same)(outcome)
         plan = plan_from(args["plan"]) if args.get("plan") else None
         verdicts = [*self.run_context.verdicts, *unpassed(args.get("verdict"))]

@@ -58,7 +58,9 @@ class ActionModule(MeshrollAction):
         found: list[Problem] = []
         if args.get("refuse", True):
             found = checks.problems(checks.Case(view, settings, DIRECTIONS[direction], edge))
-        plan = None if found else self.plan(view, settings, direction, edge, Journal(kube).read())
+        # The way to the fallback needs no journal, so none that cannot be read stands in its way.
+        records = Journal(kube).read() if direction in ("in", "previous") else []
+        plan = None if found else self.plan(view, settings, direction, edge, records)
         idle = plan is not None and plan.nothing_to_do and (edge is None or view.control_plane.installed)
         before: dict[str, Any] = {}
         if edge is not None and not idle:
@@ -80,11 +82,8 @@ class ActionModule(MeshrollAction):
             },
             "nothing_to_do": idle,
             "baseline": before,
-            "restarting_pods": sum(change.pods for change in plan.changes()),
             "release": str(edge) if edge else None,
             "control_plane_installed": view.control_plane.installed,
-            "nodes": len(view.nodes),
-            "gateway_api_version": view.gateway_api_version,
         }
 
     def plan(

@@ -44,8 +44,16 @@ release:
   description: The edge release that proxies will have.
   returned: success
   type: str
-restarting_pods:
-  description: Pods that restart because of the plan.
+nothing_to_do:
+  description: Whether neither a step nor an install has anything to do.
   returned: success
-  type: int
+  type: bool
+control_plane_installed:
+  description: Whether Linkerd is there.
+  returned: success
+  type: bool
+baseline:
+  description: Signals by namespace and workload before anything is changed.
+  returned: success
+  type: dict
 """

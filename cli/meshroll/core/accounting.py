@@ -114,5 +114,4 @@ def traffic_problems(
 
 def _meshed(view: ClusterView, caller: Caller) -> bool:
     space = view.space(caller.namespace)
-    pods = space.pods_of(caller.workload.id) if space else ()
-    return bool(pods) and all(pod.proxy for pod in pods)
+    return space is not None and space.fully_meshed(caller.workload.id)

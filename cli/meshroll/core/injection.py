@@ -1,4 +1,7 @@
-"""Who gets a proxy and of which kind: the annotations of a pod template, said explicitly (facts: Linkerd §3-§5)."""
+"""Who gets a proxy and of which kind: the annotations of a pod template, said explicitly.
+
+As linkerd2 reads them: pkg/inject/inject.go (precedence, inheritance) and charts/partials/templates/_proxy.tpl.
+"""
 
 from __future__ import annotations
 

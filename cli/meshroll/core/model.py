@@ -9,7 +9,6 @@ from typing import Any
 
 Object = Mapping[str, Any]
 
-CONTROLLER_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 INJECT = "linkerd.io/inject"
 # Beside linkerd.io/inject: disabled, it says that meshroll wrote that, and not the team.
 KEPT_OUT = "meshroll.io/kept-out"
@@ -175,7 +174,6 @@ class ControlPlane:
     release: str | None
     injectors_ready: int = 0
     values: Mapping[str, Any] = field(default_factory=dict)
-    failure_policy: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,13 @@ from meshroll.core.settings import PREFIX
 
 @dataclass(frozen=True)
 class Run:
-    """One run, as seen from one cluster. ``namespace`` is what ``-n`` named; ``begun`` once it holds the lock.
+    """One run, as seen from one cluster. ``begun`` once it holds the lock.
 
     ``verdicts`` are those of the gates that it has passed, ``left_behind`` what failed on a way out that went on.
     """
 
     id: str
     cluster: str
-    namespace: str | None
     result_file: str | None
     started_at: str | None
     begun: bool = False
@@ -30,7 +29,6 @@ class Run:
         return cls(
             id=str(variables.get(f"{PREFIX}run_id") or ""),
             cluster=str(variables["inventory_hostname"]),
-            namespace=variables.get(f"{PREFIX}namespace"),
             result_file=variables.get(f"{PREFIX}result_file"),
             started_at=variables.get(f"{PREFIX}started_at"),
             begun=bool(variables.get(f"{PREFIX}begun")),

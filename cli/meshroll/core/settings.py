@@ -311,6 +311,16 @@ def _contradictions(settings: Settings) -> list[Problem]:
         )
     for namespace in settings.namespaces:
         for client in namespace.clients:
+            if client.manual is not None and (client.namespace or namespace.name) != namespace.name:
+                problems.append(
+                    Problem(
+                        "client-manual-elsewhere",
+                        f"{client.namespace}/{client.workload} is only accounted for, so nobody is asked to switch it.",
+                        "Give `dial:` with the values that show how it dials, in place of `manual:`.",
+                        namespace=namespace.name,
+                        object=client.workload,
+                    )
+                )
             if (
                 client.manual is None
                 and not client.dial

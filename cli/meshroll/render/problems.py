@@ -22,7 +22,7 @@ ENDS: Mapping[ExitCode, str] = {
     ExitCode.PARTIAL: "Clusters ended differently.",
     ExitCode.LOCKED: "Locked by another run; nothing was changed.",
     ExitCode.DRIFT: "Somebody else changed what this run would change.",
-    ExitCode.PAUSED: "Paused for a person; what was changed stays.",
+    ExitCode.PAUSED: "Undecided: a person has to look. What was changed stays.",
     ExitCode.VERIFY_FAILED: "The gate says Failed.",
     ExitCode.VERIFY_ERROR: "The gate could not measure.",
     ExitCode.INTERRUPTED: "Interrupted; run it again to go on.",

@@ -24,8 +24,6 @@ HTTP_ROUTE_CRD = (
 )
 BUNDLE_VERSION = "gateway.networking.k8s.io/bundle-version"
 AUTHORIZATION = "/apis/authorization.k8s.io/v1"
-WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
-INJECTOR_WEBHOOK = f"{WEBHOOKS}/linkerd-proxy-injector-webhook-config"
 
 
 def look(
@@ -154,15 +152,12 @@ def _control_plane(kube: Kube, namespace: str) -> ControlPlane:
         return ControlPlane(False, namespace, None)
     stored = kube.get(f"/api/v1/namespaces/{namespace}/configmaps/linkerd-config") or {}
     values: Mapping[str, Any] = yaml.safe_load((stored.get("data") or {}).get("values", "")) or {}
-    webhook = kube.get(INJECTOR_WEBHOOK) or {}
-    policies = [hook.get("failurePolicy") for hook in webhook.get("webhooks") or []]
     return ControlPlane(
         installed=True,
         namespace=namespace,
         release=_release(injector, values),
         injectors_ready=int((injector.get("status") or {}).get("readyReplicas", 0)),
         values=values,
-        failure_policy=policies[0] if policies else None,
     )
 
 
