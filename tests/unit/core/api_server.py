@@ -75,7 +75,7 @@ def _without_empty_maps(value: Any) -> Any:
 
 
 def injector(workload: Workload, namespace: Mapping[str, str], edge: Edge) -> Sidecar | None:
-    """The proxy that a new pod gets, None for none (linkerd2 pkg/inject/inject.go and report.go; failurePolicy Ignore)."""
+    """The proxy that a new pod gets, None for none (linkerd2 pkg/inject; failurePolicy Ignore)."""
     own = workload.template_annotations
     inherited = {ALPHA, WAIT}
     if edge >= Edge(26, 5, 2):
