@@ -28,6 +28,8 @@ from meshroll.core.releases import Edge
 from meshroll_sandbox.cluster import down, up
 from meshroll_sandbox.status import Connection
 
+pytestmark = pytest.mark.exhaustive
+
 REPOSITORY = Path(__file__).parents[2]
 EDGE = Edge(26, 6, 3)
 PLAYBOOK = """

@@ -60,6 +60,7 @@ def test_no_traffic_pauses_and_the_next_rollout_goes_on(sandbox: Status, estate:
     )
 
 
+@pytest.mark.exhaustive
 def test_a_paused_run_can_be_taken_back(sandbox: Status, estate: Estate) -> None:
     faults.write(sandbox.folder, [faults.NoTraffic()])
     assert estate.run("rollout").code == 9

@@ -19,6 +19,8 @@ from meshroll_sandbox.parts import PART_NAMES
 from meshroll_sandbox.paths import SandboxFolder
 from meshroll_sandbox.status import Status, status
 
+pytestmark = pytest.mark.exhaustive
+
 
 def quiet(line: str) -> None:
     """Swallows what `up` and `down` say."""
