@@ -92,7 +92,9 @@ def _summary(
         lines.append("The run failed and what it changed was taken back.")
     if code == ExitCode.PAUSED and record:
         lines.append("Paused: what was changed stays, the lock is free.")
-    return [*lines, *(plan.notes if plan else [])]
+    # On the way in they are what a plan says beforehand; on the way out they are what is left to do by hand.
+    told = plan is not None and (plan.direction != "in" or record is None)
+    return [*lines, *(plan.notes if plan and told else [])]
 
 
 NOTHING_TO_DO = {
