@@ -43,8 +43,17 @@ def refused(ran: Ran, exit_code: int, code: str) -> None:
         ({"prometheus": {"url": "http://127.0.0.1:1"}}, 3, "prometheus-unreachable"),
     ],
 )
-def test_settings(estate: Estate, variables: dict[str, Any], exit_code: int, code: str) -> None:
-    estate.settings(**variables)
+def test_settings(
+    estate: Estate, sandbox: Status, variables: dict[str, Any], exit_code: int, code: str
+) -> None:
+    assert sandbox.connection
+    # Charts are looked at only where no control plane is; another file's tests may have installed one.
+    absent = {
+        "chart_source": sandbox.connection.chart_source,
+        "helm_binary": str(sandbox.connection.helm),
+        "namespace": "linkerd-absent",
+    }
+    estate.settings(**{**variables, "control_plane": {**absent, **variables.get("control_plane", {})}})
     refused(estate.run("rollout"), exit_code, code)
 
 
