@@ -27,7 +27,6 @@ from meshroll.core.summary import ended, run_rows
 
 REMEMBERING = ("status", "runs")
 NOTHING_SEEN: dict[str, Any] = {"release": None, "kubernetes_version": None, "namespaces": []}
-OF_COMMAND = {"verify": of_verify}
 
 
 class ActionModule(MeshrollAction):
@@ -43,19 +42,15 @@ class ActionModule(MeshrollAction):
         status = dict(NOTHING_SEEN)
         outcome, written = Outcome(ExitCode.SUCCESS, (), False), False
         if failed:
-            outcome = unread(failed, cluster) if begun else after_failure(failed, None, cluster)
-            outcome = after_rollback(outcome, args["taken_back"], args.get("rollback_failure"), cluster)
+            known = unread(failed, cluster) if begun else after_failure(failed, None, cluster)
+            outcome = self.end_of_failed(known, args)
         try:
             # Where a run failed before it began, the cluster may be the very thing that does not answer.
             if begun or not failed:
                 kube = self.connect(settings)
                 journal, record = self.record(kube)
                 if failed:
-                    outcome = after_failure(failed, record, cluster)
-                    outcome = after_rollback(
-                        outcome, args["taken_back"], args.get("rollback_failure"), cluster
-                    )
-                outcome = OF_COMMAND.get(command, same)(outcome)
+                    outcome = self.end_of_failed(after_failure(failed, record, cluster), args)
                 if record:
                     record = closed(record, outcome, now())
                     journal.write(record)
@@ -70,7 +65,8 @@ class ActionModule(MeshrollAction):
             self.events.say("line", str(error), level="warning")
             if not written:
                 outcome = end_unseen(outcome, error, begun, bool(failed))
-        outcome = OF_COMMAND.get(command, same)(outcome)
+        if command == "verify":
+            outcome = of_verify(outcome)
         plan = plan_from(args["plan"]) if args.get("plan") else None
         verdicts = [*self.run_context.verdicts, *unpassed(args.get("verdict"))]
         entry = ended(cluster, outcome, record, plan, status, command, check_mode, verdicts)
@@ -78,6 +74,11 @@ class ActionModule(MeshrollAction):
         if command in REMEMBERING:
             entry["runs"] = run_rows(runs)
         return self.write(command, entry, outcome)
+
+    def end_of_failed(self, known: Outcome, args: dict[str, Any]) -> Outcome:
+        return after_rollback(
+            known, args["taken_back"], args.get("rollback_failure"), self.run_context.cluster
+        )
 
     def act_without_settings(self, args: dict[str, Any], error: UsageError) -> dict[str, Any]:
         """The inventory is what failed; the result still says so."""
@@ -91,10 +92,6 @@ class ActionModule(MeshrollAction):
         for line in entry["summary"]:
             self.events.say("summary", line)
         return {"cluster": entry}
-
-
-def same(outcome: Outcome) -> Outcome:
-    return outcome
 
 
 def unpassed(verdict: dict[str, Any] | None) -> list[dict[str, Any]]:

@@ -18,9 +18,7 @@ from meshroll.adapters.kube.lock import Lock
 from meshroll.core import settings as inventory
 from meshroll.core.errors import MeshrollError
 from meshroll.core.journal import Record
-from meshroll.core.run import Run
-
-_COMPACT = str.maketrans("", "", "-:")
+from meshroll.core.run import Run, run_id_of
 
 
 class MeshrollAction(ActionBase):
@@ -85,14 +83,11 @@ class MeshrollAction(ActionBase):
     def _identity(self, variables: dict[str, Any]) -> dict[str, str]:
         """The run's id and start, made by the first task of a playbook that nobody gave one (run by hand, or AWX)."""
         started_at = variables.get("meshroll_started_at") or now()
-        run_id = (
-            variables.get("meshroll_run_id")
-            or f"{started_at.translate(_COMPACT).lower()}-{secrets.token_hex(3)}"
-        )
-        return {"meshroll_run_id": run_id, "meshroll_started_at": started_at}
+        identifier = variables.get("meshroll_run_id") or run_id_of(started_at, secrets.token_hex(3))
+        return {"meshroll_run_id": identifier, "meshroll_started_at": started_at}
 
-    # Facts are looked into beside the variables: ansible.cfg may say that they are not variables too.
     def _own_variables(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        # Facts are looked into beside the variables: ansible.cfg may say that they are not variables too.
         known = {**(task_vars.get("ansible_facts") or {}), **task_vars}
         wanted = {key: value for key, value in known.items() if key.startswith(inventory.PREFIX)}
         templated: dict[str, Any] = _plain(self._templar.template(wanted))

@@ -8,7 +8,7 @@ from meshroll.core.callers import config_maps_used
 from meshroll.core.changes import Change, Field, fields_between, pointer
 from meshroll.core.errors import Problem
 from meshroll.core.injection import RESTARTED_BY
-from meshroll.core.model import NamespaceView, Object, Workload, containers_of
+from meshroll.core.model import NamespaceView, Workload, containers_of
 from meshroll.core.settings import Client, Switch
 
 Mode = Literal["pooled", "per_request"]
@@ -46,7 +46,7 @@ def config_map_changes(client: Client, workload: Workload, view: NamespaceView, 
     """The ConfigMap keys that ``mode`` sets; the pods see them only after a restart."""
     changes = []
     for switch in client.dial:
-        config_map = _config_map(switch, view)
+        config_map = view.config_map(switch.config_map)
         if config_map is not None and switch.key is not None:
             fields = fields_between(config_map, [(pointer("data", switch.key), getattr(switch, mode))])
             if fields:
@@ -129,7 +129,7 @@ def dial_problems(client: Client, view: NamespaceView) -> list[Problem]:
                     )
                 )
             continue
-        config_map = _config_map(switch, view)
+        config_map = view.config_map(switch.config_map)
         if config_map is None:
             problems.append(
                 _problem(
@@ -171,7 +171,7 @@ def dial_problems(client: Client, view: NamespaceView) -> list[Problem]:
 
 def _value(switch: Switch, workload: Workload, view: NamespaceView) -> str | None:
     if switch.env is None:
-        return ((_config_map(switch, view) or {}).get("data") or {}).get(switch.key)
+        return ((view.config_map(switch.config_map) or {}).get("data") or {}).get(switch.key)
     place = _variable(switch, workload)
     if place is None:
         return None
@@ -192,10 +192,6 @@ def _places(switch: Switch, workload: Workload) -> list[tuple[int, int]]:
         for index, variable in enumerate(container.get("env") or [])
         if variable["name"] == switch.env and "value" in variable
     ]
-
-
-def _config_map(switch: Switch, view: NamespaceView) -> Object | None:
-    return next((item for item in view.config_maps if item["metadata"]["name"] == switch.config_map), None)
 
 
 def _problem(code: str, view: NamespaceView, client: Client, message: str, hint: str) -> Problem:

@@ -200,6 +200,9 @@ class NamespaceView:
     def service(self, name: str) -> Object | None:
         return next((service for service in self.services if service["metadata"]["name"] == name), None)
 
+    def config_map(self, name: str | None) -> Object | None:
+        return next((item for item in self.config_maps if item["metadata"]["name"] == name), None)
+
     def pods_of(self, identifier: str) -> tuple[Pod, ...]:
         return tuple(
             pod for pod in self.pods if pod.owner == identifier and not pod.ending and not pod.finished

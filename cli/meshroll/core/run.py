@@ -9,6 +9,14 @@ from typing import Any
 from meshroll.core.settings import PREFIX
 
 
+def run_id_of(started_at: str, token: str) -> str:
+    """Sorts by time, fits into a Kubernetes name, and differs between two runs of one second by ``token``."""
+    return f"{started_at.translate(_COMPACT).lower()}-{token}"
+
+
+_COMPACT = str.maketrans("", "", "-:")
+
+
 @dataclass(frozen=True)
 class Run:
     """One run, as seen from one cluster. ``begun`` once it holds the lock.

@@ -241,4 +241,4 @@ def _manifest(view: ClusterView, change: Change) -> Object | None:
         return workload.manifest if workload else None
     if change.kind == "Service":
         return space.service(change.name)
-    return next((item for item in space.config_maps if item["metadata"]["name"] == change.name), None)
+    return space.config_map(change.name)

@@ -13,6 +13,7 @@ from typing import Any
 from meshroll import __version__
 from meshroll.adapters.events import now
 from meshroll.core.errors import ExitCode
+from meshroll.core.run import run_id_of
 from meshroll.playbook.child import View, run_child
 from meshroll.playbook.ending import Identity, result_of
 from meshroll.playbook.invocation import Invocation, RunFolder, arguments, environment
@@ -46,8 +47,8 @@ def run(invocation: Invocation, view: View, keep_log: bool = False) -> dict[str,
 
 
 def new_run_id(started_at: str) -> str:
-    """Sorts by time, fits into a Kubernetes name, and differs between two runs of one second."""
-    return f"{started_at.translate(str.maketrans('', '', '-:')).lower()}-{secrets.token_hex(3)}"
+    """The id of a run that starts now."""
+    return run_id_of(started_at, secrets.token_hex(3))
 
 
 def _worth_keeping(result: dict[str, Any]) -> bool:

@@ -10,13 +10,11 @@ from typing import Any
 import urllib3
 
 from meshroll.adapters.kube.client import ApiError, Kube, Object
+from meshroll.core.changes import API_PATHS
 from meshroll.core.errors import MeshrollError
 
 PATHS = {
-    "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
-    "StatefulSet": "/apis/apps/v1/namespaces/{namespace}/statefulsets",
-    "DaemonSet": "/apis/apps/v1/namespaces/{namespace}/daemonsets",
-    "Pod": "/api/v1/namespaces/{namespace}/pods",
+    **{kind: API_PATHS[kind] for kind in ("Deployment", "StatefulSet", "DaemonSet", "Pod")},
     "Event": "/api/v1/namespaces/{namespace}/events",
 }
 WATCH_SECONDS = 300
