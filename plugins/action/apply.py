@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
 
-from meshroll.adapters.kube.apply import apply_step
-from meshroll.core.errors import Paused, Problem
-from meshroll.core.journal import intending, passed
-from meshroll.core.plan import change_rows, step_from
+from meshroll.adapters.kube.apply import Making, apply_step
+from meshroll.adapters.kube.client import Object
+from meshroll.core.errors import MeshrollError, Paused, Problem
+from meshroll.core.journal import intending, made, passed
+from meshroll.core.plan import Step, change_rows, step_from
 from meshroll.core.settings import Settings
 
 
@@ -20,19 +22,13 @@ class ActionModule(MeshrollAction):
         step = step_from(args["step"])
         rows = [row for change in step.changes for row in change_rows(step.title, change)]
         result = {"changed": bool(rows), "changes": rows}
-        if check_mode or not (step.changes or step.pause or step.pending):
+        if check_mode or not (step.changes or step.waited or step.pause or step.pending):
             return result
         if args.get("stoppable", True):
             self.events.stop_if_asked()
         self.events.say("stage", step.title, stage=step.stage)
-        kube = self.connect(settings)
-        journal, record = self.record(kube)
-        if record:
-            record = intending(record, step)
-            journal.write(record)
-        lock = self.lock(kube)
-        lock.renew()
-        problems = apply_step(kube, step, self.report(step.stage), lock.renew, args.get("keep_going", False))
+        with self.working(settings) as work:
+            problems = self.carry_out(work, step, args.get("keep_going", False))
         if problems:
             for problem in problems:
                 self.events.say("line", f"{problem.message} Going on with the rest.", level="error")
@@ -48,6 +44,28 @@ class ActionModule(MeshrollAction):
                     object=", ".join(step.workloads) or None,
                 )
             )
-        if record and step.pending and not step.gate:
-            journal.write(passed(record, step))
         return result
+
+    def carry_out(self, work: Work, step: Step, keep_going: bool) -> list[Problem]:
+        """Intent into the journal, the changes, what they left into the journal."""
+        record = work.record
+
+        def intend(before: Mapping[str, Object | None]) -> None:
+            nonlocal record
+            if record:
+                record = intending(record, step, before)
+                work.journal.write(record)
+
+        making = Making(intend, self.report(step.stage), work.check, keep_going)
+        try:
+            problems = apply_step(work.kube, step, making)
+        finally:
+            if record and making.after:
+                record = made(record, step, making.after)
+                try:
+                    work.journal.write(record)
+                except MeshrollError as error:  # what is there says the same, to whoever goes on
+                    self.warn(f"The journal could not be written: {error}")
+        if record and step.pending and not step.gate and not step.pause and not problems:
+            work.journal.write(passed(record, step))
+        return problems

@@ -7,35 +7,47 @@ from typing import Any
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
 from meshroll.adapters.events import now
-from meshroll.adapters.kube.journal import Journal
-from meshroll.core.journal import Record, carried_over
+from meshroll.core.errors import Locked, Problem
+from meshroll.core.history import fingerprint, inherited, taken_over
+from meshroll.core.journal import Record
 from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):
-    _VALID_ARGS = frozenset({"command", "release"})
+    _VALID_ARGS = frozenset({"looked"})
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         if check_mode:
             return {}
+        looked, own = args["looked"], self.run_context
         kube = self.connect(settings)
-        self.lock(kube).acquire()
-        journal = Journal(kube)
-        namespaces = [namespace.name for namespace in settings.namespaces]
-        records = [record for record in journal.read() if record.run_id != self.run_context.id]
-        pending, acknowledged, changes = carried_over(records, namespaces)
-        forward = args["command"] == "rollout"
+        lock = self.lock(kube)
+        lock.acquire()
+        journal = self.journal(kube)
+        records = [record for record in self.history(journal, looked["direction"]) if record.run_id != own.id]
+        if looked["history"] is not None and fingerprint(records) != looked["history"]:
+            lock.release()
+            raise Locked(Problem("locked", "Another run worked on this cluster meanwhile.", "Run it again."))
+        forward = looked["direction"] == "in"
+        before = inherited(records, looked["namespaces"], looked["waived"])
         journal.write(
             Record(
-                run_id=self.run_context.id,
-                command=args["command"],
+                run_id=own.id,
+                command="rollout" if forward else "rollback",
                 holder=self.holder(),
-                namespaces=namespaces,
-                started_at=self.run_context.started_at or now(),
-                release=args.get("release"),
-                changes=changes if forward else [],
-                pending=pending if forward else [],
-                acknowledged=acknowledged,
+                namespaces=looked["namespaces"],
+                started_at=own.started_at or now(),
+                release=looked["release"],
+                asked=looked["asked"],
+                plan=looked["steps"],
+                heading="forward" if forward else "back",
+                to=None if forward else looked["direction"],
+                continues=[run.run_id for run in before.runs] if forward else [],
+                pending=list(before.pending) if forward else [],
+                acknowledged=list(before.answered),
+                baseline=looked["baseline"],
             )
         )
+        for record in taken_over(records, set(looked["namespaces"]), own.id):
+            journal.write(record)
         return {"changed": True, "ansible_facts": {**self.identity, "meshroll_begun": True}}

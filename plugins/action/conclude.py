@@ -6,7 +6,8 @@ from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
-from meshroll.core.errors import MeshrollError, UsageError
+from meshroll.core.errors import Interrupted, MeshrollError, UsageError
+from meshroll.core.journal import turned_back
 from meshroll.core.outcome import Outcome, after_failure, unread
 from meshroll.core.settings import Settings
 
@@ -19,16 +20,28 @@ class ActionModule(MeshrollAction):
         for problem in outcome.problems:
             if not problem.code.startswith("gate-"):  # the verdict has said it
                 self.events.say("line", f"{problem.message} {problem.hint}".strip(), level="error")
-        if outcome.roll_back:
-            self.events.say("stage", f"Taking it back to {settings.rollback_automatic}", stage="rollback")
-        return {"roll_back": outcome.roll_back, "to": settings.rollback_automatic}
+        to = settings.rollback_automatic
+        if not outcome.roll_back:
+            return {"roll_back": False, "to": to}
+        self.events.say("stage", f"Taking it back to {to}", stage="rollback")
+        try:
+            with self.working(settings) as work:
+                if work.record:
+                    work.journal.write(turned_back(work.record, to))
+        except Interrupted as error:
+            # Somebody else works on the cluster now; what this run left is theirs to take back.
+            self.warn(str(error))
+            return {"roll_back": False, "to": to}
+        except MeshrollError as error:
+            self.warn(f"The journal could not be written: {error}")
+        return {"roll_back": True, "to": to}
 
     def outcome(self, failed: dict[str, Any], settings: Settings) -> Outcome:
         cluster = self.run_context.cluster
         if not self.run_context.begun:
             return after_failure(failed, None, cluster)
         try:
-            _, record = self.record(self.connect(settings))
+            record = self.journal(self.connect(settings)).read_run(self.run_context.id)
         except MeshrollError:
             return unread(failed, cluster)
         return after_failure(failed, record, cluster)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
 
 from meshroll.adapters import helm, install, readiness
 from meshroll.adapters.charts import CONTROL_PLANE_CHART, CRDS_CHART
-from meshroll.adapters.kube.client import Kube
 from meshroll.core.chart_values import CRDS_VALUES, failure_policy
 from meshroll.core.errors import RollbackFailed
 from meshroll.core.install import failed
@@ -28,19 +26,20 @@ class ActionModule(MeshrollAction):
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         self.events.stop_if_asked()
-        kube = self.connect(settings)
         namespace = settings.control_plane.namespace
-        if args["phase"] == "prepare":
-            return self.prepare(kube, settings, Edge.parse(args["release"]), check_mode)
-        if args["phase"] == "verify":
-            return self.verify(kube, settings, args["release"], args["values"])
+        with self.working(settings) as work:
+            if args["phase"] == "prepare":
+                return self.prepare(work, settings, Edge.parse(args["release"]), check_mode)
+            if args["phase"] == "verify":
+                return self.verify(work, settings, args["release"], args["values"])
+            seen = install.see(work.kube, namespace)
         # Nothing on the way in was judged or restarted, so there is nothing to take back; but it is not done either.
-        raise RollbackFailed(failed(args["failure"], install.see(kube, namespace)))
+        raise RollbackFailed(failed(args["failure"], seen))
 
-    def prepare(self, kube: Kube, settings: Settings, edge: Edge, check_mode: bool) -> dict[str, Any]:
+    def prepare(self, work: Work, settings: Settings, edge: Edge, check_mode: bool) -> dict[str, Any]:
         """Namespace, Gateway API and identity made; the charts' archives and values for Helm returned."""
         namespace, now = settings.control_plane.namespace, datetime.now(UTC)
-        seen = install.see(kube, namespace)
+        seen = install.see(work.kube, namespace)
         if seen.installed:
             self.events.say("line", f"Linkerd is there, in namespace {namespace}: left alone.", stage=STAGE)
             return {"install": False, "changes": []}
@@ -52,7 +51,7 @@ class ActionModule(MeshrollAction):
         for line in wanted.identity.warnings:
             self.events.say("line", line, level="warning", stage=STAGE)
         if not check_mode:
-            install.carry_out(kube, wanted, now, self.keep_lock(kube))
+            install.carry_out(work.kube, wanted, now, work.check)
         return {
             "changed": True,
             "install": True,
@@ -73,9 +72,9 @@ class ActionModule(MeshrollAction):
             },
         }
 
-    def verify(self, kube: Kube, settings: Settings, release: str, values: dict[str, Any]) -> dict[str, Any]:
+    def verify(self, work: Work, settings: Settings, release: str, values: dict[str, Any]) -> dict[str, Any]:
         """The control plane is up and its webhook answers, or Failed says what is not."""
-        own, keep = settings.control_plane, self.keep_lock(kube)
+        own, kube, keep = settings.control_plane, work.kube, work.check
         injectors = readiness.wait_up(kube, own.namespace, own.timeout_seconds, self.report(STAGE), keep)
         answer = readiness.webhook(kube, keep)
         readiness.refuse_unsafe(injectors, failure_policy(values), answer)
@@ -85,8 +84,3 @@ class ActionModule(MeshrollAction):
         readiness.finished(kube, own.namespace)
         self.events.say("line", f"Linkerd {release} is up, with {injectors} injectors Ready.", stage=STAGE)
         return {"injectors_ready": injectors, "webhook": answer.kind}
-
-    def keep_lock(self, kube: Kube) -> Callable[[], None]:
-        """Renews the run's lock while it waits; a role that is run by itself has none."""
-        _, record = self.record(kube)
-        return self.lock(kube).renew if record else lambda: None

@@ -21,9 +21,10 @@ from meshroll.core.outcome import (
     unread,
 )
 from meshroll.core.plan import plan_from
+from meshroll.core.runs import run_detail, run_named, run_rows
 from meshroll.core.settings import Settings
 from meshroll.core.status import cluster_status
-from meshroll.core.summary import ended, run_rows
+from meshroll.core.summary import ended
 
 REMEMBERING = ("status", "runs")
 NOTHING_SEEN: dict[str, Any] = {"release": None, "kubernetes_version": None, "namespaces": []}
@@ -31,7 +32,7 @@ NOTHING_SEEN: dict[str, Any] = {"release": None, "kubernetes_version": None, "na
 
 class ActionModule(MeshrollAction):
     _VALID_ARGS = frozenset(
-        {"command", "plan", "failure", "taken_back", "rollback_failure", "rollback_plan", "verdict"}
+        {"command", "plan", "failure", "taken_back", "rollback_failure", "rollback_plan", "verdict", "run"}
     )
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
@@ -39,6 +40,7 @@ class ActionModule(MeshrollAction):
         failed = args.get("failure")
         record: Record | None = None
         runs: list[Record] = []
+        shown: Record | None = None
         status = dict(NOTHING_SEEN)
         outcome, written = Outcome(ExitCode.SUCCESS, (), False), False
         if failed:
@@ -47,19 +49,21 @@ class ActionModule(MeshrollAction):
         try:
             # Where a run failed before it began, the cluster may be the very thing that does not answer.
             if begun or not failed:
-                kube = self.connect(settings)
-                journal, record = self.record(kube)
-                if failed:
-                    outcome = self.end_of_failed(after_failure(failed, record, cluster), args)
+                with self.working(settings) as work:
+                    kube, record = work.kube, work.record
+                    if failed:
+                        outcome = self.end_of_failed(after_failure(failed, record, cluster), args)
+                    if record:
+                        record = closed(record, outcome, now())
+                        work.journal.write(record)
+                        written = True
+                        work.journal.prune()
                 if record:
-                    record = closed(record, outcome, now())
-                    journal.write(record)
                     self.lock(kube).release()
-                    written = True
-                    journal.prune()
                 names = [namespace.name for namespace in settings.namespaces]
                 status = cluster_status(look(kube, names, settings.control_plane.namespace))
-                runs = journal.read() if command in REMEMBERING else []
+                runs = work.journal.read() if command in REMEMBERING else []
+                shown = run_named(runs, args["run"]) if args.get("run") else None
         except MeshrollError as error:
             # Once the journal is closed the end is known; that the cluster cannot be shown any more is only said.
             self.events.say("line", str(error), level="warning")
@@ -73,6 +77,8 @@ class ActionModule(MeshrollAction):
         entry["summary"] += (args.get("rollback_plan") or {}).get("notes", [])
         if command in REMEMBERING:
             entry["runs"] = run_rows(runs)
+        if shown:
+            entry["run"] = run_detail(shown)
         return self.write(command, entry, outcome)
 
     def end_of_failed(self, known: Outcome, args: dict[str, Any]) -> Outcome:

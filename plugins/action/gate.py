@@ -40,14 +40,24 @@ class ActionModule(MeshrollAction):
             return {"verdict": None, "outcome": None}
         if not step.subjects:
             raise Paused(nothing_to_judge(step.namespace))
-        kube = self.connect(settings)
         before = baseline.from_dict(args.get("baseline") or {}, step.namespace)
         observation = Observation(settings.gate, settings.prometheus, before, step.title)
-        journal, record = self.record(kube)
-        self.between = self.lock(kube).renew if record else _nothing
         self.events.say("stage", f"Gate: {step.title}", stage="gate")
-        self._wait(settings.gate.settle_seconds, f"settling for {settings.gate.settle_seconds:.0f} s")
-        verdict = self._observe(observation, kube, settings, step)
+        with self.working(settings) as work:
+            self.between = work.check
+            self._wait(settings.gate.settle_seconds, f"settling for {settings.gate.settle_seconds:.0f} s")
+            verdict = self._observe(observation, work.kube, settings, step)
+            self._say(verdict)
+            if work.record:
+                self._remember(work.journal, work.record, step, verdict)
+        result = {"verdict": verdict.as_dict(), "outcome": str(verdict.outcome)}
+        if verdict.outcome != Outcome.SUCCESSFUL:
+            kind = Failed if verdict.outcome == Outcome.FAILED else Paused
+            return {**failure(kind(_problem(verdict, step))), **result}
+        verdicts = [*self.run_context.verdicts, verdict.as_dict()]
+        return {**result, "ansible_facts": {**self.identity, "meshroll_verdicts": verdicts}}
+
+    def _say(self, verdict: Verdict) -> None:
         self.events.say(
             "verdict",
             verdict.summary,
@@ -60,14 +70,6 @@ class ActionModule(MeshrollAction):
                 for finding in each.findings
             ],
         )
-        if record:
-            self._remember(journal, record, step, verdict)
-        result = {"verdict": verdict.as_dict(), "outcome": str(verdict.outcome)}
-        if verdict.outcome != Outcome.SUCCESSFUL:
-            kind = Failed if verdict.outcome == Outcome.FAILED else Paused
-            return {**failure(kind(_problem(verdict, step))), **result}
-        verdicts = [*self.run_context.verdicts, verdict.as_dict()]
-        return {**result, "ansible_facts": {**self.identity, "meshroll_verdicts": verdicts}}
 
     def _remember(self, journal: Journal, record: Record, step: Step, verdict: Verdict) -> None:
         """Writes the gate down. A journal that cannot be written must not swallow a verdict that is known."""
@@ -129,10 +131,6 @@ class ActionModule(MeshrollAction):
             self.between()
             time.sleep(min(1.0, left))
         self.events.stop_if_asked()
-
-
-def _nothing() -> None:
-    """`verify` holds no lock that would have to be renewed."""
 
 
 def _problem(verdict: Verdict, step: Step) -> Problem:

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
 from meshroll.adapters import prometheus
 from meshroll.adapters.kube.client import Kube
-from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.release import release_for
 from meshroll.core import checks
-from meshroll.core.checks.row import Direction
 from meshroll.core.control_plane import install_notes
-from meshroll.core.errors import Problem, Refused, UsageError
+from meshroll.core.drift import Since, in_the_way
+from meshroll.core.errors import Drift, Problem, Refused, UsageError
 from meshroll.core.gate import baseline
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.signals import Reading
 from meshroll.core.gate.subjects import owners_of
-from meshroll.core.journal import Record, carried_over, to_undo, touched
+from meshroll.core.history import Inherited, fingerprint, inherited, to_undo
+from meshroll.core.journal import Record, titles, touched
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, to_builtins
 from meshroll.core.releases import Edge
+from meshroll.core.resume import Resumption, Rule, resumption
 from meshroll.core.scope import caller_namespaces, only
 from meshroll.core.settings import Settings
 from meshroll.core.status import not_handled
 from meshroll.core.way_in import rollout_plan, verify_plan
 from meshroll.core.way_out import fallback_plan, previous_plan
 
-DIRECTIONS: dict[str, Direction] = {"in": "in", "fallback": "out", "previous": "out", "verify": "verify"}
+RESUME = "resume"
 
 
 class ActionModule(MeshrollAction):
-    _VALID_ARGS = frozenset({"direction", "refuse"})
+    _VALID_ARGS = frozenset({"direction", "refuse", "exclusive"})
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
-        direction = args.get("direction", "in")
+        direction, refuse = args.get("direction", "in"), args.get("refuse", True)
         if not settings.namespaces:
             raise UsageError(
                 Problem(
@@ -49,60 +52,113 @@ class ActionModule(MeshrollAction):
         for note in self.assumptions:
             self.events.say("line", note)
         kube = self.connect(settings)
-        if not args.get("refuse", True):
-            _, record = self.record(kube)
-            settings = only(settings, touched(record)) if record else settings
+        if args.get("exclusive") and not check_mode:
+            self.lock(kube).refuse_if_held()
+        journal = self.journal(kube)
+        own = None if refuse else journal.read_run(self.run_context.id)
+        settings = only(settings, touched(own.changes, own.namespaces)) if own else settings
+        records = self.history(journal, direction)
+        going = self.resumed(records, settings) if direction == RESUME else None
+        if direction == RESUME and going is None:
+            return self.looked(Plan("none", None, []), [], records, settings, direction="none")
+        if going:
+            self.events.say("line", going.why, level="warning")
+            settings, direction = only(settings, going.namespaces), going.direction
         names = [namespace.name for namespace in settings.namespaces]
         view = look(kube, names, settings.control_plane.namespace, caller_namespaces(settings))
         edge = release_for(settings, view) if direction == "in" else None
+        before = inherited(records, names, going.waived if going else ()) if edge else Inherited()
         found: list[Problem] = []
-        if args.get("refuse", True):
-            found = checks.problems(checks.Case(view, settings, DIRECTIONS[direction], edge))
-        # The way to the fallback needs no journal, so none that cannot be read stands in its way.
-        records = Journal(kube).read() if direction in ("in", "previous") else []
-        plan = None if found else self.plan(view, settings, direction, edge, records)
-        idle = plan is not None and plan.nothing_to_do and (edge is None or view.control_plane.installed)
-        before: dict[str, Any] = {}
-        if edge is not None and not idle:
-            before, outside = self.measure(kube, settings, view)
-            found += outside
-        if found or plan is None:
+        if refuse:
+            way = "in" if edge else "verify" if direction == "verify" else "out"
+            found = checks.problems(checks.Case(view, settings, way, edge, before.unjudged))
+        if found:
             raise Refused(found)
+        plan = self.plan(view, settings, direction, edge, records, before)
+        if edge is not None and (
+            ours := in_the_way(plan, Since(view, before.entries, self.run_context.take))
+        ):
+            raise Drift(ours)
+        idle = plan.nothing_to_do and (edge is None or view.control_plane.installed)
+        signals: dict[str, Any] = {}
+        if edge is not None and not idle:
+            signals, found = self.measure(kube, settings, view, before)
+            if found:
+                raise Refused(found)
         others = [
             f"{name}/{owner}" for name, space in view.namespaces.items() for owner in not_handled(space)
         ]
         for other in others:
-            line = f"{other} is of a kind that meshroll does not handle; it stays as it is."
-            self.events.say("line", line, level="warning")
+            self.warn(f"{other} is of a kind that meshroll does not handle; it stays as it is.")
+        for problem in plan.conflicts:
+            self.warn(f"{problem.message} {problem.hint}")
         return {
-            "plan": {
-                **to_builtins(plan),
-                "not_handled": others,
-                "notes": [*plan.notes, *install_notes(view, edge)],
-            },
+            **self.looked(
+                plan, [*plan.notes, *install_notes(view, edge)], records, settings, direction, others
+            ),
             "nothing_to_do": idle,
-            "baseline": before,
+            "baseline": signals,
             "release": str(edge) if edge else None,
             "control_plane_installed": view.control_plane.installed,
+            "waived": list(going.waived) if going else [],
         }
 
+    def looked(
+        self,
+        plan: Plan,
+        notes: list[str],
+        records: Sequence[Record],
+        settings: Settings,
+        direction: str,
+        others: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """What the rest of the playbook goes by."""
+        names = [namespace.name for namespace in settings.namespaces]
+        return {
+            "plan": {**to_builtins(plan), "not_handled": list(others), "notes": notes, "namespaces": names},
+            "direction": direction,
+            "namespaces": names,
+            "steps": titles(plan),
+            "asked": {"take": list(self.run_context.take), "rollback_automatic": settings.rollback_automatic},
+            "history": fingerprint(records),
+            "nothing_to_do": True,
+            "baseline": {},
+            "release": None,
+            "control_plane_installed": True,
+            "waived": [],
+        }
+
+    def resumed(self, records: Sequence[Record], settings: Settings) -> Resumption | None:
+        rule = Rule(
+            self.run_context.on_inconclusive, settings.gate.paused_max_seconds, settings.rollback_automatic
+        )
+        return resumption(records, rule, datetime.now(UTC))
+
     def plan(
-        self, view: ClusterView, settings: Settings, direction: str, edge: Edge | None, records: list[Record]
+        self,
+        view: ClusterView,
+        settings: Settings,
+        direction: str,
+        edge: Edge | None,
+        records: Sequence[Record],
+        before: Inherited,
     ) -> Plan:
         names = [namespace.name for namespace in settings.namespaces]
         if direction == "verify":
             return verify_plan(view, settings)
         if edge is not None:
-            pending, acknowledged, _ = carried_over(records, names)
-            return rollout_plan(view, settings, edge, self.run_context.id, pending, acknowledged)
-        if direction == "previous":
-            return previous_plan(view, settings, to_undo(records, names))
-        return fallback_plan(view, settings, self.run_context.id)
+            return rollout_plan(view, settings, edge, self.run_context.id, before.pending, before.answered)
+        if direction == "fallback":
+            return fallback_plan(view, settings, self.run_context.id)
+        return previous_plan(view, settings, to_undo(records, names, direction), self.run_context.take)
 
     def measure(
-        self, kube: Kube, settings: Settings, view: ClusterView
+        self, kube: Kube, settings: Settings, view: ClusterView, before: Inherited
     ) -> tuple[dict[str, Any], list[Problem]]:
-        """The signals before anything is changed, and what is outside its limits already."""
+        """The signals before anything was changed, and what is outside its limits already.
+
+        A run that goes on with another one keeps the other's: by now the namespace is neither old nor new.
+        """
         readings: dict[str, Reading] = {}
         found: list[Problem] = []
         window_seconds = settings.gate.window_seconds
@@ -111,9 +167,11 @@ class ActionModule(MeshrollAction):
             client.check()
             asked = prometheus.queries(settings.gate.application_queries)
             for name, space in view.namespaces.items():
+                if name in before.baseline:
+                    continue
                 measured = prometheus.measure(client, asked, name, window_seconds, client.now_seconds())
                 readings[name] = read(measured, owners_of(space.pods))
                 found += baseline.outside_limits(settings.gate, readings[name], name)
         except prometheus.PrometheusError as error:
             return {}, list(error.problems)
-        return baseline.as_dict(readings), found
+        return {**baseline.as_dict(readings), **before.baseline}, found

@@ -7,19 +7,22 @@ from typing import Any
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
 from meshroll.adapters.kube.look import look
-from meshroll.core.errors import Problem, RollbackFailed
+from meshroll.core.errors import Problem
+from meshroll.core.outcome import left_behind
+from meshroll.core.plan import plan_from
 from meshroll.core.settings import Settings
 from meshroll.core.way_out import proxies_left
 
 
 class ActionModule(MeshrollAction):
-    _VALID_ARGS = frozenset({"direction", "namespaces"})
+    _VALID_ARGS = frozenset({"plan"})
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
+        plan = plan_from(args["plan"])
         problems = [Problem.from_dict(problem) for problem in self.run_context.left_behind]
-        if args["direction"] == "fallback" and not check_mode:
-            view = look(self.connect(settings), args["namespaces"], settings.control_plane.namespace)
+        if plan.direction == "fallback" and not check_mode:
+            view = look(self.connect(settings), plan.namespaces, settings.control_plane.namespace)
             problems += proxies_left(view)
-        if problems:
-            raise RollbackFailed(problems)
+        if error := left_behind([*plan.conflicts, *problems]):
+            raise error
         return {}

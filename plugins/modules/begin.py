@@ -12,13 +12,10 @@ description:
 author:
   - meshroll contributors (@meshroll)
 options:
-  command:
-    type: str
-    description: The command that runs.
+  looked:
+    type: dict
+    description: What M(meshroll.linkerd.look) returned. Refuses where another run has worked on the cluster since.
     required: true
-  release:
-    type: str
-    description: The edge release of the run.
 attributes:
   check_mode:
     support: full
@@ -28,7 +25,7 @@ attributes:
 EXAMPLES = r"""
 - name: Begin
   meshroll.linkerd.begin:
-    command: rollout
+    looked: "{{ look_seen }}"
 """
 
 RETURN = r"""

@@ -29,6 +29,9 @@ options:
   rollback_plan:
     type: dict
     description: The plan of the automatic rollback, whose notes an operator must read.
+  run:
+    type: str
+    description: The run to tell in full, for C(runs).
   verdict:
     type: dict
     description: The last gate's verdict, which ended the run if it did not pass.

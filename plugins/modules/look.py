@@ -15,13 +15,19 @@ author:
 options:
   direction:
     type: str
-    description: Onto the mesh (C(in)), to the safe fallback, to what the last run found, or what is meshed now.
+    description:
+      - C(in) is onto the mesh, C(fallback) to the safe fallback, C(previous) to what the last run found, C(verify) no
+        plan but what is meshed now, C(resume) the way that an unfinished run is to go on.
+      - A run's id is back to how that run left its namespaces.
     default: in
-    choices: [in, fallback, previous, verify]
   refuse:
     type: bool
     description: Whether failed checks refuse.
     default: true
+  exclusive:
+    type: bool
+    description: Whether a lock that another run holds refuses at once.
+    default: false
 attributes:
   check_mode:
     support: full
@@ -42,6 +48,10 @@ plan:
   type: dict
 release:
   description: The edge release that proxies will have.
+  returned: success
+  type: str
+direction:
+  description: The way that the plan goes; C(none) where there is nothing to resume.
   returned: success
   type: str
 nothing_to_do:

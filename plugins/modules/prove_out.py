@@ -13,14 +13,9 @@ description:
 author:
   - meshroll contributors (@meshroll)
 options:
-  direction:
-    type: str
-    description: C(fallback) or C(previous).
-    required: true
-  namespaces:
-    type: list
-    elements: str
-    description: The namespaces that were taken out.
+  plan:
+    type: dict
+    description: The plan that was carried out; what it left to somebody else fails too.
     required: true
 attributes:
   check_mode:
@@ -31,8 +26,7 @@ attributes:
 EXAMPLES = r"""
 - name: Prove that no proxy is left
   meshroll.linkerd.prove_out:
-    direction: fallback
-    namespaces: [charging]
+    plan: "{{ rollback_plan }}"
 """
 
 RETURN = r"""

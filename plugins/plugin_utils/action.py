@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from meshroll.adapters import alive
 from meshroll.adapters.events import Events, now
 from meshroll.adapters.kube.client import Kube
-from meshroll.adapters.kube.journal import Journal
+from meshroll.adapters.kube.journal import Journal, local_folder
 from meshroll.adapters.kube.lock import Lock
 from meshroll.core import settings as inventory
 from meshroll.core.errors import MeshrollError
 from meshroll.core.journal import Record
 from meshroll.core.run import Run, run_id_of
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a task works with while its run holds the lock: ``kube`` writes only while it does.
+
+    ``check`` raises Interrupted once the lock is lost. ``record`` is None in a run that only looks, or never began.
+    """
+
+    kube: Kube
+    journal: Journal
+    record: Record | None
+    check: Callable[[], None]
 
 
 class MeshrollAction(ActionBase):
@@ -60,20 +77,47 @@ class MeshrollAction(ActionBase):
         return Kube.connect(
             settings.cluster.kubeconfig,
             settings.cluster.context,
-            lambda line: self.events.say("line", line, level="warning"),
+            self.warn,
         )
 
     def holder(self) -> str:
         """user@host, as lock and journal name who runs this."""
         return f"{getpass.getuser()}@{socket.gethostname()}"
 
-    def lock(self, kube: Kube) -> Lock:
-        return Lock(kube, self.holder(), self.run_context.id)
+    def warn(self, line: str) -> None:
+        self.events.say("line", line, level="warning")
 
-    def record(self, kube: Kube) -> tuple[Journal, Record | None]:
-        """The journal and this run's record, None where the run has not begun (or only looks)."""
-        journal = Journal(kube)
-        return journal, journal.read_run(self.run_context.id)
+    def lock(self, kube: Kube) -> Lock:
+        return Lock(kube, self.holder(), self.run_context.id, alive.path_of_this_run(os.environ))
+
+    def journal(self, kube: Kube) -> Journal:
+        return Journal(kube, local_folder(self.run_context.cluster, os.environ), self.warn)
+
+    def history(self, journal: Journal, direction: str) -> list[Record]:
+        """The runs that the cluster remembers, newest first.
+
+        The way to the fallback needs none, so a journal that cannot be read does not stand in its way.
+        """
+        try:
+            return journal.read()
+        except MeshrollError as error:
+            if direction not in ("fallback", "verify"):
+                raise
+            self.warn(f"{error} Going on without it.")
+            return []
+
+    @contextmanager
+    def working(self, settings: inventory.Settings) -> Iterator[Work]:
+        """The cluster to work on, with the run's lock kept for as long. Raises Interrupted where it is lost."""
+        kube = self.connect(settings)
+        if not self.run_context.begun:
+            yield Work(kube, self.journal(kube), None, lambda: None)
+            return
+        lock = self.lock(kube)
+        with lock.kept():
+            fenced = kube.fenced(lock.fence)
+            journal = self.journal(fenced)
+            yield Work(fenced, journal, journal.read_run(self.run_context.id), lock.check)
 
     def report(self, stage: str) -> Callable[[str, int, int], None]:
         return lambda message, done, total: self.events.say(

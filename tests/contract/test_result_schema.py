@@ -15,11 +15,12 @@ from unit.core.factories import EDGE, cluster, pods, service, settings, space, w
 
 from meshroll.core.errors import STATUS, ExitCode, Problem
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict
-from meshroll.core.journal import Record
+from meshroll.core.journal import Entry, Record
 from meshroll.core.outcome import Outcome as RunOutcome
 from meshroll.core.result import SCHEMA, envelope, with_cluster
+from meshroll.core.runs import run_rows
 from meshroll.core.status import cluster_status
-from meshroll.core.summary import ended, run_rows
+from meshroll.core.summary import ended
 from meshroll.core.way_in import rollout_plan
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +51,7 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
         holder="somebody@somewhere",
         namespaces=["charging"],
         started_at="2026-01-01T00:00:00Z",
-        changes=list(plan.changes()),
+        entries=[Entry("Wave 1", change) for change in plan.changes()],
     )
     finding = Finding(signal="success_ratio", text="success 100 %", outcome=Outcome.SUCCESSFUL, value=1.0)
     judged = WorkloadVerdict(workload="Deployment/omni", outcome=finding.outcome, findings=(finding,))

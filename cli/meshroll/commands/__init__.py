@@ -8,7 +8,9 @@ COMMANDS = {
     "plan": "Say what a rollout or rollback would do; changes nothing.",
     "status": "Say how clusters, namespaces and workloads stand.",
     "verify": "Judge the golden signals of what is meshed, now.",
-    "runs": "List the runs that clusters remember.",
+    "resume": "Finish what an earlier run left half done, forward or back.",
+    "runs": "List the runs that clusters remember, or show one of them.",
+    "lock": "Take a cluster's lock from a run that hangs.",
     "sandbox": "A local cluster to try all of it on.",
 }
 """Name -> one line of help, in the order in which a newcomer needs them."""

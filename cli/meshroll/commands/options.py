@@ -115,6 +115,22 @@ def how(command: Command) -> Command:
     return command
 
 
+def _objects(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list[str]:
+    for name in value:
+        kind, slash, rest = name.partition("/")
+        if not slash or not rest or kind not in TAKEN_KINDS:
+            raise click.BadParameter(f"{name!r} is not KIND/NAME, with a kind of {', '.join(TAKEN_KINDS)}.")
+    return list(value)
+
+
+TAKEN_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "ConfigMap", "Service", "Namespace")
+take_option: Callable[[Command], Command] = click.option(
+    "--take",
+    metavar="KIND/NAME",
+    multiple=True,
+    callback=_objects,
+    help="Overwrite this object although somebody else changed it since; may be given several times.",
+)
 check_option: Callable[[Command], Command] = click.option(
     "--check", is_flag=True, help="Dry run: look, refuse and plan as the real run would, and change nothing."
 )

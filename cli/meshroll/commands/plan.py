@@ -10,7 +10,7 @@ from meshroll.core.errors import ExitCode
 @click.command()
 @click.option(
     "--rollback",
-    type=click.Choice(["fallback", "previous"]),
+    metavar="fallback|previous|RUN",
     help="Plan a rollback to there instead of a rollout.",
 )
 @where_and_how

@@ -2,15 +2,16 @@
 
 import click
 
-from meshroll.commands.options import check_option, where_and_how
-from meshroll.commands.run import run_playbook
+from meshroll.commands.options import check_option, take_option, where_and_how
+from meshroll.commands.run import run_playbook, taking
 from meshroll.core.errors import ExitCode
 
 
 @click.command()
 @check_option
+@take_option
 @where_and_how
-def command(check: bool) -> ExitCode:
+def command(check: bool, take: list[str]) -> ExitCode:
     """Take namespaces onto the mesh, gate each wave, roll back on failure.
 
     \b
@@ -23,6 +24,6 @@ def command(check: bool) -> ExitCode:
 
     \b
     Exit codes: 0 done or nothing to do, 3 refused, 4 failed and rolled back,
-    5 rollback incomplete, 9 paused for a person, 130 interrupted.
+    5 rollback incomplete, 7 locked, 8 drift, 9 paused for a person, 130 interrupted.
     """
-    return run_playbook("rollout", check=check)
+    return run_playbook("rollout", check=check, extra_vars=taking(take))

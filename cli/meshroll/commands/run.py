@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -10,8 +11,13 @@ from meshroll.commands.options import Options
 from meshroll.core.errors import ExitCode, Problem, UsageError
 
 
-def run_playbook(command: str, check: bool = False, extra_vars: Mapping[str, str] | None = None) -> ExitCode:
-    """Run the command's playbook, show it live, print its result; the result's exit code."""
+def run_playbook(
+    command: str,
+    check: bool = False,
+    extra_vars: Mapping[str, Any] | None = None,
+    in_full: bool = False,
+) -> ExitCode:
+    """Run the command's playbook, show it live, print its result (``in_full`` or not); the result's exit code."""
     from meshroll.playbook.invocation import Invocation
     from meshroll.playbook.run import run
     from meshroll.render.output import Output
@@ -37,7 +43,7 @@ def run_playbook(command: str, check: bool = False, extra_vars: Mapping[str, str
     output = Output.of(options.output, options.quiet, options.verbose, options.no_color)
     with output.live() as view:
         result = run(invocation, view, keep_log=options.debug)
-    output.result(result, _to_repeat(options))
+    output.result(result, _to_repeat(options), in_full)
     return ExitCode(result["exit_code"])
 
 
@@ -45,3 +51,8 @@ def _to_repeat(options: Options) -> dict[str, str]:
     """What was said on the command line and not by the environment, so the next command has to be told again."""
     said = {"-i": "inventory", "--limit": "limit", "-n": "namespace"}
     return {option: getattr(options, name) for option, name in said.items() if name in options.explicit}
+
+
+def taking(take: list[str]) -> dict[str, list[str]]:
+    """The run variable of ``--take``."""
+    return {"meshroll_take": take} if take else {}

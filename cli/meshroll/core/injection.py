@@ -56,7 +56,8 @@ def injected(
 ) -> Change | None:
     """The one template change that gets ``workload`` meshed, or None where it already is as wanted.
 
-    A template that is right with pods that are not (the webhook was away when they were born) is restarted.
+    A template that is right with pods that are not (the webhook was away when they were born) is restarted, once
+    nothing replaces them already.
     """
     if workload.kind == "CronJob" and mode != "native":
         # Its Jobs would never complete beside a classic proxy, and a namespace's annotation would reach them.
@@ -73,7 +74,7 @@ def injected(
         workload.manifest, [(annotations + pointer(key), value) for key, value in wanted.items()]
     )
     why = f"inject the proxy of {edge} ({mode})"
-    if not fields and any(unlike(pod, mode, edge) for pod in view.pods_of(workload.id)):
+    if not fields and workload.rolled and any(unlike(pod, mode, edge) for pod in view.pods_of(workload.id)):
         fields = fields_between(workload.manifest, [(annotations + pointer(RESTARTED_BY), run_id)])
         why = "restart pods whose proxy is missing or of another kind or release"
     if not fields:

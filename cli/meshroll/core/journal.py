@@ -1,14 +1,17 @@
-"""What a run writes down in the cluster, so that the next run knows where it stands and what to undo."""
+"""What a run writes down in the cluster, so that the next one knows where it stands and what to undo."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from meshroll.core.changes import Change
-from meshroll.core.plan import Step
+from meshroll.core.changes import Change, Field, applied, lookup, pointer
+from meshroll.core.model import Object
+from meshroll.core.plan import Plan, Step
 
 State = Literal[
     "running", "succeeded", "paused", "rolled_back", "rollback_incomplete", "failed", "interrupted"
@@ -17,36 +20,122 @@ State = Literal[
 OPEN: tuple[State, ...] = ("running", "paused", "failed", "interrupted")
 UNFINISHED: tuple[State, ...] = (*OPEN, "rollback_incomplete")
 
+# What controllers and autoscalers write by themselves, and what the API server counts.
+_VOLATILE = (
+    "/status",
+    "/spec/replicas",
+    "/metadata/resourceVersion",
+    "/metadata/generation",
+    "/metadata/managedFields",
+    pointer("metadata", "annotations", "deployment.kubernetes.io/revision"),
+)
 
-class Record(msgspec.Struct, frozen=True):
-    """One run. ``changes`` hold intent, before and after of each field; ``pending`` marks gates not passed yet.
 
-    It never holds a secret: the only values of variables in it are those of a client's dial switches.
+class Seen(msgspec.Struct, frozen=True):
+    """An object at one moment. ``rest`` is a hash of all that the change leaves alone; Services are kept ``whole``."""
+
+    resource_version: str
+    rest: str
+    whole: dict[str, Any] | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One change: what it was to be, the object before it, and after it (None: never made, or not seen any more).
+
+    To undo it is to put each field's ``before`` back, a Service from its whole.
     """
 
-    run_id: str
-    command: str
+    step: str
+    change: Change
+    before: Seen | None = None
+    after: Seen | None = None
+
+
+RunId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][-a-z0-9.]{0,60}$")]
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One run. ``pending`` marks gates not passed yet; ``continues`` names the unfinished runs that it goes on with.
+
+    ``to`` is where a rollback goes, or a rollout that has turned back (``heading``). ``baseline`` are the signals from
+    before the first of the runs. It never holds a secret: the only values of variables in it are those of a client's
+    dial switches.
+    """
+
+    run_id: RunId
+    command: Literal["rollout", "rollback"]
     holder: str
     namespaces: list[str]
     started_at: str
     state: State = "running"
     finished_at: str | None = None
     release: str | None = None
-    changes: list[Change] = []
+    asked: dict[str, Any] = {}
+    plan: list[str] = []
+    heading: Literal["forward", "back"] = "forward"
+    to: str | None = None
+    continues: list[RunId] = []
+    continued_by: RunId | None = None
+    entries: list[Entry] = []
     pending: list[str] = []
     paused_at: list[str] = []
     acknowledged: list[str] = []
     verdicts: list[dict[str, Any]] = []
+    baseline: dict[str, Any] = {}
     reason: str | None = None
+    stolen: dict[str, str] | None = None
+
+    @property
+    def changes(self) -> list[Change]:
+        return [entry.change for entry in self.entries]
 
 
-def intending(record: Record, step: Step) -> Record:
-    """The record with this step's changes and pending gates, written before the first of them is made."""
+def seen(manifest: Object | None, change: Change) -> Seen | None:
+    """``manifest`` as the journal remembers it beside ``change``; None where there is no object."""
+    if manifest is None:
+        return None
+    own = [field.path for field in change.fields]
+    rest = applied(
+        manifest, [Field(path, None, None) for path in (*_VOLATILE, *own) if _there(manifest, path)]
+    )
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return Seen(
+        resource_version=str(manifest["metadata"]["resourceVersion"]),
+        rest=hashlib.sha256(text.encode()).hexdigest()[:16],
+        whole=_whole(manifest) if change.kind == "Service" else None,
+    )
+
+
+def _there(manifest: Object, path: str) -> bool:
+    return lookup(manifest, path) is not None
+
+
+def _whole(manifest: Object) -> dict[str, Any]:
+    meta = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
+    return {**{key: value for key, value in manifest.items() if key != "status"}, "metadata": meta}
+
+
+def intending(record: Record, step: Step, before: Mapping[str, Object | None]) -> Record:
+    """The record with this step's changes and pending gates, written before the first of them is made.
+
+    ``before``: the objects that are there now, by ``Change.object``.
+    """
+    entries = [Entry(step.title, change, seen(before.get(change.object), change)) for change in step.changes]
     return msgspec.structs.replace(
         record,
-        changes=[*record.changes, *step.changes],
+        entries=[*record.entries, *entries],
         pending=list(dict.fromkeys([*record.pending, *step.pending])),
     )
+
+
+def made(record: Record, step: Step, after: Mapping[str, Object]) -> Record:
+    """The record with what the step's changes have left, for those that were made; by ``Change.object``."""
+    first = len(record.entries) - len(step.changes)
+    entries = [
+        msgspec.structs.replace(entry, after=seen(after.get(entry.change.object), entry.change))
+        for entry in record.entries[first:]
+    ]
+    return msgspec.structs.replace(record, entries=[*record.entries[:first], *entries])
 
 
 def passed(record: Record, step: Step) -> Record:
@@ -56,81 +145,21 @@ def passed(record: Record, step: Step) -> Record:
     )
 
 
-def carried_over(
-    records: Sequence[Record], namespaces: Sequence[str]
-) -> tuple[list[str], list[str], list[Change]]:
-    """(pending gates, answered pauses, changes) that a new rollout of these namespaces inherits.
-
-    An unfinished run's changes are inherited too, so that `rollback --to previous` goes back to before the first of
-    them and not to the middle; those of a run whose way back failed as well. Whoever was taken back begins anew: a
-    switch that a person threw is thrown back too. Each namespace inherits from its own newest run. Records come
-    newest first.
-    """
-    pending: list[str] = []
-    answered: list[str] = []
-    changes: list[Change] = []
-    for namespace in namespaces:
-        record = _newest(records, namespace)
-        if record is None or record.command != "rollout" or record.state == "rolled_back":
-            continue
-        answered += [mark for mark in (*record.acknowledged, *record.paused_at) if _of(mark, namespace)]
-        if record.state in UNFINISHED:
-            pending += [mark for mark in record.pending if _of(mark, namespace)]
-            changes += [change for change in record.changes if _touches(change, namespace)]
-    return list(dict.fromkeys(pending)), list(dict.fromkeys(answered)), changes
+def turned_back(record: Record, to: str) -> Record:
+    """The record of a rollout that begins to take its changes back."""
+    return msgspec.structs.replace(record, heading="back", to=to)
 
 
-def touched(record: Record) -> list[str]:
-    """The namespaces that the run changed something in."""
-    return [name for name in record.namespaces if any(_touches(change, name) for change in record.changes)]
-
-
-def _newest(records: Sequence[Record], namespace: str) -> Record | None:
-    """The run that says how the namespace stands; a rollback that did not come to its end says nothing of it."""
-    return next(
-        (
-            record
-            for record in records
-            if namespace in record.namespaces
-            and (record.command != "rollback" or record.state == "succeeded")
-        ),
-        None,
-    )
-
-
-def _of(mark: str, namespace: str) -> bool:
-    """Whether a mark such as ``inject:charging/Deployment/omni`` is of this namespace."""
-    return mark.partition(":")[2].startswith(f"{namespace}/")
-
-
-def _touches(change: Change, namespace: str) -> bool:
+def touches(change: Change, namespace: str) -> bool:
+    """Whether the change is of the namespace: of something in it, or of its own object."""
     return namespace == (change.name if change.kind == "Namespace" else change.namespace)
 
 
-def to_undo(records: Sequence[Record], namespaces: Sequence[str]) -> list[Change]:
-    """The changes of each namespace's newest rollout that changed it and was not taken back; records newest first."""
-    return [change for namespace in namespaces for change in _to_undo_in(records, namespace)]
+def touched(changes: Sequence[Change], namespaces: Iterable[str]) -> list[str]:
+    """The namespaces that something was changed in."""
+    return [name for name in namespaces if any(touches(change, name) for change in changes)]
 
 
-def _to_undo_in(records: Sequence[Record], namespace: str) -> list[Change]:
-    for record in records:
-        if namespace not in record.namespaces:
-            continue
-        if record.command == "rollback" and record.state == "succeeded":
-            return []
-        changes = [change for change in record.changes if _touches(change, namespace)]
-        if record.command == "rollout" and record.state != "rolled_back" and changes:
-            return changes
-    return []
-
-
-def forgettable(records: Sequence[Record], kept: int) -> list[Record]:
-    """The runs that may be dropped: all but the newest ``kept``, and none that is the last word on a namespace."""
-    last = {
-        record.run_id
-        for namespace in {name for record in records for name in record.namespaces}
-        if (record := _newest(records, namespace)) is not None
-    }
-    return [
-        record for record in records[kept:] if record.run_id not in last and record.state not in UNFINISHED
-    ]
+def titles(plan: Plan) -> list[str]:
+    """The steps of a plan, as the journal lists them."""
+    return [step.title for step in plan.steps]

@@ -79,6 +79,35 @@ class Workload:
         return int(self.manifest["spec"].get("replicas", 1))
 
     @property
+    def observed(self) -> bool:
+        """Whether its controller has seen the newest template: nothing in its status is about it before."""
+        status = self.manifest.get("status") or {}
+        return bool(status.get("observedGeneration", 0) >= self.manifest["metadata"].get("generation", 0))
+
+    @property
+    def rolled(self) -> bool:
+        """Whether every pod runs the newest template and is available; a CronJob has none to roll."""
+        if self.kind == "CronJob":
+            return True
+        if not self.observed:
+            return False
+        status, total = self.manifest.get("status") or {}, self.replicas
+        if self.kind == "DaemonSet":
+            return bool(status.get("updatedNumberScheduled", 0) == total == status.get("numberAvailable", 0))
+        if self.kind == "StatefulSet":
+            return bool(
+                status.get("currentRevision") == status.get("updateRevision")
+                and status.get("readyReplicas", 0) == total
+                and status.get("replicas", 0) == total
+            )
+        return bool(
+            status.get("updatedReplicas", 0)
+            == total
+            == status.get("replicas", 0)
+            == status.get("availableReplicas", 0)
+        )
+
+    @property
     def grace_period_seconds(self) -> int:
         return int((self.template.get("spec") or {}).get("terminationGracePeriodSeconds", 30))
 

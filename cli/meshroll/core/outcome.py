@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from meshroll.core.errors import ExitCode, MeshrollError, Problem
+from meshroll.core.errors import Drift, ExitCode, MeshrollError, Problem, RollbackFailed
 from meshroll.core.journal import Record, State
 
 # Codes after which nothing is undone: nothing was done, or a person decides.
@@ -93,6 +93,14 @@ def after_rollback(
     if outcome.roll_back:
         return Outcome(ExitCode.ROLLBACK_INCOMPLETE, outcome.problems, False)
     return outcome
+
+
+def left_behind(problems: Sequence[Problem]) -> MeshrollError | None:
+    """How a way out ends that left something as it was: Drift where all of it is somebody else's doing."""
+    if not problems:
+        return None
+    drifted = all(problem.code == "drift" for problem in problems)
+    return Drift(problems) if drifted else RollbackFailed(problems)
 
 
 def end_unseen(outcome: Outcome, error: MeshrollError, begun: bool, failed: bool) -> Outcome:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from meshroll.core.changes import Change
+from meshroll.core.errors import Problem
 
 Stage = Literal["namespace", "wave", "services", "dial", "clients", "servers", "verify"]
 
@@ -25,9 +26,10 @@ class Step(msgspec.Struct, frozen=True):
     """Changes that are made together, waited for together, and (where ``gate``) judged together.
 
     ``services`` are those whose callers are looked for in traffic once the changes are made.
-    ``meshed`` is what the pods of ``workloads`` must be afterwards (None: nothing is asked of pods). ``pending`` are
-    the marks that stay in the journal until the gate has passed. ``pause`` is what only a person can do.
-    ``restart_budget_pods`` is how many pods of the namespace may be restarting at once.
+    ``meshed`` is what the pods of ``workloads`` must be afterwards (None: nothing is asked of pods); ``waited`` are
+    those of them that are on their way there already: waited for without a change. ``pending`` are the marks that stay
+    in the journal until the gate has passed. ``pause`` is what only a person can do. ``restart_budget_pods`` is how
+    many pods of the namespace may be restarting at once.
     """
 
     stage: Stage
@@ -35,6 +37,7 @@ class Step(msgspec.Struct, frozen=True):
     namespace: str
     changes: list[Change] = []
     workloads: list[str] = []
+    waited: list[str] = []
     meshed: bool | None = None
     mode: Literal["native", "wait"] | None = None
     release: str | None = None
@@ -45,15 +48,25 @@ class Step(msgspec.Struct, frozen=True):
     services: list[str] = []
     restart_budget_pods: int = 1
 
+    @property
+    def to_do(self) -> bool:
+        return bool(self.changes or self.waited or self.services or self.gate or self.pause)
+
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a command will do to one cluster. Notes are things an operator should read before."""
+    """What a command will do to one cluster. Notes are things an operator should read before.
 
-    direction: Literal["in", "fallback", "previous", "verify"]
+    ``steps`` are those that have something to do. ``conflicts`` are objects that somebody else has changed since: the
+    plan leaves them as they are.
+    """
+
+    direction: Literal["in", "fallback", "previous", "verify", "none"]
     release: str | None
     steps: list[Step]
     notes: list[str] = []
     not_handled: list[str] = []
+    conflicts: list[Problem] = []
+    namespaces: list[str] = []
 
     def changes(self) -> Iterator[Change]:
         for step in self.steps:
@@ -61,7 +74,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def nothing_to_do(self) -> bool:
-        return not any(step.changes or step.gate or step.pause for step in self.steps)
+        return not self.steps
 
     def summary(self) -> dict[str, Any]:
         """The plan for people and JSON: object by object, field by field, and how many pods restart."""
@@ -71,6 +84,7 @@ class Plan(msgspec.Struct, frozen=True):
             "restarting_pods": sum(change.pods for change in self.changes()),
             "notes": list(self.notes),
             "not_handled": list(self.not_handled),
+            "conflicts": [problem.as_dict() for problem in self.conflicts],
             "steps": [
                 {
                     "stage": step.stage,
@@ -80,7 +94,6 @@ class Plan(msgspec.Struct, frozen=True):
                     "changes": [row for change in step.changes for row in change_rows(step.title, change)],
                 }
                 for step in self.steps
-                if step.changes or step.gate or step.pause
             ],
         }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from meshroll.core.injection import Sidecar, unlike
 from meshroll.core.model import Object, Pod, Workload, labels_of
@@ -76,11 +76,11 @@ def judge(
     if failure:
         return Progress("failed", f"{workload.id}: {failure}", len(good), total)
     stuck = _stuck(workload, alive)
-    rolled = _rolled(workload) and not stuck
-    if rolled and len(good) == len(alive) >= total:
+    whole = workload.rolled and not stuck
+    if whole and len(good) == len(alive) >= total:
         return Progress("done", f"{workload.id} {len(good)}/{total} as wanted", len(good), total)
     complaint = _complaint(workload, alive, events, expected)
-    if rolled and not complaint:
+    if whole and not complaint:
         wrong = [(pod, _shortfall(expected, pod)) for pod in alive]
         complaint = "; ".join(f"{pod.name}: {reason}" for pod, reason in wrong if reason)
     if complaint:
@@ -90,28 +90,6 @@ def judge(
 
 def _shortfall(expected: Expectation | None, pod: Pod) -> str | None:
     return expected.shortfall(pod) if expected else None
-
-
-def _rolled(workload: Workload) -> bool:
-    """Whether the controller has seen the newest template and every pod runs it and is available."""
-    if not _observed(workload):
-        return False
-    status: dict[str, Any] = dict(workload.manifest.get("status") or {})
-    total = workload.replicas
-    if workload.kind == "DaemonSet":
-        return bool(status.get("updatedNumberScheduled", 0) == total == status.get("numberAvailable", 0))
-    if workload.kind == "StatefulSet":
-        return bool(
-            status.get("currentRevision") == status.get("updateRevision")
-            and status.get("readyReplicas", 0) == total
-            and status.get("replicas", 0) == total
-        )
-    return bool(
-        status.get("updatedReplicas", 0)
-        == total
-        == status.get("replicas", 0)
-        == status.get("availableReplicas", 0)
-    )
 
 
 def _failure(pods: Sequence[Pod], old: frozenset[str]) -> str | None:
@@ -132,7 +110,7 @@ def _complaint(
 
     A Deployment says in its conditions how it is now; the others only leave events, which count while pods are missing.
     """
-    if not _observed(workload):
+    if not workload.observed:
         return None
     for condition in (workload.manifest.get("status") or {}).get("conditions") or []:
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
@@ -148,17 +126,12 @@ def _complaint(
     return None
 
 
-def _observed(workload: Workload) -> bool:
-    status = workload.manifest.get("status") or {}
-    return bool(status.get("observedGeneration", 0) >= workload.manifest["metadata"].get("generation", 0))
-
-
 def _stuck(workload: Workload, alive: Sequence[Pod]) -> tuple[Pod, ...]:
     """A StatefulSet never replaces a pod of a failed revision by itself (kubernetes/kubernetes#67250).
 
     Where one of its pods is being replaced right now it is on its way, and taking a second one costs a quorum.
     """
-    if workload.kind != "StatefulSet" or not _observed(workload):
+    if workload.kind != "StatefulSet" or not workload.observed:
         return ()
     newest = (workload.manifest.get("status") or {}).get("updateRevision")
     revisions = {pod.uid: labels_of(pod.manifest).get("controller-revision-hash") for pod in alive}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from meshroll.core.resume import OnInconclusive
 from meshroll.core.settings import PREFIX
 
 
@@ -22,6 +23,8 @@ class Run:
     """One run, as seen from one cluster. ``begun`` once it holds the lock.
 
     ``verdicts`` are those of the gates that it has passed, ``left_behind`` what failed on a way out that went on.
+    ``take`` (KIND/NAME) may be overwritten although somebody else changed it; ``on_inconclusive`` is what becomes of a
+    run that has waited too long for a person.
     """
 
     id: str
@@ -31,6 +34,8 @@ class Run:
     begun: bool = False
     verdicts: tuple[Mapping[str, Any], ...] = ()
     left_behind: tuple[Mapping[str, Any], ...] = ()
+    take: tuple[str, ...] = ()
+    on_inconclusive: OnInconclusive = "rollback"
 
     @classmethod
     def from_variables(cls, variables: Mapping[str, Any]) -> Run:
@@ -42,4 +47,12 @@ class Run:
             begun=bool(variables.get(f"{PREFIX}begun")),
             verdicts=tuple(variables.get(f"{PREFIX}verdicts") or ()),
             left_behind=tuple(variables.get(f"{PREFIX}left_behind") or ()),
+            take=_names(variables.get(f"{PREFIX}take")),
+            on_inconclusive=variables.get(f"{PREFIX}on_inconclusive") or "rollback",
         )
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """A list, or one comma-separated string as ``-e meshroll_take=Deployment/omni`` gives it."""
+    names = value.split(",") if isinstance(value, str) else value or ()
+    return tuple(str(name).strip() for name in names)

@@ -93,6 +93,7 @@ class Gate(_Settings, frozen=True):
     window_seconds: PositiveSeconds = 120.0
     interval_seconds: PositiveSeconds = 15.0
     requests_min: Count = 50
+    paused_max_seconds: Seconds = 86400.0
     limits: Limits = msgspec.field(default_factory=Limits)
     application_queries: list[ApplicationQuery] = msgspec.field(default_factory=list)
 
@@ -197,7 +198,17 @@ class Settings(_Settings, frozen=True):
 
 # What a run is told about itself, by the CLI or with -e; not policy, so never in an inventory.
 RUN_VARIABLES = frozenset(
-    {"run_id", "result_file", "namespace", "started_at", "begun", "verdicts", "left_behind"}
+    {
+        "run_id",
+        "result_file",
+        "namespace",
+        "started_at",
+        "begun",
+        "verdicts",
+        "left_behind",
+        "take",
+        "on_inconclusive",
+    }
 )
 PREFIX = "meshroll_"
 _FIELD = re.compile(r"unknown field `([^`]+)`")

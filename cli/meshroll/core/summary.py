@@ -40,25 +40,6 @@ def ended(
     }
 
 
-def run_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """The runs that a cluster remembers, newest first, as `runs` and `status` list them."""
-    return [
-        {
-            "run_id": record.run_id,
-            "command": record.command,
-            "state": record.state,
-            "namespaces": record.namespaces,
-            "holder": record.holder,
-            "started_at": record.started_at,
-            "finished_at": record.finished_at,
-            "release": record.release,
-            "changed_objects": len({change.object for change in record.changes}),
-            "reason": record.reason,
-        }
-        for record in records
-    ]
-
-
 def _waves(plan: Plan | None) -> list[dict[str, Any]]:
     return [
         {"name": step.title, "workloads": step.workloads, "changed": len(step.changes)}
@@ -102,6 +83,7 @@ NOTHING_TO_DO = {
     "fallback": "Nothing to do: there is no proxy to take out and no client to set back.",
     "previous": "Nothing to do: no rollout of these namespaces is left to take back.",
     "verify": "",
+    "none": "Nothing to resume: every run of this cluster came to its end.",
 }
 
 
@@ -122,7 +104,7 @@ def _next(
     if code == ExitCode.ROLLBACK_INCOMPLETE:
         return f"meshroll rollback{namespace} tries again"
     if code == ExitCode.INTERRUPTED:
-        return f"meshroll {command}{namespace} goes on"
+        return f"meshroll resume{namespace} goes on; meshroll rollback{namespace} takes it back"
     if code != ExitCode.SUCCESS or plan is None or (plan.nothing_to_do and plan.direction != "verify"):
         return None
     if check_mode or command == "plan":

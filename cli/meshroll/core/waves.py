@@ -49,7 +49,7 @@ def restart_budget_pods(limit: int | str, pods_in_namespace: int) -> int:
 
 
 def budgeted(steps: Sequence[Step], view: ClusterView, limit: int | str) -> list[Step]:
-    """The steps with the restart budget of their namespaces."""
+    """Those steps that have something to do, with the restart budget of their namespaces."""
     return [
         msgspec.structs.replace(
             step,
@@ -58,6 +58,7 @@ def budgeted(steps: Sequence[Step], view: ClusterView, limit: int | str) -> list
             ),
         )
         for step in steps
+        if step.to_do
     ]
 
 

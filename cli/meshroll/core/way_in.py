@@ -13,7 +13,7 @@ from meshroll.core.accounting import listed, settled
 from meshroll.core.callers import Caller, callers_of
 from meshroll.core.changes import Change, fields_between, pointer
 from meshroll.core.foresight import once_changed
-from meshroll.core.injection import WAIT, Sidecar, injected, sidecar_mode
+from meshroll.core.injection import WAIT, Sidecar, injected, sidecar_mode, unlike
 from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
 from meshroll.core.plan import Plan, Step, Subject
 from meshroll.core.releases import Edge
@@ -124,16 +124,25 @@ def _wave(
 ) -> Step:
     changes = [change for w in workloads if (change := injected(w, space, namespace, mode, edge, run_id))]
     marks = [f"inject:{space.name}/{workload.id}" for workload in workloads if workload.kind != "CronJob"]
-    due = bool([change for change in changes if change.kind != "CronJob"]) or any(
-        mark in pending for mark in marks
-    )
     names = [workload.id for workload in workloads]
+    changed = {change.workload for change in changes}
+    on_their_way = any(
+        not workload.rolled and any(unlike(pod, mode, edge) for pod in space.pods_of(workload.id))
+        for workload in workloads
+    )
+    due = (
+        on_their_way
+        or any(change.kind != "CronJob" for change in changes)
+        or any(mark in pending for mark in marks)
+    )
+    running = [workload.id for workload in workloads if workload.kind != "CronJob"]
     return Step(
         "wave",
         f"{title}: {', '.join(names)}",
         space.name,
         changes,
-        workloads=[workload.id for workload in workloads if workload.kind != "CronJob"],
+        workloads=running,
+        waited=[name for name in running if name not in changed] if due else [],
         meshed=True,
         mode=mode,
         release=str(edge),
@@ -157,6 +166,7 @@ def _dial(
     mark = f"dial:{space.name}/{client.workload}/{client.service}"
     changes = dial.dial_changes(client, workload, space, "pooled", run_id)
     due = bool(changes) or mark in pending
+    rolled = any(change.workload for change in changes)
     service = space.service(client.service)
     servers = [server.id for server in space.servers_of(service)] if service else []
     callers = [] if workload.kind == "CronJob" else [Subject(client.workload, True, False)]
@@ -167,7 +177,8 @@ def _dial(
         f"{client.workload} calls {client.service} over held connections",
         space.name,
         changes,
-        workloads=[client.workload] if changes and workload.kind != "CronJob" else [],
+        workloads=[client.workload] if due and workload.kind != "CronJob" else [],
+        waited=[client.workload] if due and workload.kind != "CronJob" and not rolled else [],
         meshed=True,
         mode=mode,
         release=str(edge),

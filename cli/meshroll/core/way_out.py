@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from meshroll.core import dial
 from meshroll.core.changes import Change, fields_between, lookup, pointer, with_maps
+from meshroll.core.drift import Since, manifest_of
 from meshroll.core.errors import Problem
 from meshroll.core.injection import uninjected
-from meshroll.core.model import INJECT, ClusterView, NamespaceView, Object, Workload
+from meshroll.core.journal import Entry
+from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
 from meshroll.core.plan import Plan, Step
 from meshroll.core.scope import home_clients
 from meshroll.core.services import alongside, service_problems
@@ -30,24 +31,28 @@ def fallback_plan(view: ClusterView, settings: Settings, run_id: str) -> Plan:
     return Plan("fallback", None, budgeted(steps, view, settings.max_restarting_pods), notes)
 
 
-def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change]) -> Plan:
-    """Every field that a run changed, as it was before; ``done`` are that run's changes in the order they were made."""
+def previous_plan(
+    view: ClusterView, settings: Settings, done: Sequence[Entry], taken: Collection[str] = ()
+) -> Plan:
+    """Every field that was changed, as it was before; ``done`` are the changes in the order they were made.
+
+    An object that somebody else has changed since is left as it is, unless ``taken`` names it (KIND/NAME).
+    """
+    since = Since(view, done, taken)
     merged: dict[str, Change] = {}
-    written: dict[tuple[str, str], list[Any]] = {}
-    for change in done:
+    for change in (entry.change for entry in done):
         merged[change.object] = _merge(merged[change.object], change) if change.object in merged else change
-        for field in change.fields:
-            written.setdefault((change.object, field.path), []).extend((field.before, field.after))
     undone = [
         left
         for change in reversed(merged.values())
         if change.action == "patch"
-        and (left := _still_done(view, change.undone("as it was before the run"), written)).fields
+        and not since.left_alone(change)
+        and (left := _still_done(view, change.undone("as it was before the run"))).fields
     ]
     made = [
         Change(change.kind, change.namespace, change.name, "delete", "the run made it")
         for change in merged.values()
-        if change.action == "apply" and _manifest(view, change) is not None
+        if change.action == "apply" and manifest_of(view, change) is not None and not since.left_alone(change)
     ]
     steps: list[Step] = []
     notes: list[str] = []
@@ -60,10 +65,17 @@ def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change])
         here = [change for change in undone if change.namespace == name]
         called = [change for change in here if change.workload in clients or change.kind == "ConfigMap"]
         rest = [change for change in here if change not in called]
+        rolling = [
+            workload.id
+            for workload in space.workloads
+            if f"{name}/{workload.id}" in merged and not workload.rolled
+        ]
         steps += [
             Step("namespace", f"Namespace {name}", name, first),
-            _proof_step("clients", f"Clients of {name}", space, called),
-            _proof_step("servers", f"Other workloads of {name}", space, rest),
+            _proof_step("clients", f"Clients of {name}", space, called, [w for w in rolling if w in clients]),
+            _proof_step(
+                "servers", f"Other workloads of {name}", space, rest, [w for w in rolling if w not in clients]
+            ),
             Step(
                 "services",
                 f"Services of {name}",
@@ -71,7 +83,13 @@ def previous_plan(view: ClusterView, settings: Settings, done: Sequence[Change])
                 [change for change in made if change.namespace == name],
             ),
         ]
-    return Plan("previous", None, budgeted(steps, view, settings.max_restarting_pods), notes)
+    return Plan(
+        "previous",
+        None,
+        budgeted(steps, view, settings.max_restarting_pods),
+        notes,
+        conflicts=since.conflicts(merged.values()),
+    )
 
 
 def proxies_left(view: ClusterView) -> list[Problem]:
@@ -150,8 +168,24 @@ def _namespace_steps(space: NamespaceView, namespace: Namespace, run_id: str) ->
             f"Clients of {space.name} dial once per request, without a proxy",
             space,
             client_changes,
+            _leaving(space, clients),
         ),
-        _step("servers", f"Other workloads of {space.name} without a proxy", space, server_changes),
+        _step(
+            "servers",
+            f"Other workloads of {space.name} without a proxy",
+            space,
+            server_changes,
+            _leaving(space, others),
+        ),
+    ]
+
+
+def _leaving(space: NamespaceView, workloads: Sequence[Workload]) -> list[str]:
+    """Workloads whose template says no proxy already, and whose pods are still being replaced."""
+    return [
+        workload.id
+        for workload in workloads
+        if not workload.rolled and any(pod.proxy for pod in space.pods_of(workload.id))
     ]
 
 
@@ -166,8 +200,9 @@ def _client_changes(
     for client in clients:
         extra += dial.template_fields(client, workload, "per_request")
     change = uninjected(workload, extra)
-    if change is None and (config_maps or any(pod.proxy for pod in space.pods_of(workload.id))):
-        # A template that says so already is being rolled by this very run.
+    if change is None and (
+        config_maps or (workload.rolled and any(pod.proxy for pod in space.pods_of(workload.id)))
+    ):
         fields = dial.restart_field(workload, run_id)
         why = "restart pods that still have a proxy"
         pods = workload.replicas
@@ -176,22 +211,25 @@ def _client_changes(
     return [*config_maps, *([change] if change else [])]
 
 
-def _step(stage: str, title: str, space: NamespaceView, changes: list[Change]) -> Step:
+def _step(stage: str, title: str, space: NamespaceView, changes: list[Change], waited: list[str]) -> Step:
     names = [change.workload for change in changes if change.workload and change.kind != "CronJob"]
+    on_their_way = [name for name in waited if name not in names]
     return Step(
         "clients" if stage == "clients" else "servers",
         title,
         space.name,
         changes,
-        workloads=names,
+        workloads=[*names, *on_their_way],
+        waited=on_their_way,
         meshed=False,
     )
 
 
-def _proof_step(stage: str, title: str, space: NamespaceView, changes: list[Change]) -> Step:
+def _proof_step(
+    stage: str, title: str, space: NamespaceView, changes: list[Change], waited: list[str]
+) -> Step:
     """Steps back to "previous" ask only that pods are Ready: before the run some may have been meshed already."""
-    step = _step(stage, title, space, changes)
-    return Step(step.stage, step.title, step.namespace, step.changes, workloads=step.workloads)
+    return msgspec.structs.replace(_step(stage, title, space, changes, waited), meshed=None)
 
 
 def _merge(earlier: Change, later: Change) -> Change:
@@ -212,33 +250,14 @@ def _merge(earlier: Change, later: Change) -> Change:
     )
 
 
-def _still_done(view: ClusterView, undo: Change, written: Mapping[tuple[str, str], list[Any]]) -> Change:
-    """What is left to undo: a run that died may not have come as far as it intended.
-
-    Each value that the run saw or wrote is its own to take back; any other is drift, and its ``test`` will say so.
-    """
-    manifest = _manifest(view, undo)
+def _still_done(view: ClusterView, undo: Change) -> Change:
+    """What is left to undo: a run that died may not have come as far as it intended."""
+    manifest = manifest_of(view, undo)
     if manifest is None:
         return msgspec.structs.replace(undo, fields=[])
-    fields = []
-    for field in undo.fields:
-        now = lookup(manifest, field.path)
-        if now != field.after:
-            ours = now in written[undo.object, field.path]
-            fields.append(msgspec.structs.replace(field, before=now) if ours else field)
+    fields = [
+        msgspec.structs.replace(field, before=now)
+        for field in undo.fields
+        if (now := lookup(manifest, field.path)) != field.after
+    ]
     return msgspec.structs.replace(undo, fields=with_maps(manifest, fields))
-
-
-def _manifest(view: ClusterView, change: Change) -> Object | None:
-    if change.kind == "Namespace":
-        home = view.namespaces.get(change.name)
-        return home.manifest if home else None
-    space = view.namespaces.get(change.namespace)
-    if space is None:
-        return None
-    if change.workload:
-        workload = space.workload(change.workload)
-        return workload.manifest if workload else None
-    if change.kind == "Service":
-        return space.service(change.name)
-    return space.config_map(change.name)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from meshroll.core.errors import Problem, UsageError
 from meshroll.paths import collections_path, playbook_file
@@ -28,7 +29,7 @@ class Invocation:
     namespace: str | None = None
     check: bool = False
     verbosity: int = 0
-    extra_vars: Mapping[str, str] = field(default_factory=dict)
+    extra_vars: Mapping[str, Any] = field(default_factory=dict)
 
     def validate(self) -> None:
         """Raises UsageError where the inventory is no file, folder or list of hosts ("a,b")."""

@@ -54,7 +54,7 @@ class Output:
         if not (self.quiet or self.json):
             _write(sys.stderr, f"{message}\n")
 
-    def result(self, result: Mapping[str, Any], where: Mapping[str, str]) -> None:
+    def result(self, result: Mapping[str, Any], where: Mapping[str, str], in_full: bool = False) -> None:
         """A finished run. The options in ``where`` are repeated in the next command, to be typed as it stands."""
         if self.json:
             self.object(result)
@@ -63,7 +63,7 @@ class Output:
 
         console = self.console(sys.stdout)
         with console.capture() as captured:
-            print_result(console, result, self.verbose, where)
+            print_result(console, result, self.verbose or in_full, where)
         self.lines([line.rstrip() for line in captured.get().splitlines()])
         self.problems(result)
 

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from meshroll.render.changes import print_changes, print_plan
+from meshroll.render.runs import print_run, print_runs
 from meshroll.render.signals import print_gates
 
 FEW_CLUSTERS = 4
 """More than these are told in a line each; the ones that did not succeed, and --verbose, in full."""
 
-RUN_STYLES = {"succeeded": "green", "paused": "yellow", "interrupted": "yellow", "running": "yellow"}
 STATUS_STYLES = {"success": "green", "paused": "yellow", "interrupted": "yellow", "drift": "yellow"}
 
 
@@ -61,7 +61,10 @@ def _print_cluster(console: Console, cluster: Mapping[str, Any], command: str, v
         head.append(f"  {fact}" if fact else "", style="not bold")
     console.print(head)
     if command == "runs":
-        _print_runs(console, cluster.get("runs", []))
+        if cluster.get("run"):
+            print_run(console, cluster["run"], verbose)
+        else:
+            print_runs(console, cluster.get("runs", []))
         return
     if command != "plan":
         for namespace in cluster.get("namespaces", []):
@@ -113,19 +116,6 @@ def _print_namespace(console: Console, namespace: Mapping[str, Any]) -> None:
         line = Table.grid(padding=(0, 1))
         line.add_row("-", Text.assemble(", ".join(workloads), (f": {reason}", "dim")))
         console.print(Padding(line, (0, 0, 0, 2)))
-
-
-def _print_runs(console: Console, runs: Sequence[Mapping[str, Any]]) -> None:
-    if not runs:
-        console.print("  No run is remembered.")
-        return
-    for run in runs:
-        line = Text(f"  {run['started_at']}  {run['command']:<8}  ")
-        line.append(f"{run['state'].replace('_', ' '):<11}", style=RUN_STYLES.get(run["state"], "red"))
-        line.append(f"  {', '.join(run['namespaces'])}  by {run['holder']}")
-        console.print(line)
-        if run.get("reason"):
-            console.print(Padding(Text(run["reason"], style="dim"), (0, 0, 0, 4)))
 
 
 def _outcome(cluster: Mapping[str, Any]) -> Text:

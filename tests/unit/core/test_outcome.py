@@ -7,7 +7,7 @@ from unit.core.factories import Json
 
 from meshroll.core.changes import Change
 from meshroll.core.errors import ExitCode, Problem, Refused
-from meshroll.core.journal import Record
+from meshroll.core.journal import Entry, Record
 from meshroll.core.outcome import Outcome, after_failure, after_rollback, end_unseen, of_verify, unread
 
 BEGUN = Record("run", "rollout", "someone", ["charging"], "2026-01-01T00:00:00Z")
@@ -17,7 +17,7 @@ CHANGED = Record(
     "someone",
     ["charging"],
     "2026-01-01T00:00:00Z",
-    changes=[Change("Deployment", "charging", "omni", "patch", "inject")],
+    entries=[Entry("Wave 1", Change("Deployment", "charging", "omni", "patch", "inject"))],
 )
 
 

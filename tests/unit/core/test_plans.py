@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
-from unit.core.api_server import ALPHA, BETA, GA, WAIT, PatchRefusedError, made, rolled
+from unit.core.api_server import ALPHA, BETA, GA, WAIT, made, rolled
 from unit.core.estate import estate, inventory
 from unit.core.factories import EDGE, Json, space
 
 from meshroll.core.changes import Change, Field
+from meshroll.core.journal import Entry
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, plan_from, to_builtins
 from meshroll.core.releases import Edge
@@ -43,6 +43,11 @@ CASES = st.tuples(
 
 def rollout(view: ClusterView, settings: Settings, edge: Edge = EDGE, run: str = "run-1") -> Plan:
     return rollout_plan(view, settings, edge, run, (), ())
+
+
+def entries(changes: Iterable[Change]) -> list[Entry]:
+    """Changes as the journal has them of a run that died before it saw what became of them."""
+    return [Entry("step", change) for change in changes]
 
 
 def with_namespace(view: ClusterView, annotations: Json) -> ClusterView:
@@ -121,9 +126,9 @@ def test_previous_returns_every_field_however_far_the_run_came(
     after = view
     for change in intended[:come]:
         after = made(after, change, edge)
-    back = rolled(after, previous_plan(after, settings, intended[: come + 1]), edge)
+    back = rolled(after, previous_plan(after, settings, entries(intended[: come + 1])), edge)
     assert looks(back) == looks(view)
-    assert list(previous_plan(back, settings, intended).changes()) == []
+    assert list(previous_plan(back, settings, entries(intended)).changes()) == []
 
 
 @hypothesis(max_examples=30)
@@ -138,7 +143,7 @@ def test_previous_works_after_a_fallback_that_stopped_halfway(
     come = data.draw(st.integers(0, len(back)))
     for change in back[:come]:
         after = made(after, change, edge)
-    plan = previous_plan(after, settings, [*there, *back[: come + 1]])
+    plan = previous_plan(after, settings, entries([*there, *back[: come + 1]]))
     assert looks(rolled(after, plan, edge)) == looks(view)
 
 
@@ -149,8 +154,15 @@ def test_previous_does_not_lay_itself_over_somebody_elses_change() -> None:
     path = "/spec/template/metadata/annotations/linkerd.io~1inject"
     theirs = Change("Deployment", "charging", "omni", "patch", "theirs", [Field(path, "enabled", "ingress")])
     drifted = made(after, theirs, EDGE)
-    with pytest.raises(PatchRefusedError):
-        rolled(drifted, previous_plan(drifted, settings, list(plan.changes())), EDGE)
+    done = entries(plan.changes())
+    left = previous_plan(drifted, settings, done)
+    assert "Deployment/omni" not in {change.workload for change in left.changes()}
+    (conflict,) = left.conflicts
+    assert (conflict.code, conflict.object) == ("drift", "charging/Deployment/omni")
+    assert "ingress" in conflict.message and "--take Deployment/omni" in conflict.hint
+    taken = previous_plan(drifted, settings, done, taken=["Deployment/omni"])
+    assert taken.conflicts == []
+    assert looks(rolled(drifted, taken, EDGE)) == looks(view)
 
 
 def test_an_inventory_that_names_what_is_gone_does_not_block_the_way_out() -> None:
@@ -198,7 +210,7 @@ def test_no_plan_writes_replicas_images_or_status() -> None:
     for plan in (
         there,
         fallback_plan(after, settings, "r"),
-        previous_plan(after, settings, list(there.changes())),
+        previous_plan(after, settings, entries(there.changes())),
     ):
         paths = [field.path for change in plan.changes() for field in change.fields]
         assert paths

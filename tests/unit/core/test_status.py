@@ -8,7 +8,7 @@ from unit.core.estate import estate, inventory
 from unit.core.factories import EDGE, Json, cluster, pod, pods, space, workload
 
 from meshroll.core.errors import ExitCode
-from meshroll.core.journal import Record
+from meshroll.core.journal import Entry, Record
 from meshroll.core.model import Pod, Workload
 from meshroll.core.outcome import Outcome
 from meshroll.core.status import cluster_status, namespace_status, not_handled
@@ -64,7 +64,12 @@ def told(code: ExitCode, command: str = "rollout", check_mode: bool = False, cha
     after = rolled(view, plan, EDGE)
     shown = plan if changes else rollout_plan(after, wanted, EDGE, "run-2", (), ())
     record = Record(
-        "run", command, "someone", ["charging"], "2026-01-01T00:00:00Z", changes=list(plan.changes())
+        "run",
+        command,
+        "someone",
+        ["charging"],
+        "2026-01-01T00:00:00Z",
+        entries=[Entry("Wave 1", change) for change in plan.changes()],
     )
     status = cluster_status(after)
     return ended("sandbox", Outcome(code, (), False), record, shown, status, command, check_mode)
@@ -77,7 +82,7 @@ def told(code: ExitCode, command: str = "rollout", check_mode: bool = False, cha
         (ExitCode.SUCCESS, "plan", "success", "meshroll rollout -n charging"),
         (ExitCode.PAUSED, "rollout", "paused", "meshroll rollout -n charging goes on"),
         (ExitCode.ROLLBACK_INCOMPLETE, "rollout", "failed", "meshroll rollback -n charging tries again"),
-        (ExitCode.INTERRUPTED, "rollout", "interrupted", "meshroll rollout -n charging goes on"),
+        (ExitCode.INTERRUPTED, "rollout", "interrupted", "meshroll resume -n charging goes on"),
     ],
 )
 def test_each_end_says_what_to_type_next(code: ExitCode, command: str, outcome: str, then: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 
 from meshroll.adapters.kube.client import ApiError, Kube, Object
 from meshroll.adapters.kube.mirror import Mirror
@@ -25,43 +25,62 @@ ENDPOINTS_SECONDS = 30.0
 Report = Callable[[str, int, int], None]
 
 
-def apply_step(
-    kube: Kube, step: Step, report: Report, between: Callable[[], None], keep_going: bool
-) -> list[Problem]:
-    """Makes the step's changes and waits until each workload is as the step wants it.
+@dataclass
+class Making:
+    """How a step is made. ``intend`` hears of every object as it is before the first of them is changed.
 
-    ``report(message, done, total)`` hears of progress; ``between`` is called often and may raise (a lost lock).
-    Raises Drift where an object is not as the plan saw it, Failed where a workload cannot get there. With
-    ``keep_going`` (the way out: one workload that will not come up must not keep the others on the mesh) these are
-    returned instead, once everything else is done.
+    ``report(message, done, total)`` hears of progress; ``check`` is called often and may raise (a lost lock). With
+    ``keep_going`` (the way out) what fails is returned once everything else is done: one workload that will not come
+    up must not keep the others on the mesh. ``after`` has the objects as the changes left them, by ``Change.object``.
+    """
+
+    intend: Callable[[Mapping[str, Object | None]], None]
+    report: Report
+    check: Callable[[], None]
+    keep_going: bool
+    after: dict[str, Object] = field(default_factory=dict)
+
+    @contextmanager
+    def kept(self, problems: list[Problem]) -> Iterator[None]:
+        """Puts what fails into ``problems`` and goes on, if told to."""
+        try:
+            yield
+        except (Drift, Failed) as error:
+            if not self.keep_going:
+                raise
+            problems += error.problems
+
+
+def apply_step(kube: Kube, step: Step, making: Making) -> list[Problem]:
+    """Makes the step's changes and waits until each workload is as the step wants it; what failed on the way.
+
+    Raises Drift where an object is not as the plan saw it, Failed where a workload cannot get there.
     """
     problems: list[Problem] = []
     plain = [change for change in step.changes if change.workload is None and change.action != "delete"]
     rolling = [change for change in step.changes if change.workload is not None]
-    for change in plain:
-        with _kept(problems, keep_going):
-            make(kube, change)
-            if change.kind == "Service":
-                _wait_for_endpoints(kube, change, between)
-    if rolling:
-        with Mirror(kube, step.namespace) as mirror, ThreadPoolExecutor(THREADS) as pool:
-            problems += _roll(kube, step, rolling, report, between, mirror, pool, keep_going)
-    for change in step.changes:
-        if change.action == "delete":
-            with _kept(problems, keep_going):
-                make(kube, change)
+    with ExitStack() as stack:
+        mirror = stack.enter_context(Mirror(kube, step.namespace)) if rolling or step.waited else None
+        making.intend({change.object: _present(kube, change, mirror) for change in step.changes})
+        for change in plain:
+            with making.kept(problems):
+                making.after[change.object] = make(kube, change)
+                if change.kind == "Service":
+                    _wait_for_endpoints(kube, change, making.check)
+        if mirror is not None:
+            with ThreadPoolExecutor(THREADS) as pool:
+                problems += _roll(kube, step, rolling, making, mirror, pool)
+        for change in step.changes:
+            if change.action == "delete":
+                with making.kept(problems):
+                    make(kube, change)
     return problems
 
 
-@contextmanager
-def _kept(problems: list[Problem], keep_going: bool) -> Iterator[None]:
-    """Puts what fails into ``problems`` and goes on, if told to."""
-    try:
-        yield
-    except (Drift, Failed) as error:
-        if not keep_going:
-            raise
-        problems += error.problems
+def _present(kube: Kube, change: Change, mirror: Mirror | None) -> Object | None:
+    if mirror is not None and change.kind in mirror.kinds:
+        return mirror.objects(change.kind).get(change.name)
+    return kube.get(change.path)
 
 
 def _wait_for_endpoints(kube: Kube, change: Change, between: Callable[[], None]) -> None:
@@ -86,28 +105,26 @@ def _wait_for_endpoints(kube: Kube, change: Change, between: Callable[[], None])
     )
 
 
-def make(kube: Kube, change: Change) -> int:
-    """One write; the generation that the object has after it.
+def make(kube: Kube, change: Change) -> Object:
+    """One write; the object as it is after it, empty where it was deleted.
 
     Raises Drift where a field is no longer as planned or the object is gone, Failed where the API server refuses.
     """
     try:
         if change.action == "delete":
             kube.delete(change.path)
-            return 0
+            return {}
         if change.action == "apply":
             assert change.body is not None
-            written = kube.apply(change.path, change.body)
-        else:
-            written = kube.json_patch(change.path, change.json_patch())
-        return int(written["metadata"].get("generation", 0))
+            return kube.apply(change.path, change.body)
+        return kube.json_patch(change.path, change.json_patch())
     except ApiError as error:
         if error.status not in (404, 409, 422):
             raise
         present = kube.get(change.path)
         state = change.state_in(present)
         if present is not None and state == "made":  # by our own write, whose answer was lost
-            return int(present["metadata"].get("generation", 0))
+            return present
         kind, code, why = (
             (Failed, "change-refused", "The API server says why; `kubectl get events` may say more.")
             if state == "planned"
@@ -132,42 +149,46 @@ def _roll(
     kube: Kube,
     step: Step,
     changes: Sequence[Change],
-    report: Report,
-    between: Callable[[], None],
+    making: Making,
     mirror: Mirror,
     pool: ThreadPoolExecutor,
-    keep_going: bool,
 ) -> list[Problem]:
     problems: list[Problem] = []
     expected = Expectation(step.meshed, step.mode, step.release) if step.meshed is not None else None
     waiting = list(changes)
-    writing: dict[Future[int], Change] = {}
-    rolling: dict[str, _Rolling] = {}
+    writing: dict[Future[Object], Change] = {}
+    rolling = {identifier: _Rolling(identifier, 0, 0) for identifier in step.waited}
     old_pods = frozenset(pod["metadata"]["uid"] for pod in mirror.objects("Pod").values())
-    done, total = 0, len(changes)
+    done, total = 0, len(changes) + len(rolling)
     freed: set[str] = set()
     moved_at = time.monotonic()
     while waiting or writing or rolling:
-        between()
+        making.check()
         while waiting and _fits(
-            waiting[0], [*writing.values(), *(r.change for r in rolling.values())], step.restart_budget_pods
+            waiting[0].pods,
+            [change.pods for change in writing.values()]
+            + [roll.pods for roll in rolling.values() if roll.pods],
+            step.restart_budget_pods,
         ):
             change = waiting.pop(0)
             writing[pool.submit(make, kube, change)] = change
         for future in [future for future in writing if future.done()]:
             change = writing.pop(future)
-            with _kept(problems, keep_going):
-                generation = future.result()
+            with making.kept(problems):
+                written = making.after[change.object] = future.result()
                 if change.kind == "CronJob":
                     done += 1
                 else:
-                    rolling[change.workload or ""] = _Rolling(change, generation)
+                    generation = int(written["metadata"].get("generation", 0))
+                    rolling[change.workload or ""] = _Rolling(change.workload or "", change.pods, generation)
         snapshot = _Snapshot(mirror)
         for identifier, roll in list(rolling.items()):
-            progress = roll.judged(snapshot, expected, old_pods)
+            # Where nothing is changed now, no pod is from before the change.
+            old = frozenset[str]() if identifier in step.waited else old_pods
+            progress = roll.judged(snapshot, expected, old)
             if progress.state == "failed":
                 del rolling[identifier]
-                with _kept(problems, keep_going):
+                with making.kept(problems):
                     raise Failed(
                         Problem(
                             "workload-failed",
@@ -183,16 +204,16 @@ def _roll(
                 done += 1
             if roll.news(progress):
                 moved_at = time.monotonic()
-                report(progress.message, done, total)
+                making.report(progress.message, done, total)
             for pod in progress.stuck_pods:
                 if pod.uid not in freed:
                     freed.add(pod.uid)
                     kube.delete(f"{API_PATHS['Pod'].format(namespace=step.namespace)}/{pod.name}", pod.uid)
-                    report(f"{identifier}: freed {pod.name}, stuck on a failed revision", done, total)
+                    making.report(f"{identifier}: freed {pod.name}, stuck on a failed revision", done, total)
         if time.monotonic() - moved_at > STALL_SECONDS:
             stalled, moved_at = ", ".join(rolling), time.monotonic()
             rolling.clear()
-            with _kept(problems, keep_going):
+            with making.kept(problems):
                 raise Failed(
                     Problem(
                         "step-stalled",
@@ -212,14 +233,15 @@ def _roll(
 class _Rolling:
     """One workload on its way: nothing older than ``generation`` (that of our write) says how it does."""
 
-    change: Change
+    workload: str
+    pods: int
     generation: int
     unproved_since: float | None = None
     done: int = 0
     message: str = ""
 
     def judged(self, snapshot: _Snapshot, expected: Expectation | None, old: frozenset[str]) -> Progress:
-        identifier = self.change.workload or ""
+        identifier = self.workload
         workload = snapshot.workloads.get(identifier)
         if workload is None:
             return Progress("failed", f"{identifier} was deleted meanwhile")
@@ -266,6 +288,6 @@ class _Snapshot:
         return f"Deployment/{name.rpartition('-')[0]}" if kind == "ReplicaSet" else f"{kind}/{name}"
 
 
-def _fits(change: Change, in_flight: Sequence[Change], budget_pods: int) -> bool:
+def _fits(pods: int, in_flight: Sequence[int], budget_pods: int) -> bool:
     """At least one workload at a time, however small the budget."""
-    return not in_flight or sum(other.pods for other in in_flight) + change.pods <= budget_pods
+    return not in_flight or sum(in_flight) + pods <= budget_pods

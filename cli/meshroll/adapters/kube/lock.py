@@ -1,38 +1,55 @@
-"""One run at a time a cluster: a Lease in namespace ``meshroll``, renewed while an action works."""
+"""One run at a time a cluster: a Lease in namespace ``meshroll``, renewed in the background while an action works.
+
+A run that has lost its Lease stops before another may change anything: it starts a write only within FENCE_SECONDS of
+its last renewal, no write takes longer than WRITE_TIMEOUT_SECONDS, and the Lease lasts longer than both together. All
+times in it are the API server's, so the clocks of the machines do not matter.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 
-from meshroll.adapters.kube.client import ApiError, Kube, Object
+from meshroll.adapters import alive
+from meshroll.adapters.kube.client import WRITE_TIMEOUT_SECONDS, ApiError, Kube, Object
 from meshroll.adapters.kube.journal import NAMESPACE, ensure_namespace
-from meshroll.core.errors import Interrupted, Locked, Problem
+from meshroll.core.errors import Interrupted, Locked, MeshrollError, Problem
 
 PATH = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 NAME = "meshroll"
-# Longer than any pause between two actions of a run, short enough that a killed run does not block the night's job.
-DURATION_SECONDS = 120
 RENEW_SECONDS = 10.0
-RUN = "meshroll.io/run-id"
+FENCE_SECONDS = 20.0
+RENEWALS = 3
+# Connecting may take its 5 s before a write begins.
+DURATION_SECONDS = int(FENCE_SECONDS + WRITE_TIMEOUT_SECONDS) + 10
+RUN, ALIVE = "meshroll.io/run-id", "meshroll.io/alive-file"
 
 
 class Lock:
-    """The cluster's lock as one run sees it; ``holder`` is user@host."""
+    """The cluster's lock as one run sees it; ``holder`` is user@host, ``alive_file`` that of adapters.alive."""
 
-    def __init__(
-        self, kube: Kube, holder: str, run_id: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, kube: Kube, holder: str, run_id: str, alive_file: str | None) -> None:
         self._kube = kube
         self._identity = f"{holder}/{run_id}"
-        self._run_id = run_id
-        self._clock = clock
-        self._renewed_at = 0.0
+        self._annotations = {RUN: run_id, **({ALIVE: alive_file} if alive_file else {})}
+        # When the last renewal was sent, not answered: the Lease may count from there.
+        self._renewed_at = float("-inf")
+        self._renewing = threading.Lock()
+        self._lost: Interrupted | None = None
+
+    def refuse_if_held(self) -> None:
+        """Raises Locked naming who holds the lock, since when, and in which run. Changes nothing."""
+        lease = self._kube.get(f"{PATH}/{NAME}")
+        if lease is not None:
+            self._refuse_if_held(lease)
 
     def acquire(self) -> None:
-        """Takes the lock, also from a holder that has not renewed it in time. Raises Locked naming the holder."""
+        """Takes the lock, also from a holder that is dead or has not renewed it in time. Raises Locked."""
         ensure_namespace(self._kube)
+        sent = time.monotonic()
         lease = self._kube.get(f"{PATH}/{NAME}")
         try:
             if lease is None:
@@ -43,56 +60,103 @@ class Lock:
         except ApiError as error:
             if error.status != 409:
                 raise
-            self._refuse_if_held(self._kube.get(f"{PATH}/{NAME}") or {})
-            raise Locked(
-                Problem("locked", "Another run took the lock at the same moment.", "Run it again.")
-            ) from error
-        self._renewed_at = time.monotonic()
+            found = self._kube.get(f"{PATH}/{NAME}") or {}
+            if not self._is_mine(found):  # else the answer to our own write was lost
+                self._refuse_if_held(found)
+                raise _busy("Another run took the lock at the same moment.") from error
+        self._renewed_at = sent
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renews the lock now and every few seconds. Raises Interrupted where it is somebody else's by now."""
+        self.renew()
+        done = threading.Event()
+
+        def renewing() -> None:
+            while not done.wait(RENEW_SECONDS):
+                try:
+                    self.renew()
+                except Interrupted:
+                    return
+                except MeshrollError:
+                    continue  # not reached: the fence holds writes back until it is
+
+        thread = threading.Thread(target=renewing, daemon=True, name="lock")
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+
+    def fence(self) -> None:
+        """Before every write: renews a lock that was not renewed lately. Raises Interrupted where it is lost."""
+        self.check()
+        if time.monotonic() - self._renewed_at > FENCE_SECONDS:
+            self.renew()
+
+    def check(self) -> None:
+        """Raises Interrupted once the lock is known to be lost; asks nobody."""
+        if self._lost is not None:
+            raise self._lost
 
     def renew(self) -> None:
-        """Renews when due. Raises Interrupted where the lock is somebody else's by now: this run must not go on."""
-        if time.monotonic() - self._renewed_at < RENEW_SECONDS:
-            return
-        lease = self._kube.get(f"{PATH}/{NAME}")
-        if lease is None or (lease.get("spec") or {}).get("holderIdentity") != self._identity:
-            raise Interrupted(
-                Problem(
-                    "lock-lost",
-                    "This run no longer holds the cluster's lock, so it stops here.",
-                    "`meshroll runs` shows who works on the cluster now.",
-                )
-            )
-        try:
-            self._kube.replace(f"{PATH}/{NAME}", self._lease(lease))
-        except ApiError as error:
-            if error.status != 409:
-                raise
-            return  # renewed by an answer that was lost, or taken: the next look at it tells
-        self._renewed_at = time.monotonic()
+        """Renews now. Raises Interrupted where the lock is somebody else's: this run must not go on."""
+        with self._renewing:
+            self.check()
+            for _ in range(RENEWALS):
+                sent = time.monotonic()
+                lease = self._kube.get(f"{PATH}/{NAME}")
+                if lease is None or not self._is_mine(lease):
+                    break
+                try:
+                    self._kube.replace(f"{PATH}/{NAME}", self._lease(lease))
+                except ApiError as error:
+                    if error.status not in (404, 409):
+                        raise
+                    continue  # renewed by an answer that was lost, or taken: the next look at it tells
+                self._renewed_at = sent
+                return
+            self._lost = _lost(lease)
+            raise self._lost
 
     def release(self) -> None:
         """Frees the lock if it is still this run's."""
         lease = self._kube.get(f"{PATH}/{NAME}")
-        if lease is not None and (lease.get("spec") or {}).get("holderIdentity") == self._identity:
+        if lease is not None and self._is_mine(lease):
             self._kube.delete(f"{PATH}/{NAME}", lease["metadata"]["uid"])
 
+    def steal(self) -> str:
+        """Takes the lock from whoever holds it, and lets it run out; the id of the run that had it, or "".
+
+        The former holder may be alive: until this lock runs out, whatever it had begun has ended. Raises Locked where
+        nobody holds it.
+        """
+        lease = self._kube.get(f"{PATH}/{NAME}")
+        holder = (lease or {}).get("spec", {}).get("holderIdentity")
+        if lease is None or not holder:
+            raise _busy("Nobody holds this cluster's lock.", "There is nothing to steal.")
+        self._kube.replace(f"{PATH}/{NAME}", self._lease(lease))
+        return str((lease["metadata"].get("annotations") or {}).get(RUN, ""))
+
+    def _is_mine(self, lease: Object) -> bool:
+        return bool((lease.get("spec") or {}).get("holderIdentity") == self._identity)
+
     def _lease(self, before: Object) -> Object:
-        now = self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        now = self._kube.server_now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         spec = before.get("spec") or {}
-        mine = spec.get("holderIdentity") == self._identity
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
             "metadata": {
                 "name": NAME,
                 "namespace": NAMESPACE,
-                "annotations": {RUN: self._run_id},
+                "annotations": self._annotations,
                 **({"resourceVersion": before["metadata"]["resourceVersion"]} if before else {}),
             },
             "spec": {
                 "holderIdentity": self._identity,
                 "leaseDurationSeconds": DURATION_SECONDS,
-                "acquireTime": spec["acquireTime"] if mine else now,
+                "acquireTime": spec["acquireTime"] if self._is_mine(before) else now,
                 "renewTime": now,
             },
         }
@@ -100,16 +164,32 @@ class Lock:
     def _refuse_if_held(self, lease: Object) -> None:
         spec = lease.get("spec") or {}
         holder = spec.get("holderIdentity")
-        if not holder or holder == self._identity:
+        if not holder or self._is_mine(lease):
+            return
+        file = (lease["metadata"].get("annotations") or {}).get(ALIVE)
+        if file and alive.is_dead(file):
             return
         renewed = datetime.strptime(spec["renewTime"], "%Y-%m-%dT%H:%M:%S.%f%z")
-        age_seconds = (self._clock() - renewed).total_seconds()
-        if age_seconds < spec["leaseDurationSeconds"]:
-            raise Locked(
-                Problem(
-                    "locked",
-                    f"{holder} has held this cluster's lock since {spec['acquireTime']}.",
-                    f"Wait for it; if that process is dead, the lock is free in "
-                    f"{spec['leaseDurationSeconds'] - age_seconds:.0f} s.",
-                )
+        left_seconds = spec["leaseDurationSeconds"] - (self._kube.server_now() - renewed).total_seconds()
+        if left_seconds > 0:
+            who, _, run = holder.rpartition("/")
+            raise _busy(
+                f"{who} has held this cluster's lock since {spec['acquireTime']} (run {run}).",
+                f"Wait for it; if that process is dead, the lock is free in {left_seconds:.0f} s. "
+                "`meshroll lock steal --reason WHY` takes it from a run that hangs.",
             )
+
+
+def _busy(message: str, hint: str = "Run it again.") -> Locked:
+    return Locked(Problem("locked", message, hint))
+
+
+def _lost(lease: Object | None) -> Interrupted:
+    holder = ((lease or {}).get("spec") or {}).get("holderIdentity", "nobody")
+    return Interrupted(
+        Problem(
+            "lock-lost",
+            f"This run no longer holds the cluster's lock ({holder} does), so it stops here.",
+            "`meshroll runs` shows who works on the cluster now; `meshroll resume` goes on once it is free.",
+        )
+    )

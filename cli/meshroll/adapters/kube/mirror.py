@@ -28,6 +28,8 @@ class Mirror:
     here may be late but is never made up. Events older than the mirror are not kept.
     """
 
+    kinds = frozenset(PATHS)
+
     def __init__(self, kube: Kube, namespace: str) -> None:
         self._kube = kube
         self._paths = {kind: path.format(namespace=namespace) for kind, path in PATHS.items()}

@@ -18,12 +18,16 @@ Direction = Literal["in", "out", "verify"]
 
 @dataclass(frozen=True)
 class Case:
-    """One cluster's snapshot and what is wanted of it. ``edge`` is None on the way out, where none is needed."""
+    """One cluster's snapshot and what is wanted of it. ``edge`` is None on the way out, where none is needed.
+
+    ``unjudged`` (NAMESPACE/KIND/NAME) are workloads that an unfinished run has changed: its gate judges them.
+    """
 
     view: ClusterView
     settings: Settings
     direction: Direction
     edge: Edge | None = None
+    unjudged: frozenset[str] = frozenset()
 
     def spaces(self) -> Iterator[tuple[Namespace, NamespaceView]]:
         """The namespaces that exist; those that do not are one check's business."""

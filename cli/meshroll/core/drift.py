@@ -1,0 +1,100 @@
+"""What somebody else has changed since meshroll did: it is shown and left, or taken by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from meshroll.core.changes import Change, lookup
+from meshroll.core.errors import Problem
+from meshroll.core.journal import Entry, seen
+from meshroll.core.model import ClusterView, Object
+from meshroll.core.plan import Plan
+
+_HINT = "Look at it: `meshroll runs show RUN --diff` has what was written. `--take {name}` overwrites it."
+
+
+class Since:
+    """The objects of ``view`` beside what the journal says was done to them, ``done`` oldest first.
+
+    A field is somebody else's where its value is none that a run found or wrote; an object that a run made, where
+    anything in it is not as it was made. ``taken`` (KIND/NAME) are the operator's to overwrite.
+    """
+
+    def __init__(self, view: ClusterView, done: Sequence[Entry], taken: Collection[str] = ()) -> None:
+        self._view = view
+        self._taken = taken
+        self._known: dict[tuple[str, str], list[Any]] = {}
+        self._made: dict[str, list[Object]] = {}
+        for entry in done:
+            for field in entry.change.fields:
+                known = self._known.setdefault((entry.change.object, field.path), [])
+                known += [field.before, field.after]
+            if entry.after is not None and entry.after.whole is not None:
+                self._made.setdefault(entry.change.object, []).append(entry.after.whole)
+
+    def left_alone(self, change: Change) -> bool:
+        """Whether somebody else's value stands where ``change`` would write, and nobody named the object."""
+        return not self._is_taken(change) and bool(self._foreign(change))
+
+    def conflicts(self, changes: Iterable[Change]) -> list[Problem]:
+        """What is left alone, as an operator reads it."""
+        return [
+            Problem(
+                "drift",
+                f"{change.object} was changed by somebody else since: {'; '.join(found)}. It is left as it is.",
+                _HINT.format(name=f"{change.kind}/{change.name}"),
+                namespace=change.namespace or change.name,
+                object=change.object,
+            )
+            for change in changes
+            if not self._is_taken(change) and (found := self._foreign(change))
+        ]
+
+    def _is_taken(self, change: Change) -> bool:
+        return f"{change.kind}/{change.name}" in self._taken
+
+    def _foreign(self, change: Change) -> list[str]:
+        manifest = manifest_of(self._view, change)
+        if manifest is None:
+            return []
+        if change.action == "apply":
+            made = self._made.get(change.object, [])
+            ours = not made or _rest(manifest, change) in [_rest(whole, change) for whole in made]
+            return [] if ours else ["it is not as it was made"]
+        found = []
+        for field in change.fields:
+            now, known = lookup(manifest, field.path), self._known.get((change.object, field.path))
+            if field.after == {} or known is None:
+                continue
+            if any(lookup(manifest, guard.path) != guard.value for guard in field.guards):
+                found.append(f"{field.path} is another entry of its list now")
+            elif now not in known:
+                found.append(f"{field.path} is {now!r}")
+        return found
+
+
+def _rest(manifest: Object, change: Change) -> str:
+    remembered = seen(manifest, change)
+    return remembered.rest if remembered else ""
+
+
+def in_the_way(plan: Plan, since: Since) -> list[Problem]:
+    """Conflicts of a way in that goes on with unfinished runs: it would overwrite what somebody else wrote."""
+    return since.conflicts(plan.changes())
+
+
+def manifest_of(view: ClusterView, change: Change) -> Object | None:
+    """The object that ``change`` is about, as it was seen; None where it is not there."""
+    if change.kind == "Namespace":
+        home = view.namespaces.get(change.name)
+        return home.manifest if home else None
+    space = view.namespaces.get(change.namespace)
+    if space is None:
+        return None
+    if change.workload:
+        workload = space.workload(change.workload)
+        return workload.manifest if workload else None
+    if change.kind == "Service":
+        return space.service(change.name)
+    return space.config_map(change.name)

@@ -1,0 +1,190 @@
+"""What earlier runs mean for the next one: what is left to pass, what there is to undo, what may be forgotten.
+
+Records come newest first everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from meshroll.core.errors import Problem, UsageError
+from meshroll.core.journal import UNFINISHED, Entry, Record, touches
+
+PREVIOUS = "previous"
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """What a rollout takes over: gates still due, pauses that were answered, and the runs that it goes on with."""
+
+    pending: tuple[str, ...] = ()
+    answered: tuple[str, ...] = ()
+    runs: tuple[Record, ...] = ()
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All that the runs changed or meant to change, in that order."""
+        return [entry for run in self.runs for entry in run.entries]
+
+    @property
+    def baseline(self) -> Mapping[str, Any]:
+        """The signals from before the first of the runs, by namespace."""
+        return {name: signals for run in reversed(self.runs) for name, signals in run.baseline.items()}
+
+    @property
+    def unjudged(self) -> frozenset[str]:
+        """The workloads (NAMESPACE/KIND/NAME) that were changed and have not passed their gate."""
+        return frozenset("/".join(mark.partition(":")[2].split("/")[:3]) for mark in self.pending)
+
+
+def inherited(
+    records: Sequence[Record], namespaces: Sequence[str], waived: Collection[str] = ()
+) -> Inherited:
+    """What a new rollout of these namespaces goes on with, each namespace from its own newest run.
+
+    ``waived`` are marks of gates that are not to be looked at again. Whoever was taken back begins anew: a switch that
+    a person threw is thrown back too. A run whose way back failed is gone on with all the same.
+    """
+    pending: list[str] = []
+    answered: list[str] = []
+    runs: dict[str, Record] = {}
+    for namespace in namespaces:
+        record = newest(records, namespace)
+        if record is None or record.command != "rollout" or record.state == "rolled_back":
+            continue
+        answered += [mark for mark in (*record.acknowledged, *record.paused_at) if _of(mark, namespace)]
+        if record.state in UNFINISHED:
+            pending += [mark for mark in record.pending if _of(mark, namespace) and mark not in waived]
+            runs.update({run.run_id: run for run in chain(records, record)})
+    found = sorted(runs.values(), key=lambda run: (run.started_at, run.run_id))
+    return Inherited(tuple(dict.fromkeys(pending)), tuple(dict.fromkeys(answered)), tuple(found))
+
+
+def newest(records: Sequence[Record], namespace: str) -> Record | None:
+    """The run that says how the namespace stands; a rollback that did not come to its end says nothing of it."""
+    return next(
+        (
+            record
+            for record in records
+            if namespace in record.namespaces
+            and (record.command != "rollback" or record.state == "succeeded")
+        ),
+        None,
+    )
+
+
+def chain(records: Sequence[Record], record: Record) -> list[Record]:
+    """The run and those that it went on with, oldest first."""
+    known = {each.run_id: each for each in records}
+    found: dict[str, Record] = {}
+    left = [record]
+    while left:
+        here = left.pop()
+        if here.run_id not in found:
+            found[here.run_id] = here
+            left += [known[name] for name in here.continues if name in known]
+    return sorted(found.values(), key=lambda run: (run.started_at, run.run_id))
+
+
+def to_undo(records: Sequence[Record], namespaces: Sequence[str], to: str = PREVIOUS) -> list[Entry]:
+    """The changes that lie between now and ``to``, oldest first.
+
+    ``previous``: before each namespace's newest rollout that changed it, with the runs that it went on with and all
+    that came after; nothing where a rollback was the last word. A run's id: as that run left its namespaces.
+    Raises UsageError where no such run is remembered.
+    """
+    if to != PREVIOUS:
+        return _since(records, namespaces, to)
+    entries: list[Entry] = []
+    for namespace in namespaces:
+        here = [record for record in records if namespace in record.namespaces]
+        last = _newest_change(records, here, namespace)
+        if last is not None:
+            ids = {run.run_id for run in chain(records, last)}
+            oldest = max(place for place, record in enumerate(here) if record.run_id in ids)
+            entries += _in_order(here[: oldest + 1], namespace)
+    return entries
+
+
+def _newest_change(records: Sequence[Record], here: Sequence[Record], namespace: str) -> Record | None:
+    for record in here:
+        if record.command == "rollback" and record.state == "succeeded":
+            return None
+        if record.command == "rollout" and any(
+            touches(change, namespace) for run in chain(records, record) for change in run.changes
+        ):
+            return record
+    return None
+
+
+def _since(records: Sequence[Record], namespaces: Sequence[str], run_id: str) -> list[Entry]:
+    place = next((i for i, record in enumerate(records) if record.run_id == run_id), None)
+    if place is None:
+        raise UsageError(
+            Problem(
+                "run-unknown",
+                f"This cluster remembers no run {run_id}.",
+                "`meshroll runs` lists the runs; --to takes fallback, previous, or one of their ids.",
+            )
+        )
+    return [entry for name in namespaces for entry in _in_order(records[:place], name)]
+
+
+def _in_order(records: Sequence[Record], namespace: str) -> list[Entry]:
+    return [entry for run in reversed(records) for entry in run.entries if touches(entry.change, namespace)]
+
+
+def fingerprint(records: Sequence[Record]) -> str:
+    """Differs once any run began, ended or was taken over: what was planned before is stale then."""
+    return " ".join(f"{record.run_id}:{record.state}" for record in records)
+
+
+def taken_over(records: Sequence[Record], namespaces: Set[str], by: str) -> list[Record]:
+    """The unfinished runs of these namespaces as they read once run ``by`` has taken over from them."""
+    return [
+        msgspec.structs.replace(
+            record,
+            continued_by=by,
+            state="interrupted" if record.state == "running" else record.state,
+            reason=record.reason or "It did not come to its end.",
+        )
+        for record in records
+        if record.state in UNFINISHED
+        and not record.continued_by
+        and record.run_id != by
+        and not namespaces.isdisjoint(record.namespaces)
+    ]
+
+
+def stolen_from(record: Record, by: str, reason: str, at: str) -> Record:
+    """The record of a run whose lock was taken from it."""
+    return msgspec.structs.replace(
+        record,
+        state="interrupted" if record.state == "running" else record.state,
+        stolen={"by": by, "reason": reason, "at": at},
+        reason=f"{by} took its lock: {reason}",
+    )
+
+
+def forgettable(records: Sequence[Record], kept: int) -> list[Record]:
+    """The runs that may be dropped: all but the newest ``kept``, and none that the last word on a namespace needs."""
+    last = [
+        record
+        for namespace in {name for record in records for name in record.namespaces}
+        if (record := newest(records, namespace)) is not None
+    ]
+    needed = {run.run_id for record in last for run in chain(records, record)}
+    return [
+        record
+        for record in records[kept:]
+        if record.run_id not in needed and (record.state not in UNFINISHED or record.continued_by)
+    ]
+
+
+def _of(mark: str, namespace: str) -> bool:
+    """Whether a mark such as ``inject:charging/Deployment/omni`` is of this namespace."""
+    return mark.partition(":")[2].startswith(f"{namespace}/")

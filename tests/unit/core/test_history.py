@@ -1,0 +1,180 @@
+"""What the next run learns from those before it. Records come newest first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from meshroll.core.changes import Change
+from meshroll.core.errors import UsageError
+from meshroll.core.history import fingerprint, forgettable, inherited, stolen_from, taken_over, to_undo
+from meshroll.core.journal import OPEN, Entry, Record
+
+GATE, PAUSE = "inject:charging/Deployment/omni", "dial:charging/Deployment/omni/points"
+CHANGE = Entry("Wave 1", Change("Deployment", "charging", "omni", "patch", "inject"))
+ANNOTATION = Entry("Namespace", Change("Namespace", "", "charging", "patch", "inject"))
+ELSEWHERE = Entry("Wave 1", Change("Deployment", "parking", "gate", "patch", "inject"))
+
+
+def record(state: str = "succeeded", command: str = "rollout", *namespaces: str, **others: Any) -> Record:
+    found: dict[str, Any] = {"entries": [CHANGE], "pending": [GATE], "paused_at": [PAUSE]} | others
+    number = next(COUNTER)
+    return Record(
+        str(found.pop("run_id", f"run-{number}")),
+        command,  # type: ignore[arg-type]
+        "someone",
+        list(namespaces or ["charging"]),
+        f"2026-01-01T00:{59 - number % 60:02}:00Z",
+        state=state,  # type: ignore[arg-type]
+        **found,
+    )
+
+
+COUNTER = iter(range(10_000))
+
+
+def took(records: list[Record], *namespaces: str) -> tuple[list[str], list[str], list[Entry]]:
+    found = inherited(records, list(namespaces))
+    return list(found.pending), list(found.answered), found.entries
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_an_unfinished_run_hands_on_gates_answers_and_changes(state: str) -> None:
+    assert took([record(state)], "charging") == ([GATE], [PAUSE], [CHANGE])
+
+
+def test_a_finished_run_hands_on_only_what_a_person_has_done() -> None:
+    done = record(acknowledged=["dial:charging/Deployment/a/b"])
+    assert took([done], "charging") == ([], ["dial:charging/Deployment/a/b", PAUSE], [])
+
+
+@pytest.mark.parametrize(("state", "command"), [("rolled_back", "rollout"), ("succeeded", "rollback")])
+def test_after_a_way_back_everything_is_new(state: str, command: str) -> None:
+    assert took([record(state, command), record("paused")], "charging") == ([], [], [])
+
+
+def test_a_way_back_that_failed_keeps_what_the_run_found_first() -> None:
+    pending, _, entries = took([record("rollback_incomplete")], "charging")
+    assert (pending, entries) == ([GATE], [CHANGE])
+
+
+@pytest.mark.parametrize("state", ["failed", "rollback_incomplete", "interrupted", "running"])
+def test_a_rollback_that_did_not_end_leaves_the_gates_due(state: str) -> None:
+    records = [record(state, "rollback", pending=[], entries=[]), record("interrupted")]
+    assert took(records, "charging") == ([GATE], [PAUSE], [CHANGE])
+
+
+def test_only_the_newest_run_counts() -> None:
+    assert took([record("succeeded", paused_at=[]), record("paused")], "charging") == ([], [], [])
+
+
+def test_runs_of_other_namespaces_are_none_of_ours() -> None:
+    others = [record("paused", "rollout", "parking"), record("succeeded", "rollback", "parking")]
+    assert took([*others, record("paused")], "charging") == ([GATE], [PAUSE], [CHANGE])
+    assert took([], "charging") == ([], [], [])
+
+
+def test_each_namespace_inherits_from_its_own_newest_run() -> None:
+    both = record("paused", "rollout", "charging", "parking", pending=[GATE, "inject:parking/x"])
+    later = record("succeeded", "rollout", "parking", pending=[], paused_at=[], entries=[])
+    assert took([later, both], "charging", "parking") == ([GATE], [PAUSE], [CHANGE])
+
+
+def test_a_namespace_whose_name_begins_alike_inherits_nothing() -> None:
+    both = record("paused", "rollout", "charging", "charging-eu", pending=["inject:charging-eu/Deployment/a"])
+    assert took([both], "charging")[0] == []
+
+
+def test_a_waived_gate_is_not_due_again() -> None:
+    assert inherited([record("paused")], ["charging"], waived=[GATE]).pending == ()
+
+
+def test_a_run_hands_on_what_it_had_from_those_that_it_went_on_with() -> None:
+    first = record("interrupted", entries=[ANNOTATION], baseline={"charging": {"omni": 1}})
+    second = record(
+        "interrupted", entries=[CHANGE], continues=[first.run_id], baseline={"charging": {"omni": 2}}
+    )
+    first, second = older(first, second)
+    found = inherited([second, first], ["charging"])
+    assert found.entries == [ANNOTATION, CHANGE]
+    assert found.baseline == {"charging": {"omni": 1}}, "from before the first of them"
+    assert found.unjudged == {"charging/Deployment/omni"}
+
+
+def older(*records: Record) -> list[Record]:
+    """The same records, each begun a minute after the one before it."""
+    import msgspec
+
+    return [
+        msgspec.structs.replace(each, started_at=f"2026-02-01T00:{minute:02}:00Z")
+        for minute, each in enumerate(records)
+    ]
+
+
+def test_undone_is_the_newest_rollout_that_changed_something() -> None:
+    first, idle = record("succeeded"), record("succeeded", entries=[])
+    assert to_undo([idle, first], ["charging"]) == [CHANGE]
+    assert to_undo([idle], ["charging"]) == []
+    assert to_undo([record("succeeded", "rollout", "parking")], ["charging"]) == []
+
+
+def test_what_was_taken_back_is_not_taken_back_twice() -> None:
+    first = record("succeeded")
+    assert to_undo([record("succeeded", "rollback", entries=[]), first], ["charging"]) == []
+
+
+def test_one_namespaces_way_back_does_not_hide_anothers_rollout() -> None:
+    both = record("succeeded", "rollout", "charging", "parking", entries=[CHANGE, ELSEWHERE])
+    back = record("succeeded", "rollback", "parking", entries=[])
+    assert to_undo([back, both], ["charging", "parking"]) == [CHANGE]
+
+
+@pytest.mark.parametrize("state", ["failed", "rollback_incomplete", "interrupted", "running"])
+def test_a_rollback_that_did_not_end_is_undone_with_the_rollout_before_it(state: str) -> None:
+    first, back = record("succeeded", entries=[ANNOTATION]), record(state, "rollback")
+    assert to_undo([back, first], ["charging"]) == [ANNOTATION, CHANGE]
+
+
+def test_undoing_goes_back_to_before_the_first_of_the_runs_that_were_gone_on_with() -> None:
+    first = record("interrupted", entries=[ANNOTATION])
+    second = record("succeeded", entries=[CHANGE], continues=[first.run_id])
+    first, second = older(first, second)
+    assert to_undo([second, first, record("succeeded")], ["charging"]) == [ANNOTATION, CHANGE]
+
+
+def test_to_a_run_undoes_all_that_came_after_it_and_nothing_of_its_own() -> None:
+    first, second, third = record(run_id="a", entries=[ANNOTATION]), record(run_id="b"), record(run_id="c")
+    assert to_undo([third, second, first], ["charging"], "a") == [CHANGE, CHANGE]
+    assert to_undo([third, second, first], ["charging"], "c") == []
+    with pytest.raises(UsageError, match="remembers no run d"):
+        to_undo([third], ["charging"], "d")
+
+
+def test_no_run_is_forgotten_that_is_open_or_that_the_last_word_on_a_namespace_needs() -> None:
+    newest = [record("succeeded", run_id=f"new-{number}") for number in range(3)]
+    open_run = record("paused", run_id="open")
+    over = record("paused", run_id="over", continued_by="new-0")
+    other = record("succeeded", "rollout", "parking", run_id="other", continues=["needed"])
+    needed = record("interrupted", "rollout", "parking", run_id="needed", continued_by="other")
+    old = record("succeeded", run_id="old")
+    assert forgettable([*newest, open_run, over, other, needed, old], 3) == [over, old]
+
+
+def test_runs_that_are_gone_on_with_no_longer_read_as_running() -> None:
+    killed, done, elsewhere = record("running"), record("succeeded"), record("running", "rollout", "parking")
+    (found,) = taken_over([killed, done, elsewhere], {"charging"}, "new")
+    assert (found.run_id, found.state, found.continued_by) == (killed.run_id, "interrupted", "new")
+    assert taken_over([found], {"charging"}, "newer") == [], "once"
+
+
+def test_a_run_whose_lock_was_stolen_says_by_whom_and_why() -> None:
+    found = stolen_from(record("running"), "ann@laptop", "it hangs", "2026-01-01T00:00:00Z")
+    assert (found.state, found.reason) == ("interrupted", "ann@laptop took its lock: it hangs")
+    assert found.stolen == {"by": "ann@laptop", "reason": "it hangs", "at": "2026-01-01T00:00:00Z"}
+
+
+def test_a_run_that_began_or_ended_meanwhile_changes_the_fingerprint() -> None:
+    runs = [record("running", run_id="a")]
+    assert fingerprint(runs) != fingerprint([record("succeeded", run_id="a")])
+    assert fingerprint(runs) != fingerprint([record("running", run_id="b"), *runs])

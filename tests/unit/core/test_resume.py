@@ -1,0 +1,92 @@
+"""Which way an unfinished run goes on, and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from meshroll.core.journal import UNFINISHED, Record
+from meshroll.core.resume import Rule, resumption
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+RULE = Rule("rollback", 3600, "fallback")
+GATE = "inject:charging/Deployment/omni"
+
+
+def run(state: str, **others: Any) -> Record:
+    found: dict[str, Any] = {
+        "run_id": "r",
+        "command": "rollout",
+        "holder": "someone",
+        "namespaces": ["charging"],
+        "started_at": "2026-01-01T00:00:00Z",
+        "finished_at": "2026-01-01T23:59:00Z",
+        "pending": [GATE],
+    }
+    return Record(**{**found, "state": state, **others})
+
+
+def way(*records: Record, rule: Rule = RULE) -> str | None:
+    found = resumption(records, rule, NOW)
+    return found.direction if found else None
+
+
+@pytest.mark.parametrize("state", ["running", "interrupted", "failed", "paused"])
+def test_a_rollout_goes_on_forward(state: str) -> None:
+    assert way(run(state)) == "in"
+
+
+def test_a_rollback_goes_on_to_where_it_was_going() -> None:
+    assert way(run("running", command="rollback", to="previous")) == "previous"
+    assert way(run("interrupted", command="rollback", to="20260101t000000z-abc")) == "20260101t000000z-abc"
+
+
+def test_a_rollout_that_had_turned_back_goes_on_back() -> None:
+    assert way(run("running", heading="back", to="previous")) == "previous"
+    assert way(run("rollback_incomplete", to="fallback")) == "fallback"
+
+
+def test_a_rollout_that_died_between_its_failed_gate_and_its_way_back_goes_back() -> None:
+    verdicts = [{"outcome": "Successful"}, {"outcome": "Failed"}]
+    assert way(run("running", verdicts=verdicts), rule=Rule("pause", 0, "previous")) == "previous"
+    assert way(run("running", verdicts=verdicts[:1])) == "in"
+
+
+@pytest.mark.parametrize("state", ["succeeded", "rolled_back"])
+def test_there_is_nothing_to_resume_after_an_end(state: str) -> None:
+    assert way(run(state)) is None
+    assert way() is None
+
+
+@pytest.mark.parametrize("state", UNFINISHED)
+def test_what_a_later_run_has_settled_is_not_resumed(state: str) -> None:
+    assert way(run("succeeded", command="rollback"), run(state)) is None
+
+
+def test_only_the_namespaces_that_are_still_open_are_gone_on_with() -> None:
+    both = run("interrupted", namespaces=["charging", "parking"])
+    found = resumption([run("succeeded"), both], RULE, NOW)
+    assert found and found.namespaces == ("parking",) and found.run is both
+
+
+@pytest.mark.parametrize(
+    ("rule", "direction", "waived"),
+    [
+        (Rule("rollback", 30, "fallback"), "fallback", ()),
+        (Rule("continue", 30, "fallback"), "in", (GATE,)),
+        (Rule("pause", 30, "fallback"), "in", ()),
+        (Rule("rollback", 90, "fallback"), "in", ()),
+    ],
+)
+def test_a_run_that_has_waited_too_long_for_a_person_goes_the_way_that_was_asked_for(
+    rule: Rule, direction: str, waived: tuple[str, ...]
+) -> None:
+    found = resumption([run("paused", paused_at=[GATE])], rule, NOW)
+    assert found and (found.direction, found.waived) == (direction, waived)
+
+
+def test_the_reason_names_the_run_and_how_it_ended() -> None:
+    found = resumption([run("running")], RULE, NOW)
+    assert found and found.why == "Run r (rollout, running) did not come to its end: it goes on."
