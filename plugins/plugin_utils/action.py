@@ -16,7 +16,7 @@ from ansible.plugins.action import ActionBase
 
 from meshroll.adapters import alive
 from meshroll.adapters.events import Events, now
-from meshroll.adapters.kube.client import Kube
+from meshroll.adapters.kube.client import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS, Kube
 from meshroll.adapters.kube.journal import Journal, local_folder
 from meshroll.adapters.kube.lock import Lock
 from meshroll.core import settings as inventory
@@ -78,6 +78,7 @@ class MeshrollAction(ActionBase):
             settings.cluster.kubeconfig,
             settings.cluster.context,
             self.warn,
+            LONG_PATIENCE_SECONDS if self.run_context.begun else SHORT_PATIENCE_SECONDS,
         )
 
     def holder(self) -> str:
