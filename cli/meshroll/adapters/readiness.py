@@ -55,7 +55,7 @@ def wait_up(
                 total = max(len(DEPLOYMENTS), len(deployments))
                 report(found[0].text if found else waiting[0], total - len(waiting), total)
             now = time.monotonic()
-            lasting = any(one.lasting for one in found)
+            lasting = any(one.lasting for one in found) and mirror.is_current()
             troubled_since = (troubled_since or now) if lasting else None
             if now - began > timeout_seconds or now - (troubled_since or now) > LASTING_SECONDS:
                 raise Failed(_not_up(namespace, text, now - began))

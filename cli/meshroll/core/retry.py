@@ -25,14 +25,18 @@ class Patience:
     ) -> float | None:
         """How long to wait before the next try, None where there is to be none.
 
-        ``chance`` in [0, 1) spreads those who failed together. The last try falls on the patience's end; a server
+        The last try falls on the patience's end; a server
         that asks (Retry-After) for a pause beyond that end is not asked again before it.
         """
         left = self.seconds - elapsed_seconds
         if left <= 0 or asked_seconds > left:
             return None
-        growing = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 16))
-        return max(asked_seconds, min(left, growing * (0.5 + chance / 2)))
+        return max(asked_seconds, min(left, backoff_seconds(tries, chance)))
+
+
+def backoff_seconds(tries: int, chance: float) -> float:
+    """Longer after each try; ``chance`` in [0, 1) spreads those who failed together."""
+    return min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 16)) * (0.5 + chance / 2)
 
 
 def may_help(method: str, path: str, body: Any, status: int, tries: int) -> bool:

@@ -103,15 +103,17 @@ def server() -> Iterator[Server]:
 
 
 class Time:
-    """Passes only while somebody sleeps."""
+    """Passes only while somebody sleeps; ``on_sleep`` is what happens meanwhile."""
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.on_sleep: Callable[[], None] = lambda: None
         self.slept: list[float] = []
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+        self.on_sleep()
 
     def seconds(self) -> float:
         return self.now

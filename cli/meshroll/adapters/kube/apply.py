@@ -254,6 +254,9 @@ class _Rolling:
         self.done = progress.done
         if progress.state != "unproved":
             return progress
+        if not snapshot.is_current:  # what is missing may have come while the API server was away
+            self.unproved_since = None
+            return replace(progress, state="waiting")
         self.unproved_since = self.unproved_since or time.monotonic()
         if time.monotonic() - self.unproved_since < UNPROVED_SECONDS:
             return replace(progress, state="waiting")
@@ -269,6 +272,7 @@ class _Snapshot:
     """Workloads, pods by owner and events by object of one moment, so that 500 workloads cost one pass."""
 
     def __init__(self, mirror: Mirror) -> None:
+        self.is_current = mirror.is_current()
         self.workloads: dict[str, Workload] = {}
         for kind in ("Deployment", "StatefulSet", "DaemonSet"):
             for item in mirror.objects(kind).values():

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import random
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import urllib3
 
+from meshroll.adapters import clock
 from meshroll.adapters.kube.client import ApiError, Kube, Object
 from meshroll.core.changes import API_PATHS
-from meshroll.core.errors import MeshrollError
+from meshroll.core.retry import TRANSIENT, backoff_seconds
 
 PATHS = {
     **{kind: API_PATHS[kind] for kind in ("Deployment", "StatefulSet", "DaemonSet", "Pod")},
     "Event": "/api/v1/namespaces/{namespace}/events",
 }
-WATCH_SECONDS = 300
-PAUSE_SECONDS = 0.5
+# A connection that died without a word is noticed once the server has not ended the watch when it should have. Short,
+# because a copy that stands still must not be judged: see is_current.
+WATCH_SECONDS = 10
+CURRENT_SECONDS = 16.0
+GONE = 410
 
 
 class Mirror:
@@ -30,16 +34,25 @@ class Mirror:
 
     kinds = frozenset(PATHS)
 
-    def __init__(self, kube: Kube, namespace: str) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        namespace: str,
+        watch_seconds: int = WATCH_SECONDS,
+        seconds: Callable[[], float] = clock.seconds,
+    ) -> None:
         self._kube = kube
         self._paths = {kind: path.format(namespace=namespace) for kind, path in PATHS.items()}
         self._objects: dict[str, dict[str, Object]] = {kind: {} for kind in PATHS}
+        self._heard: dict[str, float] = {}
         self._old_events: set[str] = set()
         self._changed = threading.Condition()
         self._version = 0
         self._seen = 0
         self._stopped = threading.Event()
-        self._failure: MeshrollError | None = None
+        self._failure: Exception | None = None
+        self._watch_seconds = watch_seconds
+        self._seconds = seconds
 
     def __enter__(self) -> Mirror:
         versions = {kind: self._relist(kind) for kind in PATHS}
@@ -66,6 +79,11 @@ class Mirror:
                 if event["metadata"]["uid"] not in self._old_events
             ]
 
+    def is_current(self) -> bool:
+        """Whether every kind was heard of lately; if not, what is here may be as old as a restart takes."""
+        with self._changed:
+            return self._seconds() - min(self._heard.values()) <= CURRENT_SECONDS
+
     def wait(self, seconds: float) -> bool:
         """True once something changed since the last call, False after ``seconds``; raises what a watch raised."""
         with self._changed:
@@ -77,24 +95,41 @@ class Mirror:
             return changed
 
     def _follow(self, kind: str, resource_version: str) -> None:
-        while not self._stopped.is_set():
-            try:
-                for event in self._kube.watch(self._paths[kind], resource_version, WATCH_SECONDS):
-                    if self._stopped.is_set():
-                        return
-                    item = event["object"]
-                    resource_version = item["metadata"]["resourceVersion"]
-                    if event["type"] != "BOOKMARK":
-                        self._take(kind, event["type"], item)
-            except (ApiError, urllib3.exceptions.HTTPError, OSError, ValueError):
-                time.sleep(PAUSE_SECONDS)
+        try:
+            breaks = 0
+            while not self._stopped.is_set():
+                began = self._seconds()
                 try:
+                    resource_version = self._watch(kind, resource_version)
+                    broke = False
+                except (urllib3.exceptions.HTTPError, OSError, ValueError):
+                    broke = True
+                except ApiError as error:
+                    if error.status not in TRANSIENT | {401, GONE}:
+                        raise
+                    broke = True
+                # A watch that ends at once, however politely, is not asked for again and again without a pause.
+                breaks = breaks + 1 if broke or self._seconds() - began < self._watch_seconds / 2 else 0
+                if breaks:
+                    self._stopped.wait(backoff_seconds(breaks, random.random()))
+                if broke and not self._stopped.is_set():
                     resource_version = self._relist(kind)
-                except MeshrollError as error:
-                    with self._changed:
-                        self._failure = error
-                        self._changed.notify_all()
-                    return
+        except Exception as error:
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+
+    def _watch(self, kind: str, resource_version: str) -> str:
+        """Takes in what changes until the server ends the watch; the version to go on from."""
+        for event in self._kube.watch(self._paths[kind], resource_version, self._watch_seconds):
+            if self._stopped.is_set():
+                break
+            resource_version = event["object"]["metadata"]["resourceVersion"]
+            if event["type"] != "BOOKMARK":
+                self._take(kind, event["type"], event["object"])
+        with self._changed:
+            self._heard[kind] = self._seconds()
+        return resource_version
 
     def _take(self, kind: str, change: str, item: Object) -> None:
         with self._changed:
@@ -102,13 +137,16 @@ class Mirror:
                 self._objects[kind].pop(item["metadata"]["name"], None)
             else:
                 self._objects[kind][item["metadata"]["name"]] = {"kind": kind, **item}
+            self._heard[kind] = self._seconds()
             self._version += 1
             self._changed.notify_all()
 
     def _relist(self, kind: str) -> str:
+        asked = self._seconds()
         items, version = self._kube.list_all(self._paths[kind])
         with self._changed:
             self._objects[kind] = {item["metadata"]["name"]: {"kind": kind, **item} for item in items}
+            self._heard[kind] = asked
             self._version += 1
             self._changed.notify_all()
         return version

@@ -1,0 +1,220 @@
+"""The copy of a namespace while its watches break, stall, and come back."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+from unit.kube.conftest import RESET, Answer, Asked, Connect, Server
+
+from meshroll.adapters.kube import requests
+from meshroll.adapters.kube.client import ApiError
+from meshroll.adapters.kube.mirror import CURRENT_SECONDS, Mirror
+from meshroll.core.errors import Refused
+
+LONG_SECONDS = 20
+
+
+def pod(name: str, version: int = 1) -> dict[str, Any]:
+    return {"metadata": {"name": name, "uid": name, "resourceVersion": str(version)}}
+
+
+class World:
+    """Pods as lists show them, and what becomes of each watch on them; the other kinds are empty and quiet."""
+
+    def __init__(self, server: Server) -> None:
+        self.pods = [pod("a"), pod("b")]
+        self.lists = 0
+        self.watches = 0
+        self.away = False
+        self.over = threading.Event()
+        self.on_watch: list[Callable[[Watch], None]] = []
+        server.script = self.listed
+        server.stream = self.watched
+
+    def listed(self, asked: Asked) -> Answer:
+        if self.away:
+            return RESET
+        items = self.pods if "/pods?" in asked.path else []
+        self.lists += "/pods?" in asked.path
+        return Answer(body={"items": items, "metadata": {"resourceVersion": "7"}})
+
+    def watched(self, asked: Asked, handler: BaseHTTPRequestHandler) -> None:
+        watch = Watch(handler, self.over)
+        if "/pods?" not in asked.path:
+            watch.stall()
+            return
+        self.watches += 1
+        (self.on_watch.pop(0) if self.on_watch else Watch.stall)(watch)
+
+
+class Watch:
+    def __init__(self, handler: BaseHTTPRequestHandler, over: threading.Event) -> None:
+        self.handler = handler
+        self._over = over
+        self._begun = False
+
+    def begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self.handler.send_response_only(200)
+            self.handler.send_header("Transfer-Encoding", "chunked")
+            self.handler.end_headers()
+
+    def say(self, kind: str, item: dict[str, Any]) -> None:
+        self.begin()
+        line = json.dumps({"type": kind, "object": item}).encode() + b"\n"
+        self.handler.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+
+    def end(self) -> None:
+        self.begin()
+        self.handler.wfile.write(b"0\r\n\r\n")
+
+    def refuse(self, status: int) -> None:
+        self.handler.send_response_only(status)
+        self.handler.send_header("Content-Length", "0")
+        self.handler.end_headers()
+
+    def reset(self) -> None:
+        self.handler.reset()  # type: ignore[attr-defined]
+
+    def stall(self) -> None:
+        """Open, and silent, as behind a router that has forgotten the connection."""
+        self.begin()
+        self._over.wait(LONG_SECONDS)
+        self.handler.close_connection = True
+
+
+@pytest.fixture
+def world(server: Server) -> Iterator[World]:
+    made = World(server)
+    yield made
+    made.over.set()
+
+
+def until(mirror: Mirror, wanted: Callable[[], bool]) -> None:
+    """Waits as a step does; raises what a watch raised."""
+    end = time.monotonic() + LONG_SECONDS
+    while not wanted():
+        assert time.monotonic() < end, "it did not come about"
+        mirror.wait(0.1)
+
+
+def names(mirror: Mirror) -> list[str]:
+    return sorted(mirror.objects("Pod"))
+
+
+BREAKS: dict[str, Callable[[Watch], None]] = {
+    "a reset": Watch.reset,
+    "a reset in the middle": lambda watch: (watch.say("MODIFIED", pod("b", 8)), watch.reset())[1],
+    "410 as an answer": lambda watch: watch.refuse(410),
+    "410 as an event": lambda watch: watch.say("ERROR", {"code": 410, "message": "too old"}),
+    "500 as an event": lambda watch: watch.say("ERROR", {"code": 500, "message": "etcd"}),
+    "503": lambda watch: watch.refuse(503),
+    "an expired token": lambda watch: watch.refuse(401),
+    "half a line": lambda watch: (watch.begin(), watch.handler.wfile.write(b'3\r\n{"t\r\n'), watch.reset())[
+        2
+    ],
+}
+
+
+@pytest.mark.parametrize("how", BREAKS)
+def test_what_was_deleted_while_a_watch_was_broken_disappears(
+    how: str, world: World, connect: Connect
+) -> None:
+    def broken(watch: Watch) -> None:
+        world.pods = [pod("a"), pod("c")]
+        BREAKS[how](watch)
+
+    world.on_watch = [broken]
+    with Mirror(connect().kube, "n") as mirror:
+        until(mirror, lambda: names(mirror) == ["a", "c"])
+        until(mirror, lambda: world.watches == 2)
+    assert world.lists == 2
+
+
+def test_a_watch_that_ended_politely_goes_on_from_where_it_was(
+    world: World, server: Server, connect: Connect
+) -> None:
+    def first(watch: Watch) -> None:
+        watch.say("ADDED", pod("c", 8))
+        watch.say("BOOKMARK", {"metadata": {"resourceVersion": "12"}})
+        watch.end()
+
+    world.on_watch = [first, lambda watch: (watch.say("DELETED", pod("a", 13)), watch.stall())[1]]
+    with Mirror(connect().kube, "n") as mirror:
+        until(mirror, lambda: names(mirror) == ["b", "c"])
+    assert world.lists == 1
+    assert "resourceVersion=12" in [a.path for a in server.asked if "/pods?watch" in a.path][1]
+
+
+def test_a_restart_of_the_api_server_is_waited_for(world: World, connect: Connect) -> None:
+    def broken(watch: Watch) -> None:
+        world.away = True
+        world.pods = [pod("z")]
+        watch.reset()
+
+    world.on_watch = [broken]
+    client = connect()
+
+    def back_after_a_while() -> None:
+        world.away = len(client.time.slept) < 5
+
+    client.time.on_sleep = back_after_a_while
+    with Mirror(client.kube, "n") as mirror:
+        until(mirror, lambda: names(mirror) == ["z"])
+    assert len([line for line in client.said if "again in" in line]) == 5
+
+
+def test_an_api_server_that_stays_away_ends_the_wait(world: World, connect: Connect) -> None:
+    def broken(watch: Watch) -> None:
+        world.away = True
+        watch.reset()
+
+    world.on_watch = [broken]
+    with Mirror(connect(patience_seconds=30).kube, "n") as mirror, pytest.raises(Refused) as raised:
+        until(mirror, lambda: False)
+    assert raised.value.problems[0].code == "api-unreachable"
+
+
+def test_a_connection_without_a_byte_is_given_up(
+    world: World, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "WATCH_SLACK_SECONDS", 0.2)
+
+    def stalled(watch: Watch) -> None:
+        watch.begin()
+        world.pods = [pod("c")]
+        watch.stall()
+
+    world.on_watch = [stalled]
+    with Mirror(connect().kube, "n", watch_seconds=0) as mirror:
+        until(mirror, lambda: names(mirror) == ["c"])
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        (lambda watch: watch.say("ADDED", {"no": "metadata"}), KeyError),
+        (lambda watch: watch.refuse(403), ApiError),
+    ],
+)
+def test_what_nobody_foresaw_reaches_the_one_who_waits(
+    how: Callable[[Watch], None], error: type[Exception], world: World, connect: Connect
+) -> None:
+    world.on_watch = [how]
+    with Mirror(connect().kube, "n") as mirror, pytest.raises(error):
+        until(mirror, lambda: False)
+
+
+def test_a_copy_that_nobody_brings_up_to_date_says_so(world: World, connect: Connect) -> None:
+    now = [100.0]
+    with Mirror(connect().kube, "n", seconds=lambda: now[0]) as mirror:
+        assert mirror.is_current()
+        now[0] += CURRENT_SECONDS + 1
+        assert not mirror.is_current()
