@@ -94,7 +94,10 @@ class ActionModule(MeshrollAction):
 
     def write(self, command: str, entry: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
         errors = [{**problem.as_dict(), "cluster": self.run_context.cluster} for problem in outcome.problems]
-        add_cluster(self.run_context, command, entry, errors)
+        try:
+            add_cluster(self.run_context, command, entry, errors)
+        except OSError as error:  # the journal has how the run ended; whoever wanted the file may be gone
+            self.events.say("line", f"The result file could not be written: {error}", level="warning")
         for line in entry["summary"]:
             self.events.say("summary", line)
         return {"cluster": entry}

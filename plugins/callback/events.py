@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import pkgutil
 from typing import Any
@@ -13,6 +12,7 @@ import kubernetes.config  # noqa: F401
 from ansible.plugins.callback import CallbackBase
 
 from meshroll import adapters
+from meshroll.adapters.events import append
 
 # Ansible forks for every task. What is imported here, in the parent, is there in every fork already. Imports only:
 # a client or a thread that is opened before a fork does not survive it.
@@ -54,12 +54,7 @@ class CallbackModule(CallbackBase):
 
 
 def _say(event: dict[str, Any]) -> None:
-    """One event, in one write, for whoever follows; nobody does when a playbook is run by hand."""
+    """For whoever follows; nobody does when a playbook is run by hand."""
     path = os.environ.get("MESHROLL_EVENTS")
-    if not path:
-        return
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(descriptor, (json.dumps(event) + "\n").encode())
-    finally:
-        os.close(descriptor)
+    if path:
+        append(path, event)

@@ -18,6 +18,19 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def append(path: str, event: Mapping[str, Any]) -> bool:
+    """One event, in one write. False where it cannot be (a full disk, a removed folder): no run ends because of it."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, (json.dumps(event) + "\n").encode())
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class Events:
     """Says things of one cluster. ``display`` is used where no event file is named (a playbook run by hand)."""
@@ -29,10 +42,6 @@ class Events:
     def say(self, kind: str, message: str, level: str = "info", **fields: Any) -> None:
         """One event; ``kind`` is stage, progress, line or verdict. A line is written whole, so forks can share it."""
         path = self.environment.get("MESHROLL_EVENTS")
-        if not path:
-            if kind != "progress":
-                self.display(f"[{self.cluster}] {message}")
-            return
         event = {
             "time": now(),
             "cluster": self.cluster,
@@ -41,12 +50,8 @@ class Events:
             "level": level,
             **fields,
         }
-        line = (json.dumps(event) + "\n").encode()
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(descriptor, line)
-        finally:
-            os.close(descriptor)
+        if not (path and append(path, event)) and kind != "progress":
+            self.display(f"[{self.cluster}] {message}")
 
     def stop_if_asked(self) -> None:
         """Raises Interrupted between two steps once the operator asked to stop (``$MESHROLL_STOP`` exists)."""

@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from meshroll.playbook.invocation import RunFolder
 
@@ -45,11 +46,17 @@ class ChildEnd:
     asked: int
 
 
-def run_child(argv: Sequence[str], environment: Mapping[str, str], folder: RunFolder, view: View) -> ChildEnd:
-    """Start the child and show its events until it has ended, however that comes about."""
+def run_child(
+    argv: Sequence[str], environment: Mapping[str, str], folder: RunFolder, view: View, alive: int
+) -> ChildEnd:
+    """Start the child and show its events until it has ended, however that comes about.
+
+    ``alive`` is a descriptor that it inherits. A view that fails is asked no more, and its failure is in the log.
+    """
     folder.events.touch(mode=0o600)
     follower = Follower(folder.events)
-    with _signals_counted() as asked, folder.log.open("wb") as log:
+    with _signals_counted() as asked, folder.log.open("ab") as log:
+        shown = _Shown(view, log)
         child = subprocess.Popen(
             argv,
             env=environment,
@@ -58,6 +65,7 @@ def run_child(argv: Sequence[str], environment: Mapping[str, str], folder: RunFo
             stderr=subprocess.STDOUT,
             # A Ctrl-C on the terminal reaches this process alone, which then decides what the child is told.
             process_group=0,
+            pass_fds=(alive,),
         )
         try:
             heard = 0
@@ -65,10 +73,10 @@ def run_child(argv: Sequence[str], environment: Mapping[str, str], folder: RunFo
             while not ended:
                 ended = _ended(child)
                 for event in follower.new_events():
-                    view.event(event)
+                    shown.event(event)
                 while heard < len(asked):
                     heard += 1
-                    _tell(child, folder.stop, heard, view)
+                    _tell(child, folder.stop, asked[heard - 1], heard == 1, shown)
         finally:
             _make_sure_it_ended(child)
     return ChildEnd(
@@ -92,13 +100,18 @@ class Follower:
 
     def new_events(self) -> Iterator[Event]:
         """The events since the last call."""
+        if not self.path.exists():  # somebody cleaned up; the run itself does not need the file
+            return
         with self.path.open("rb") as file:
             file.seek(self._offset)
             for line in file:
                 if not line.endswith(b"\n"):
                     return
                 self._offset += len(line)
-                event = json.loads(line)
+                try:
+                    event = json.loads(line)
+                except ValueError:  # half of it did not fit on a full disk
+                    continue
                 if event["kind"] == "clusters":
                     self.clusters.update(event["clusters"])
                 elif event["kind"] == "failure":
@@ -128,13 +141,42 @@ def _signals_counted() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _tell(child: subprocess.Popen[bytes], stop: Path, time: int, view: View) -> None:
-    if time == 1:
-        stop.touch(mode=0o600)
+class _Shown:
+    """A view that cannot end what it shows."""
+
+    def __init__(self, view: View, log: IO[bytes]) -> None:
+        self._view: View | None = view
+        self._log = log
+
+    def event(self, event: Event) -> None:
+        self._ask(lambda view: view.event(event))
+
+    def note(self, message: str) -> None:
+        self._ask(lambda view: view.note(message))
+
+    def _ask(self, what: Callable[[View], None]) -> None:
+        if self._view is None:
+            return
+        try:
+            what(self._view)
+        except Exception:  # whatever it is, Ansible is in the middle of something
+            self._view = None
+            self._log.write(f"What goes on is shown no more:\n{traceback.format_exc()}".encode())
+            self._log.flush()
+
+
+def _tell(child: subprocess.Popen[bytes], stop: Path, number: int, first: bool, view: View) -> None:
+    """A terminal that closes sends SIGHUP twice, and a shutdown SIGTERM after it: only a Ctrl-C asks for more."""
+    if first:
+        try:
+            stop.touch(mode=0o600)
+        except OSError as error:
+            view.note(f"The run cannot be asked to stop ({error}). Once more (Ctrl-C) breaks it off.")
+            return
         view.note("Stopping after the step in hand. Once more (Ctrl-C) breaks it off.")
-        return
-    child.send_signal(signal.SIGINT)
-    view.note("Breaking off; waiting until Ansible has ended.")
+    elif number == signal.SIGINT:
+        child.send_signal(signal.SIGINT)
+        view.note("Breaking off; waiting until Ansible has ended.")
 
 
 def _ended(child: subprocess.Popen[bytes]) -> bool:

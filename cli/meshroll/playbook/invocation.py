@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from meshroll.adapters.alive import VARIABLE as ALIVE
 from meshroll.core.errors import Problem, UsageError
 from meshroll.paths import collections_path, playbook_file
 
@@ -60,6 +61,11 @@ class RunFolder:
         return self.path / "stop"
 
     @property
+    def alive(self) -> Path:
+        """Held locked by every process of the run."""
+        return self.path / "alive"
+
+    @property
     def result(self) -> Path:
         return self.path / "result.json"
 
@@ -106,6 +112,7 @@ def environment(folder: RunFolder, inherited: Mapping[str, str]) -> dict[str, st
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "ANSIBLE_RETRY_FILES_ENABLED": "false",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        ALIVE: str(folder.alive),
         "MESHROLL_EVENTS": str(folder.events),
         "MESHROLL_STOP": str(folder.stop),
         "PYTHONUNBUFFERED": "1",

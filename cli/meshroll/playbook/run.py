@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from meshroll import __version__
+from meshroll.adapters.alive import held, is_dead
 from meshroll.adapters.events import now
 from meshroll.core.errors import ExitCode
 from meshroll.core.run import run_id_of
@@ -35,15 +36,17 @@ def run(invocation: Invocation, view: View, keep_log: bool = False) -> dict[str,
     kept = True
     try:
         argv = arguments(invocation, folder, run_id, started_at)
-        end = run_child(argv, environment(folder, os.environ), folder, view)
+        with held(folder.alive) as alive:
+            end = run_child(argv, environment(folder, os.environ), folder, view, alive)
         identity = Identity(invocation.command, __version__, run_id, started_at, now())
         result = result_of(identity, end, _written(folder.result), _lines(folder.log))
         kept = keep_log or _worth_keeping(result)
         result["data"]["log_file"] = str(folder.log) if kept else None
         return result
     finally:
-        if not kept:
-            shutil.rmtree(folder.path)
+        # A worker that outlived Ansible still writes there, and the lock tells others of it.
+        if not kept and is_dead(str(folder.alive)):
+            shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def new_run_id(started_at: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from meshroll.render.streams import Lasting
+
 # Not shown: the result repeats summaries and failures, and clusters are for laying out columns.
 UNSAID = frozenset({"summary", "failure", "clusters"})
 
@@ -21,7 +23,7 @@ class SilentView:
 class LineView:
     """``verbose`` says every step of progress; without it only how each ended."""
 
-    def __init__(self, stream: TextIO, verbose: bool) -> None:
+    def __init__(self, stream: TextIO | Lasting, verbose: bool) -> None:
         self._stream = stream
         self._verbose = verbose
 
@@ -36,12 +38,8 @@ class LineView:
         self._say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {message}")
 
     def _say(self, line: str) -> None:
-        try:
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
-        except OSError:
-            # A reader that went away must not end the run that it read about.
-            return
+        self._stream.write(f"{line}\n")
+        self._stream.flush()
 
 
 def worth_a_line(event: Mapping[str, Any]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Self
 
 from rich.console import Console
@@ -43,20 +42,16 @@ class LiveView:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            self._progress.stop()
+        self._progress.stop()
 
     def event(self, event: Mapping[str, Any]) -> None:
-        # A terminal that went away (SIGHUP) must not end the run that was shown on it.
-        with suppress(OSError):
-            if event["kind"] == "clusters":
-                self._several(event["clusters"])
-            elif event["kind"] not in UNSAID:
-                self._show(event)
+        if event["kind"] == "clusters":
+            self._several(event["clusters"])
+        elif event["kind"] not in UNSAID:
+            self._show(event)
 
     def note(self, message: str) -> None:
-        with suppress(OSError):
-            self._progress.console.print(Text(message, style="bold yellow"))
+        self._progress.console.print(Text(message, style="bold yellow"))
 
     def _several(self, clusters: list[str]) -> None:
         """One cluster needs no name on each line."""

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from meshroll.render.lines import LineView, SilentView
 from meshroll.render.problems import problem_lines
+from meshroll.render.streams import Lasting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +48,7 @@ class Output:
             with LiveView(self.console(sys.stderr), self.verbose) as view:
                 yield view
         else:
-            yield LineView(sys.stderr, self.verbose)
+            yield LineView(Lasting(sys.stderr), self.verbose)
 
     def note(self, message: str) -> None:
         """A line about what goes on."""
@@ -85,7 +86,7 @@ class Output:
 
         coloured = _coloured(stream, self.no_color)
         return Console(
-            file=stream,
+            file=cast(TextIO, Lasting(stream)),
             highlight=False,
             markup=False,
             emoji=False,
@@ -105,16 +106,6 @@ def _coloured(stream: TextIO, no_color: bool) -> bool:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """Whoever stopped listening (`| head`, a closed terminal) does not turn a run's end into another."""
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError:
-        _discard_stdout()
-    except OSError:
-        return
-
-
-def _discard_stdout() -> None:
-    """So that Python's own flush at exit has somewhere to go."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    lasting = Lasting(stream)
+    lasting.write(text)
+    lasting.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from meshroll.adapters.alive import held
 from meshroll.playbook.child import ChildEnd, Follower, run_child
 from meshroll.playbook.invocation import RunFolder
 
@@ -52,7 +54,8 @@ class Recorder:
 def start(tmp_path: Path, script: str, view: Recorder) -> ChildEnd:
     folder = RunFolder(tmp_path)
     own = {"MESHROLL_EVENTS": str(folder.events), "MESHROLL_STOP": str(folder.stop)}
-    return run_child([sys.executable, "-c", SAY + script], {**os.environ, **own}, folder, view)
+    with held(folder.alive) as alive:
+        return run_child([sys.executable, "-c", SAY + script], {**os.environ, **own}, folder, view, alive)
 
 
 def is_alive(pid: int) -> bool:
@@ -90,17 +93,62 @@ def test_the_second_signal_interrupts_the_child_and_waits_for_it(tmp_path: Path)
     assert (ended.return_code, ended.asked) == (99, 2)
 
 
-def test_no_child_stays_when_its_parent_fails(tmp_path: Path) -> None:
-    pids = []
+@pytest.mark.parametrize("numbers", [(signal.SIGHUP, signal.SIGHUP), (signal.SIGINT, signal.SIGTERM)])
+def test_only_a_second_ctrl_c_breaks_off(tmp_path: Path, numbers: tuple[signal.Signals, ...]) -> None:
+    """A shell that ends sends SIGHUP once more to those whose terminal the kernel has told already."""
+    left = list(numbers)
 
-    def fail(event: dict[str, Any]) -> None:
+    def ask(_: object) -> None:
+        if left:
+            os.kill(os.getpid(), left.pop(0))
+
+    view = Recorder(on_event=lambda event: ask(event) if event["kind"] == "line" else None, on_note=ask)
+    ended = start(tmp_path, WAIT_FOR_STOP + "time.sleep(0.5); sys.exit(7)", view)
+    assert (ended.return_code, ended.asked, len(view.notes)) == (7, 2, 1)
+
+
+@pytest.mark.parametrize("on", ["event", "note"])
+def test_a_view_that_fails_breaks_nothing_off(tmp_path: Path, on: str) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("no terminal")
+
+    def ask(event: dict[str, Any]) -> None:
+        if on == "event":
+            fail(event)
         if event["kind"] == "line":
-            pids.append(int(event["message"]))
-            raise RuntimeError
+            os.kill(os.getpid(), signal.SIGHUP)
 
-    with pytest.raises(RuntimeError):
-        start(tmp_path, UNTIL_INTERRUPTED, Recorder(on_event=fail))
-    assert not is_alive(pids[0])
+    script = "say(kind='line', cluster='b', message='x')\n" + ("" if on == "event" else WAIT_FOR_STOP)
+    view = Recorder(on_event=ask, on_note=fail)
+    ended = start(tmp_path, script + "sys.exit(7)", view)
+    assert (ended.return_code, ended.begun) == (7, {"a", "b"})
+    assert "no terminal" in RunFolder(tmp_path).log.read_text()
+
+
+def test_no_child_stays_when_its_parent_fails(tmp_path: Path) -> None:
+    view = Recorder()
+    with pytest.raises(KeyError):
+        start(tmp_path, "say(kind='from nobody')\n" + UNTIL_INTERRUPTED, view)
+    assert not is_alive(int(view.events[1]["message"]))
+
+
+def test_a_run_whose_folder_was_removed_is_followed_to_its_end(tmp_path: Path) -> None:
+    def remove(event: dict[str, Any]) -> None:
+        if event["kind"] == "line":
+            shutil.rmtree(tmp_path)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    view = Recorder(on_event=remove)
+    gone = "while os.path.exists(os.environ['MESHROLL_EVENTS']): time.sleep(0.02)\ntime.sleep(0.5)\n"
+    ended = start(tmp_path, gone + "sys.exit(7)", view)
+    assert (ended.return_code, ended.begun) == (7, {"a"})
+    assert "cannot be asked to stop" in view.notes[0]
+
+
+def test_a_line_that_a_full_disk_cut_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "events"
+    file.write_text('{"kind": "li{"kind": "line", "cluster": "a"}\n{"kind": "line", "cluster": "b"}\n')
+    assert [event["cluster"] for event in Follower(file).new_events()] == ["b"]
 
 
 def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:

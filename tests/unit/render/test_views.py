@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, TextIO, cast
 
 import pytest
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.console import Console
 from meshroll.render.lines import LineView
 from meshroll.render.live import LiveView
 from meshroll.render.output import Output
+from meshroll.render.streams import Lasting
 
 
 def event(kind: str, message: str, **more: Any) -> dict[str, Any]:
@@ -66,17 +67,38 @@ def test_a_terminal_shows_what_happened_and_hides_what_is_said_later() -> None:
 
 
 class Gone(io.StringIO):
-    """A terminal that was closed."""
+    """A terminal that was closed, a pipe that nobody reads."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error, self.tries = error, 0
 
     def write(self, _: str) -> int:
-        raise OSError(5, "Input/output error")
+        self.tries += 1
+        raise self.error
 
 
-def test_a_terminal_that_went_away_ends_nothing() -> None:
-    view = LineView(Gone(), verbose=True)
-    for each in EVENTS:
-        view.event(each)
-    view.note("Stopping")
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), BrokenPipeError(), ValueError("closed")])
+def test_a_reader_that_went_away_ends_nothing(error: Exception) -> None:
+    stream = Gone(error)
+    line_view = LineView(Lasting(stream), verbose=True)
+    console = Console(file=cast(TextIO, Lasting(stream)), width=80, force_terminal=True)
+    with LiveView(console, verbose=True) as live_view:
+        for view in (line_view, live_view):
+            for each in EVENTS:
+                view.event(each)
+            view.note("Stopping")
+    assert stream.tries >= 2
+
+
+def test_what_an_encoding_lacks_is_replaced_and_the_rest_is_written() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    lasting = Lasting(stream)
+    lasting.write("a → b\n")
+    lasting.write("c\n")
+    lasting.flush()
+    assert raw.getvalue() == b"a ? b\nc\n"
 
 
 @pytest.mark.parametrize(
