@@ -25,7 +25,7 @@ class ActionModule(MeshrollAction):
         namespace = next(item for item in settings.namespaces if item.name == step.namespace)
         kube = self.connect(settings)
         view = look(kube, [step.namespace], settings.control_plane.namespace, caller_namespaces(settings))
-        client = prometheus.connect(settings.prometheus, kube)
+        client = prometheus.connect(settings.prometheus, kube, self.warn)
         asked = prometheus.queries()
         window = settings.gate.window_seconds
         measured = prometheus.measure(client, asked, step.namespace, window, client.now_seconds())

@@ -85,7 +85,7 @@ class ActionModule(MeshrollAction):
 
     def _observe(self, observation: Observation, kube: Kube, settings: Settings, step: Step) -> Verdict:
         """Looks every interval until the observation has its verdict."""
-        client = prometheus.connect(settings.prometheus, kube)
+        client = prometheus.connect(settings.prometheus, kube, self.warn)
         asked = prometheus.queries(settings.gate.application_queries)
         begun = time.monotonic()
         self._wait(observation.first_look_seconds, "waiting for the first scrapes")
@@ -95,8 +95,8 @@ class ActionModule(MeshrollAction):
             try:
                 measured = prometheus.measure(client, asked, step.namespace, looked, client.now_seconds())
             except prometheus.PrometheusError as error:
-                verdict = observation.not_measured(error.problems[0])
-                self.events.say("line", str(error), level="warning", stage="gate")
+                verdict = observation.not_measured(error.problems[0], elapsed)
+                self.warn(str(error))
             else:
                 pods = self._pods(kube, step.namespace)
                 verdict = observation.measured(

@@ -163,7 +163,7 @@ class ActionModule(MeshrollAction):
         found: list[Problem] = []
         window_seconds = settings.gate.window_seconds
         try:
-            client = prometheus.connect(settings.prometheus, kube)
+            client = prometheus.connect(settings.prometheus, kube, self.warn)
             client.check()
             asked = prometheus.queries(settings.gate.application_queries)
             for name, space in view.namespaces.items():

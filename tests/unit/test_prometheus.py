@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from meshroll.adapters import prometheus
-from meshroll.adapters.prometheus import (
-    PrometheusClient,
+from meshroll.adapters.prometheus import PrometheusClient
+from meshroll.adapters.prometheus_transport import (
     PrometheusEmpty,
     PrometheusRejected,
     PrometheusUnreachable,
@@ -81,15 +81,53 @@ def test_warnings_are_kept_and_notes_are_not(start: Start) -> None:
     assert len(measured.of("one")) == 1
 
 
-def test_a_busy_prometheus_is_asked_again(start: Start) -> None:
+class Time:
+    """Passes only while somebody sleeps; counts how long that was."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def seconds(self) -> float:
+        return self.now
+
+
+def patient(url: str) -> tuple[PrometheusClient, Time, list[str]]:
+    """A client whose patience passes in no time, and what it says of it."""
+    time, said = Time(), list[str]()
+    return PrometheusClient(UrlTransport(url, said.append, time.sleep, time.seconds)), time, said
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_busy_prometheus_is_asked_again_and_that_is_said(start: Start, status: int) -> None:
     asked: list[str] = []
 
     def busy_once(query: str, _: Message) -> Answer:
         asked.append(query)
-        return (429, "slow down") if len(asked) == 1 else (200, EMPTY)
+        return (status, "slow down") if len(asked) == 1 else (200, EMPTY)
 
-    assert PrometheusClient(UrlTransport(start(busy_once))).query("x", 1.0) == ((), ())
+    client, _, said = patient(start(busy_once))
+    assert client.query("x", 1.0) == ((), ())
     assert len(asked) == 2
+    assert str(status) in said[0]
+    assert "again in" in said[0]
+
+
+def test_a_prometheus_that_stays_busy_is_left_after_seconds_with_its_own_words(start: Start) -> None:
+    timeout = {"status": "error", "errorType": "timeout", "error": "query timed out"}
+    client, time, _ = patient(start(lambda *_: (503, timeout)))
+    with pytest.raises(PrometheusRejected, match="query timed out"):
+        client.query("x", 1.0)
+    assert time.now == pytest.approx(8.0)
+
+
+def test_what_is_wrong_with_a_query_is_not_asked_again(start: Start) -> None:
+    client, _, said = patient(start(lambda *_: (400, {"status": "error", "error": "parse error"})))
+    with pytest.raises(PrometheusRejected):
+        client.query("x", 1.0)
+    assert said == []
 
 
 @pytest.mark.parametrize(
@@ -128,8 +166,11 @@ def test_each_failure_has_its_code_and_says_what_to_do(
 
 
 def test_nobody_listening_is_unreachable(start: Start) -> None:
+    client, time, said = patient("http://127.0.0.1:1")
     with pytest.raises(PrometheusUnreachable, match=r"127\.0\.0\.1:1"):
-        PrometheusClient(UrlTransport("http://127.0.0.1:1")).check()
+        client.check()
+    assert time.now == pytest.approx(8.0)
+    assert "again in" in said[0]
 
 
 def test_an_answer_without_any_target_is_empty(start: Start) -> None:

@@ -66,11 +66,31 @@ def test_an_early_failure_would_have_been_one_at_the_end_too() -> None:
     assert (early.outcome, late.outcome) == (Outcome.FAILED, Outcome.FAILED)
 
 
-def test_one_failed_measurement_is_tried_again_and_several_in_a_row_are_an_error() -> None:
+def test_a_prometheus_that_is_away_within_the_window_is_waited_for() -> None:
+    """From the first look on: what is missed then is not known, and the window is there to know it in."""
     watch = observation()
-    assert watch.not_measured(DOWN) is None
+    for elapsed in range(15, 120, 15):
+        assert watch.not_measured(DOWN, elapsed) is None
+    verdict = look(watch, reading(120, 1.0))
+    assert verdict is not None
+    assert verdict.outcome == Outcome.SUCCESSFUL
+
+
+def test_a_prometheus_that_is_away_at_the_last_look_alone_is_asked_once_more() -> None:
+    """What the looks before it saw is no verdict."""
+    watch = observation()
+    assert look(watch, reading(105, 1.0)) is None
+    assert watch.not_measured(DOWN, 120) is None
+    verdict = look(watch, reading(120, 0.5), 135)
+    assert verdict is not None
+    assert verdict.outcome == Outcome.FAILED
+
+
+def test_several_failed_measurements_in_a_row_are_an_error_once_the_window_is_over() -> None:
+    watch = observation()
+    assert watch.not_measured(DOWN, 15) is None
     assert look(watch, reading(30, 1.0)) is None
-    answers = [watch.not_measured(DOWN) for _ in range(ERRORS_IN_A_ROW_MAX)]
+    answers = [watch.not_measured(DOWN, 120 + looks * 15) for looks in range(ERRORS_IN_A_ROW_MAX)]
     assert answers[:-1] == [None] * (ERRORS_IN_A_ROW_MAX - 1)
     last = answers[-1]
     assert last is not None
@@ -87,7 +107,9 @@ def test_a_missed_scrape_at_the_last_look_stretches_the_window() -> None:
 
 def test_proxies_that_are_not_scraped_end_in_error_and_never_in_inconclusive() -> None:
     watch = observation()
-    outcomes = [look(watch, reading(15, 1.0, scraped=False)) for _ in range(ERRORS_IN_A_ROW_MAX)]
+    early = [look(watch, reading(15, 1.0, scraped=False)) for _ in range(ERRORS_IN_A_ROW_MAX)]
+    assert set(early) == {None}
+    outcomes = [look(watch, reading(120, 1.0, scraped=False))]
     assert outcomes[-1] is not None
     assert outcomes[-1].outcome == Outcome.ERROR
 

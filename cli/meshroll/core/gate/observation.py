@@ -1,10 +1,10 @@
 """How long a gate looks, and when it may end early.
 
 The whole window is judged once, at its end; an undecided one is looked at a little longer, because traffic may only
-be on its way back. Before that there are only two honest reasons to stop: measuring
-itself keeps failing (one missed scrape ends no gate, not even at its last look), or the window has missed its
-limit already, whatever its rest brings. Neither is a second chance for a false alarm, as judging every sample
-would be.
+be on its way back. Before that there is only one honest reason to stop: the window has missed its limit already,
+whatever its rest brings. A second chance for a false alarm, as judging every sample would be, it is not. Where
+measuring itself fails (a Prometheus that restarts, a missed scrape), the rest of the window is there to wait in: the
+gate ends in Error only once the window is over and several looks in a row have failed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Observation:
         """The verdict, or None to go on looking; ``elapsed_seconds`` is how long the gate has looked so far."""
         verdict = judge(self.gate, self.prometheus, subjects, reading, self.before, self.wave)
         if verdict.outcome == Outcome.ERROR:
-            return self._error(verdict)
+            return self._error(verdict, elapsed_seconds)
         self.errors_in_a_row = 0
         if reading.window_seconds >= self.window_seconds:
             undecided = verdict.outcome == Outcome.INCONCLUSIVE
@@ -74,13 +74,14 @@ class Observation:
             return verdict
         return None
 
-    def not_measured(self, problem: Problem) -> Verdict | None:
+    def not_measured(self, problem: Problem, elapsed_seconds: float) -> Verdict | None:
         """After a measurement that failed: the verdict Error, or None to try again at the next interval."""
-        return self._error(error(problem.message, problem.hint, self.wave))
+        return self._error(error(problem.message, problem.hint, self.wave), elapsed_seconds)
 
-    def _error(self, verdict: Verdict) -> Verdict | None:
+    def _error(self, verdict: Verdict, elapsed_seconds: float) -> Verdict | None:
         self.errors_in_a_row += 1
-        return verdict if self.errors_in_a_row >= ERRORS_IN_A_ROW_MAX else None
+        over = elapsed_seconds >= self.window_seconds
+        return verdict if over and self.errors_in_a_row >= ERRORS_IN_A_ROW_MAX else None
 
     def _lost(self, traffic: Traffic | None, looked_seconds: float) -> bool:
         """Whether so many failed that even without one more failure the whole window misses its limit."""
