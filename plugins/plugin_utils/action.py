@@ -81,9 +81,6 @@ class MeshrollAction(ActionBase):
             LONG_PATIENCE_SECONDS if self.run_context.begun else SHORT_PATIENCE_SECONDS,
         )
 
-    def warn(self, line: str) -> None:
-        self.events.say("line", line, level="warning")
-
     def holder(self) -> str:
         """user@host, as lock and journal name who runs this."""
         return f"{getpass.getuser()}@{socket.gethostname()}"

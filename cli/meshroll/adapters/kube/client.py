@@ -10,16 +10,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from meshroll.adapters.kube.connection import connection
 from meshroll.adapters.kube.errors import ApiError, SuppressStatus, refusal
-from meshroll.adapters.kube.requests import Requests
+from meshroll.adapters.kube.requests import WRITE_TIMEOUT_SECONDS, Requests
 from meshroll.core.retry import Patience, holds
 
-__all__ = ["ApiError", "Kube", "Object", "SuppressStatus"]
+__all__ = ["WRITE_TIMEOUT_SECONDS", "ApiError", "Kube", "Object", "SuppressStatus"]
 
 Object = dict[str, Any]
 
@@ -62,9 +62,17 @@ class Kube:
         """The same client, which calls ``before_write`` before every try of every write and lets it raise."""
         return Kube(replace(self._requests, before_write=before_write))
 
-    def server_now(self) -> datetime | None:
-        """The API server's clock (UTC, to a second), None before its first answer."""
-        return self._requests.connection.server_now()
+    def server_now(self) -> datetime:
+        """The API server's clock (UTC, to a second) as of its last answer; asks for one where there was none yet.
+
+        This machine's own where no answer has a date, which Kubernetes' API server never leaves out.
+        """
+        known = self._requests.connection.server_now()
+        if known is None:
+            with suppress(ApiError):
+                self.get("/version")
+            known = self._requests.connection.server_now()
+        return known or datetime.now(UTC)
 
     # -- reading ---------------------------------------------------------------------------------------------
 
