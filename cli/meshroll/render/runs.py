@@ -37,7 +37,7 @@ def print_run(console: Console, run: Mapping[str, Any], diff: bool) -> None:
         facts.add_row(Text(f"  {name}", style="dim"), Text(str(value)))
     console.print(facts)
     for verdict in run["verdicts"]:
-        console.print(Text(f"  {verdict['outcome']}: {verdict['summary']}"))
+        console.print(Padding(Text(verdict["summary"]), (0, 0, 0, 2)))
     if not run["changes"]:
         console.print("  It changed nothing.")
         return

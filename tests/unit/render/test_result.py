@@ -141,6 +141,7 @@ def test_many_clusters_get_a_line_each_and_the_failed_ones_more() -> None:
 
 def test_runs_are_listed_with_why_they_ended() -> None:
     run = {
+        "run_id": "20260101t000000z-abc123",
         "started_at": "2026-01-01T00:00:00Z",
         "command": "rollout",
         "state": "rolled_back",
@@ -149,7 +150,7 @@ def test_runs_are_listed_with_why_they_ended() -> None:
         "reason": "success 80 %",
     }
     printed = text(cluster(namespaces=[], runs=[run]), command="runs")
-    assert "2026-01-01T00:00:00Z  rollout   rolled back  charging  by ann@host" in printed
+    assert "20260101t000000z-abc123  rollout   rolled back  charging  by ann@host" in printed
     assert "success 80 %" in printed
     assert "No run is remembered" in text(cluster(namespaces=[], runs=[]), command="runs")
 

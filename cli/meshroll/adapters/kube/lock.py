@@ -8,14 +8,14 @@ times in it are the API server's, so the clocks of the machines do not matter.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from meshroll.adapters import alive
-from meshroll.adapters.kube.client import WRITE_TIMEOUT_SECONDS, ApiError, Kube, Object
+from meshroll.adapters import alive, clock
+from meshroll.adapters.kube.client import ApiError, Kube, Object
 from meshroll.adapters.kube.journal import NAMESPACE, ensure_namespace
+from meshroll.adapters.kube.requests import WRITE_TIMEOUT_SECONDS
 from meshroll.core.errors import Interrupted, Locked, MeshrollError, Problem
 
 PATH = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
@@ -23,7 +23,6 @@ NAME = "meshroll"
 RENEW_SECONDS = 10.0
 FENCE_SECONDS = 20.0
 RENEWALS = 3
-# Connecting may take its 5 s before a write begins.
 DURATION_SECONDS = int(FENCE_SECONDS + WRITE_TIMEOUT_SECONDS) + 10
 RUN, ALIVE = "meshroll.io/run-id", "meshroll.io/alive-file"
 
@@ -49,7 +48,7 @@ class Lock:
     def acquire(self) -> None:
         """Takes the lock, also from a holder that is dead or has not renewed it in time. Raises Locked."""
         ensure_namespace(self._kube)
-        sent = time.monotonic()
+        sent = clock.seconds()
         lease = self._kube.get(f"{PATH}/{NAME}")
         try:
             if lease is None:
@@ -91,7 +90,7 @@ class Lock:
     def fence(self) -> None:
         """Before every write: renews a lock that was not renewed lately. Raises Interrupted where it is lost."""
         self.check()
-        if time.monotonic() - self._renewed_at > FENCE_SECONDS:
+        if clock.seconds() - self._renewed_at > FENCE_SECONDS:
             self.renew()
 
     def check(self) -> None:
@@ -104,7 +103,7 @@ class Lock:
         with self._renewing:
             self.check()
             for _ in range(RENEWALS):
-                sent = time.monotonic()
+                sent = clock.seconds()
                 lease = self._kube.get(f"{PATH}/{NAME}")
                 if lease is None or not self._is_mine(lease):
                     break
