@@ -92,15 +92,13 @@ class ActionModule(MeshrollAction):
             self.warn(f"{other} is of a kind that meshroll does not handle; it stays as it is.")
         for problem in plan.conflicts:
             self.warn(f"{problem.message} {problem.hint}")
+        notes = [*plan.notes, *install_notes(view, edge)]
         return {
-            **self.looked(
-                plan, [*plan.notes, *install_notes(view, edge)], records, settings, direction, others
-            ),
+            **self.looked(plan, notes, records, settings, direction, going, others),
             "nothing_to_do": idle,
             "baseline": signals,
             "release": str(edge) if edge else None,
             "control_plane_installed": view.control_plane.installed,
-            "waived": list(going.waived) if going else [],
         }
 
     def looked(
@@ -110,6 +108,7 @@ class ActionModule(MeshrollAction):
         records: Sequence[Record],
         settings: Settings,
         direction: str,
+        going: Resumption | None = None,
         others: Sequence[str] = (),
     ) -> dict[str, Any]:
         """What the rest of the playbook goes by."""
@@ -119,20 +118,25 @@ class ActionModule(MeshrollAction):
             "direction": direction,
             "namespaces": names,
             "steps": titles(plan),
-            "asked": {"take": list(self.run_context.take), "rollback_automatic": settings.rollback_automatic},
+            "asked": {
+                "take": list(self.run_context.take),
+                "rollback_automatic": settings.rollback_automatic,
+                "why": going.why if going else None,
+            },
             "history": fingerprint(records),
             "nothing_to_do": True,
             "baseline": {},
             "release": None,
             "control_plane_installed": True,
-            "waived": [],
+            "waived": list(going.waived) if going else [],
         }
 
     def resumed(self, records: Sequence[Record], settings: Settings) -> Resumption | None:
         rule = Rule(
             self.run_context.on_inconclusive, settings.gate.paused_max_seconds, settings.rollback_automatic
         )
-        return resumption(records, rule, datetime.now(UTC))
+        names = [namespace.name for namespace in settings.namespaces]
+        return resumption(records, names, rule, datetime.now(UTC))
 
     def plan(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -33,19 +33,21 @@ class Resumption:
     waived: tuple[str, ...] = ()
 
 
-def resumption(records: Sequence[Record], rule: Rule, now: datetime) -> Resumption | None:
-    """The newest run that is the last word on some namespace and did not end, and which way it goes on.
+def resumption(
+    records: Sequence[Record], namespaces: Collection[str], rule: Rule, now: datetime
+) -> Resumption | None:
+    """The newest run that is the last word on one of ``namespaces`` and did not end, and which way it goes on.
 
-    ``records`` newest first. None where every namespace is at rest.
+    ``records`` newest first. None where every one of them is at rest.
     """
     last: dict[str, Record] = {}
     for record in records:
         for namespace in record.namespaces:
             last.setdefault(namespace, record)
     for record in records:
-        namespaces = tuple(name for name in record.namespaces if last[name] is record)
-        if namespaces and record.state in UNFINISHED:
-            return _way(record, namespaces, rule, now)
+        open_ones = tuple(name for name in record.namespaces if name in namespaces and last[name] is record)
+        if open_ones and record.state in UNFINISHED:
+            return _way(record, open_ones, rule, now)
     return None
 
 

@@ -56,7 +56,7 @@ def _summary(
     check_mode: bool,
 ) -> list[str]:
     code = outcome.exit_code
-    lines = []
+    lines = [why] if record and (why := record.asked.get("why")) else []
     if plan and code == ExitCode.SUCCESS and plan.nothing_to_do:
         lines.append(NOTHING_TO_DO[plan.direction])
     elif check_mode and plan:

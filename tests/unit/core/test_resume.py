@@ -29,7 +29,7 @@ def run(state: str, **others: Any) -> Record:
 
 
 def way(*records: Record, rule: Rule = RULE) -> str | None:
-    found = resumption(records, rule, NOW)
+    found = resumption(records, ["charging", "parking"], rule, NOW)
     return found.direction if found else None
 
 
@@ -67,8 +67,11 @@ def test_what_a_later_run_has_settled_is_not_resumed(state: str) -> None:
 
 def test_only_the_namespaces_that_are_still_open_are_gone_on_with() -> None:
     both = run("interrupted", namespaces=["charging", "parking"])
-    found = resumption([run("succeeded"), both], RULE, NOW)
+    found = resumption([run("succeeded"), both], ["charging", "parking"], RULE, NOW)
     assert found and found.namespaces == ("parking",) and found.run is both
+    assert resumption([run("succeeded"), both], ["charging"], RULE, NOW) is None, (
+        "nor others than those asked for"
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,10 +86,10 @@ def test_only_the_namespaces_that_are_still_open_are_gone_on_with() -> None:
 def test_a_run_that_has_waited_too_long_for_a_person_goes_the_way_that_was_asked_for(
     rule: Rule, direction: str, waived: tuple[str, ...]
 ) -> None:
-    found = resumption([run("paused", paused_at=[GATE])], rule, NOW)
+    found = resumption([run("paused", paused_at=[GATE])], ["charging"], rule, NOW)
     assert found and (found.direction, found.waived) == (direction, waived)
 
 
 def test_the_reason_names_the_run_and_how_it_ended() -> None:
-    found = resumption([run("running")], RULE, NOW)
+    found = resumption([run("running")], ["charging"], RULE, NOW)
     assert found and found.why == "Run r (rollout, running) did not come to its end: it goes on."
