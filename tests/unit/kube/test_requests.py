@@ -114,6 +114,19 @@ def test_an_object_that_was_there_before_is_never_taken_for_ours(server: Server,
         connect().kube.create(CONFIG_MAPS, OBJECT)
 
 
+def test_an_object_that_was_there_while_the_server_was_only_busy_is_not_ours(
+    server: Server, connect: Connect
+) -> None:
+    def script(asked: Asked) -> Answer:
+        if asked.method == "GET":
+            return Answer(body=OBJECT)
+        return Answer(429 if len(server.asked) == 1 else 409)
+
+    server.script = script
+    with pytest.raises(ApiError):
+        connect().kube.create(CONFIG_MAPS, OBJECT)
+
+
 def test_a_replacement_that_was_not_answered_is_our_own(server: Server, connect: Connect) -> None:
     made = {**OBJECT, "metadata": {"name": "a", "resourceVersion": "2"}}
     losing(server, "PUT", made)

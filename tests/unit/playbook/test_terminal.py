@@ -124,7 +124,10 @@ def test_a_reader_that_goes_away_changes_nothing(closed: tuple[str, ...], tmp_pa
     def code(folder: Path, closing: tuple[str, ...]) -> int:
         folder.mkdir()
         process = subprocess.Popen(
-            command(20), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(folder)
+            [*command(20), "--output", "json", "--verbose"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(folder),
         )
         streams: Mapping[str, object] = {"stdout": process.stdout, "stderr": process.stderr}
         for name in closing:
