@@ -55,7 +55,8 @@ def command(steps: int) -> list[str]:
 
 def environment(folder: Path) -> dict[str, str]:
     own = {"MARK": str(folder / "mark"), "TMPDIR": str(folder), "TERM": "xterm", "MESHROLL_OUTPUT": "text"}
-    return {**os.environ, **own}
+    # With buffers, as for a user: what is left in them is written when Python exits.
+    return {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"} | own
 
 
 def until(wanted: Callable[[], bool]) -> None:
