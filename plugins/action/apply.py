@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
 
 from meshroll.adapters.kube.apply import Making, apply_step
 from meshroll.adapters.kube.client import Object
+from meshroll.adapters.kube.endpoints import Conversion
 from meshroll.core.errors import MeshrollError, Paused, Problem
 from meshroll.core.journal import intending, made, passed
 from meshroll.core.plan import Step, change_rows, step_from
@@ -21,19 +23,24 @@ class ActionModule(MeshrollAction):
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         step = step_from(args["step"])
         rows = [row for change in step.changes for row in change_rows(step.title, change)]
-        result = {"changed": bool(rows), "changes": rows}
+        facts: dict[str, Any] = dict(self.identity)
+        result: dict[str, Any] = {"changed": bool(rows), "changes": rows, "ansible_facts": facts}
         if check_mode or not (step.changes or step.waited or step.pause or step.pending):
             return result
         if args.get("stoppable", True):
             self.events.stop_if_asked()
         self.events.say("stage", step.title, stage=step.stage)
         with self.working(settings) as work:
-            problems = self.carry_out(work, step, args.get("keep_going", False))
+            problems, gaps = self.carry_out(work, step, args.get("keep_going", False))
+        if gaps:
+            result["conversions"] = gaps
+            facts["meshroll_conversions"] = [*self.run_context.conversions, *gaps]
         if problems:
             for problem in problems:
                 self.events.say("line", f"{problem.message} Going on with the rest.", level="error")
             left = [*self.run_context.left_behind, *(problem.as_dict() for problem in problems)]
-            return {**result, "ansible_facts": {**self.identity, "meshroll_left_behind": left}}
+            facts["meshroll_left_behind"] = left
+            return result
         if step.pause:
             raise Paused(
                 Problem(
@@ -46,9 +53,16 @@ class ActionModule(MeshrollAction):
             )
         return result
 
-    def carry_out(self, work: Work, step: Step, keep_going: bool) -> list[Problem]:
-        """Intent into the journal, the changes, what they left into the journal."""
+    def carry_out(
+        self, work: Work, step: Step, keep_going: bool
+    ) -> tuple[list[Problem], list[dict[str, Any]]]:
+        """Intent into the journal, the changes, what they left into the journal; what failed, and gaps of Services."""
         record = work.record
+        gaps: list[dict[str, Any]] = []
+
+        def converted(conversion: Conversion) -> None:
+            gaps.append(asdict(conversion))
+            self.events.say("line", conversion.said, stage=step.stage)
 
         def intend(before: Mapping[str, Object | None]) -> None:
             nonlocal record
@@ -56,7 +70,7 @@ class ActionModule(MeshrollAction):
                 record = intending(record, step, before)
                 work.journal.write(record)
 
-        making = Making(intend, self.report(step.stage), work.check, keep_going)
+        making = Making(intend, self.report(step.stage), work.check, keep_going, converted)
         try:
             problems = apply_step(work.kube, step, making)
         finally:
@@ -68,4 +82,4 @@ class ActionModule(MeshrollAction):
                     self.warn(f"The journal could not be written: {error}")
         if record and step.pending and not step.gate and not step.pause and not problems:
             work.journal.write(passed(record, step))
-        return problems
+        return problems, gaps

@@ -74,6 +74,7 @@ class ActionModule(MeshrollAction):
         plan = plan_from(args["plan"]) if args.get("plan") else None
         verdicts = [*self.run_context.verdicts, *unpassed(args.get("verdict"))]
         entry = ended(cluster, outcome, record, plan, status, command, check_mode, verdicts)
+        entry["conversions"] = list(self.run_context.conversions)
         entry["summary"] += (args.get("rollback_plan") or {}).get("notes", [])
         if command in REMEMBERING:
             entry["runs"] = run_rows(runs)

@@ -8,11 +8,11 @@ from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
-from meshroll.adapters import prometheus
+from meshroll.adapters import manifests, prometheus
 from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.release import release_for
-from meshroll.core import checks
+from meshroll.core import checks, source
 from meshroll.core.control_plane import install_notes
 from meshroll.core.drift import Since, in_the_way
 from meshroll.core.errors import Drift, Problem, Refused, UsageError
@@ -72,6 +72,10 @@ class ActionModule(MeshrollAction):
         if refuse:
             way = "in" if edge else "verify" if direction == "verify" else "out"
             found = checks.problems(checks.Case(view, settings, way, edge, before.unjudged))
+        if self.run_context.emit_patches and edge is not None:
+            named = source.manifests(view, settings, self.run_context.cluster)
+            for path in manifests.write(self.run_context.emit_patches, named):
+                self.events.say("line", f"Wrote {path}: commit it where the Service comes from.")
         if found:
             raise Refused(found)
         plan = self.plan(view, settings, direction, edge, records, before)

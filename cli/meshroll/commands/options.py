@@ -134,3 +134,15 @@ take_option: Callable[[Command], Command] = click.option(
 check_option: Callable[[Command], Command] = click.option(
     "--check", is_flag=True, help="Dry run: look, refuse and plan as the real run would, and change nothing."
 )
+
+emit_patches_option: Callable[[Command], Command] = click.option(
+    "--emit-patches",
+    type=click.Path(file_okay=False, resolve_path=True),
+    metavar="DIR",
+    help="Write a manifest to commit for each Service that is refused because something else owns it.",
+)
+
+
+def emitting(folder: str | None) -> dict[str, str]:
+    """The variable that tells the playbook where --emit-patches wants its files."""
+    return {"meshroll_emit_patches": folder} if folder else {}

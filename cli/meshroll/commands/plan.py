@@ -2,7 +2,7 @@
 
 import click
 
-from meshroll.commands.options import where_and_how
+from meshroll.commands.options import emit_patches_option, emitting, where_and_how
 from meshroll.commands.run import run_playbook
 from meshroll.core.errors import ExitCode
 
@@ -13,8 +13,9 @@ from meshroll.core.errors import ExitCode
     metavar="fallback|previous|RUN",
     help="Plan a rollback to there instead of a rollout.",
 )
+@emit_patches_option
 @where_and_how
-def command(rollback: str | None) -> ExitCode:
+def command(rollback: str | None, emit_patches: str | None) -> ExitCode:
     """Say what a rollout or rollback would do; changes nothing.
 
     \b
@@ -27,4 +28,4 @@ def command(rollback: str | None) -> ExitCode:
     \b
     Exit codes: 0 with or without changes, 3 refused.
     """
-    return run_playbook("plan", extra_vars={"plan_direction": rollback or "in"})
+    return run_playbook("plan", extra_vars={"plan_direction": rollback or "in", **emitting(emit_patches)})

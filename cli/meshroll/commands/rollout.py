@@ -2,7 +2,7 @@
 
 import click
 
-from meshroll.commands.options import check_option, take_option, where_and_how
+from meshroll.commands.options import check_option, emit_patches_option, emitting, take_option, where_and_how
 from meshroll.commands.run import run_playbook, taking
 from meshroll.core.errors import ExitCode
 
@@ -10,8 +10,9 @@ from meshroll.core.errors import ExitCode
 @click.command()
 @check_option
 @take_option
+@emit_patches_option
 @where_and_how
-def command(check: bool, take: list[str]) -> ExitCode:
+def command(check: bool, take: list[str], emit_patches: str | None) -> ExitCode:
     """Take namespaces onto the mesh, gate each wave, roll back on failure.
 
     \b
@@ -26,4 +27,4 @@ def command(check: bool, take: list[str]) -> ExitCode:
     Exit codes: 0 done or nothing to do, 3 refused, 4 failed and rolled back,
     5 rollback incomplete, 7 locked, 8 drift, 9 paused for a person, 130 interrupted.
     """
-    return run_playbook("rollout", check=check, extra_vars=taking(take))
+    return run_playbook("rollout", check=check, extra_vars={**taking(take), **emitting(emit_patches)})

@@ -44,12 +44,16 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One object and what becomes of it. ``pods`` is how many pods restart because of it."""
+    """One object and what becomes of it. ``pods`` is how many pods restart because of it.
+
+    ``apply`` and ``create`` make ``body``; create only where nothing of that name is there. The ``fields`` of a delete
+    are what must still stand there; those of a create say what became of the object that it replaces.
+    """
 
     kind: str
     namespace: str
     name: str
-    action: Literal["patch", "apply", "delete"]
+    action: Literal["patch", "apply", "create", "delete"]
     why: str
     fields: list[Field] = []
     body: dict[str, Any] | None = None
@@ -95,7 +99,9 @@ class Change(msgspec.Struct, frozen=True):
     def state_in(self, manifest: Mapping[str, Any] | None) -> Literal["planned", "made", "other"]:
         """Whether the object is as the plan saw it, as the change leaves it, or neither."""
         if manifest is None:
-            return "planned" if self.action == "apply" else "other"
+            return "planned" if self.action in ("apply", "create") else "other"
+        if self.action == "create":
+            return "made" if holds(manifest, self.body) else "other"
         real = [field for field in self.fields if field.after != {}]
         if any(lookup(manifest, guard.path) != guard.value for field in real for guard in field.guards):
             return "other"
@@ -111,6 +117,15 @@ class Change(msgspec.Struct, frozen=True):
             if field.after != {}
         ]
         return msgspec.structs.replace(self, fields=fields, why=why)
+
+
+def holds(present: Any, wanted: Any) -> bool:
+    """Whether ``present`` has all of ``wanted``, whatever the API server added to it."""
+    if isinstance(wanted, Mapping) and isinstance(present, Mapping):
+        return all(key in present and holds(present[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(present, list):
+        return len(present) == len(wanted) and all(map(holds, present, wanted))
+    return bool(present == wanted)
 
 
 def fields_between(manifest: Mapping[str, Any], wanted: Iterable[tuple[str, Any]]) -> list[Field]:

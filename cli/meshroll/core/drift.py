@@ -10,6 +10,7 @@ from meshroll.core.errors import Problem
 from meshroll.core.journal import Entry, seen
 from meshroll.core.model import ClusterView, Object
 from meshroll.core.plan import Plan
+from meshroll.core.recreation import GIVEN
 
 _HINT = "Look at it: `meshroll runs show RUN --diff` has what was written. `--take {name}` overwrites it."
 
@@ -65,7 +66,7 @@ class Since:
         found = []
         for field in change.fields:
             now, known = lookup(manifest, field.path), self._known.get((change.object, field.path))
-            if field.after == {} or known is None:
+            if field.after == {} or known is None or field.path in GIVEN:
                 continue
             if any(lookup(manifest, guard.path) != guard.value for guard in field.guards):
                 found.append(f"{field.path} is another entry of its list now")

@@ -10,10 +10,11 @@ from meshroll.core.model import NamespaceView, Object, Workload
 
 
 def once_changed(space: NamespaceView, changes: Iterable[Change]) -> NamespaceView:
-    """``space`` with its own object, its workloads and its ConfigMaps as ``changes`` leave them."""
+    """``space`` with its own object, its workloads, Services and ConfigMaps as ``changes`` leave them."""
     fields: dict[str, list[Field]] = {}
     for change in changes:
-        fields.setdefault(change.object, []).extend(change.fields)
+        if change.action in ("patch", "create"):
+            fields.setdefault(change.object, []).extend(change.fields)
     if not fields:
         return space
 
@@ -26,5 +27,6 @@ def once_changed(space: NamespaceView, changes: Iterable[Change]) -> NamespaceVi
         space,
         manifest=after("Namespace", space.manifest) if space.manifest else None,
         workloads=tuple(Workload(after(workload.kind, workload.manifest)) for workload in space.workloads),
+        services=tuple(after("Service", service) for service in space.services),
         config_maps=tuple(after("ConfigMap", config_map) for config_map in space.config_maps),
     )

@@ -24,7 +24,8 @@ class Run:
 
     ``verdicts`` are those of the gates that it has passed, ``left_behind`` what failed on a way out that went on.
     ``take`` (KIND/NAME) may be overwritten although somebody else changed it; ``on_inconclusive`` is what becomes of a
-    run that has waited too long for a person.
+    run that has waited too long for a person. ``conversions`` say how long Services took to become others;
+    ``emit_patches`` is a folder for manifests to commit.
     """
 
     id: str
@@ -36,6 +37,8 @@ class Run:
     left_behind: tuple[Mapping[str, Any], ...] = ()
     take: tuple[str, ...] = ()
     on_inconclusive: OnInconclusive = "rollback"
+    conversions: tuple[Mapping[str, Any], ...] = ()
+    emit_patches: str | None = None
 
     @classmethod
     def from_variables(cls, variables: Mapping[str, Any]) -> Run:
@@ -49,6 +52,8 @@ class Run:
             left_behind=tuple(variables.get(f"{PREFIX}left_behind") or ()),
             take=_names(variables.get(f"{PREFIX}take")),
             on_inconclusive=variables.get(f"{PREFIX}on_inconclusive") or "rollback",
+            conversions=tuple(variables.get(f"{PREFIX}conversions") or ()),
+            emit_patches=variables.get(f"{PREFIX}emit_patches"),
         )
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from meshroll.core.changes import Change, fields_between
 from meshroll.core.errors import Problem
 from meshroll.core.model import NamespaceView, Object, Workload, containers_of, labels_of
+from meshroll.core.ownership import MANAGED_BY
 from meshroll.core.settings import Service
 
-MANAGED_BY = "app.kubernetes.io/managed-by"
 NAME_MAX = 63
 
 
@@ -65,7 +65,7 @@ def service_problems(setting: Service, view: NamespaceView) -> list[Problem]:
         ]
     problems = []
     for port in service["spec"].get("ports") or []:
-        numbers = {_pod_port(port, server) for server in servers}
+        numbers = {pod_port(port, server) for server in servers}
         if len(numbers) != 1 or None in numbers:
             problems.append(
                 _problem(
@@ -86,6 +86,8 @@ def service_problems(setting: Service, view: NamespaceView) -> list[Problem]:
                 "Give the Service port another number: a ClusterIP Service cannot declare both.",
             )
         )
+    if setting.method == "recreate":  # it gets no other Service beside it
+        return problems
     if len(setting.target_name) > NAME_MAX:
         problems.append(
             _problem(
@@ -116,7 +118,7 @@ def alongside(setting: Service, view: NamespaceView) -> Change | None:
     One that an earlier run made gets the ports that it lacks as a patch, so that undoing this run keeps it.
     """
     service = view.service(setting.name)
-    if service is None or not is_headless(service):
+    if service is None or not is_headless(service) or setting.method == "recreate":
         return None
     body = alongside_body(setting, service, view.servers_of(service))
     present = view.service(setting.target_name)
@@ -131,17 +133,13 @@ def alongside(setting: Service, view: NamespaceView) -> Change | None:
 
 def alongside_body(setting: Service, service: Object, servers: Sequence[Workload]) -> dict[str, Any]:
     """The Service object: same selector, the Service's own ports and each pod port with the same target."""
-    ports: dict[tuple[int, str], dict[str, Any]] = {}
-    given = service["spec"].get("ports") or []
-    for port in given:
-        common = {key: port[key] for key in ("protocol", "appProtocol") if key in port}
-        name = port.get("name") or f"port-{port['port']}"
-        target = _pod_port(port, servers[0])
-        ports[_number(port)] = {"name": name, "port": port["port"], "targetPort": target, **common}
-    for port in given:
-        made = ports[_number(port)]
-        pod_port = {**made, "name": f"{made['name'][:59]}-pod", "port": made["targetPort"]}
-        ports.setdefault(_number(pod_port), pod_port)
+    ports = [
+        {
+            **{key: port[key] for key in ("name", "port", "protocol", "appProtocol") if key in port},
+            "targetPort": pod_port(port, servers[0]),
+        }
+        for port in declared_ports(service, servers)
+    ]
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -153,9 +151,33 @@ def alongside_body(setting: Service, service: Object, servers: Sequence[Workload
         "spec": {
             "type": "ClusterIP",
             "selector": dict(service["spec"]["selector"]),
-            "ports": [ports[number] for number in sorted(ports)],
+            "ports": sorted(ports, key=_number),
         },
     }
+
+
+def declared_ports(service: Object, servers: Sequence[Workload]) -> list[dict[str, Any]]:
+    """The Service's own ports as they are, then each pod port that they leave out, with the same target.
+
+    A port without a name gets one, because several need names; no name is used twice.
+    """
+    given = [dict(port) for port in service["spec"].get("ports") or []]
+    ports = {_number(port): {"name": f"port-{port['port']}", **port} for port in given}
+    names = {port["name"] for port in ports.values()}
+    for port in list(ports.values()):
+        target = pod_port(port, servers[0])
+        added = {**port, "port": target, "targetPort": port.get("targetPort", port["port"])}
+        added.pop("nodePort", None)
+        if _number(added) not in ports:
+            added["name"] = _free_name(port["name"], names)
+            names.add(added["name"])
+            ports[_number(added)] = added
+    return given if len(ports) == len(given) == 1 else list(ports.values())
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    suffixes = ("-pod", *(f"-pod-{number}" for number in range(2, 1000)))
+    return next(free for suffix in suffixes if (free := name[: NAME_MAX - len(suffix)] + suffix) not in taken)
 
 
 def _number(port: Object) -> tuple[int, str]:
@@ -165,7 +187,7 @@ def _number(port: Object) -> tuple[int, str]:
 def _crossed(service: Object, server: Workload) -> bool:
     """Whether a pod port has the number of a Service port that leads elsewhere: its clients would go astray."""
     given = service["spec"].get("ports") or []
-    leads = {_number(port): _pod_port(port, server) for port in given}
+    leads = {_number(port): pod_port(port, server) for port in given}
     return any(
         number == target and protocol == other_protocol and leads[number, protocol] != target
         for (_, other_protocol), target in leads.items()
@@ -181,7 +203,7 @@ def _usable(other: Object, setting: Service, service: Object, servers: Sequence[
     return ours or _declares(other, alongside_body(setting, service, servers)["spec"]["ports"], servers[0])
 
 
-def _pod_port(port: Object, server: Workload) -> int | None:
+def pod_port(port: Object, server: Workload) -> int | None:
     target = port.get("targetPort", port["port"])
     if isinstance(target, int):
         return target
@@ -193,7 +215,7 @@ def _pod_port(port: Object, server: Workload) -> int | None:
 
 
 def _declares(service: Object, ports: Sequence[Object], server: Workload) -> bool:
-    declared = {(_number(port), _pod_port(port, server)) for port in service["spec"].get("ports") or []}
+    declared = {(_number(port), pod_port(port, server)) for port in service["spec"].get("ports") or []}
     return {(_number(port), port["targetPort"]) for port in ports} <= declared
 
 

@@ -144,11 +144,21 @@ class Client(_Settings, frozen=True):
 
 
 class Service(_Settings, frozen=True):
-    """A Service to convert. ``alongside`` makes a second, ClusterIP, Service; the headless one stays."""
+    """A Service to convert. ``alongside`` makes a second, ClusterIP, Service; the headless one stays.
+
+    ``in_place`` makes that one too, and turns the headless one into a ClusterIP Service without deleting it;
+    ``recreate`` deletes it and makes it anew. ``source_ready`` says that whatever owns it no longer makes it headless.
+    """
 
     name: Name
-    method: Literal["alongside"] = "alongside"
+    method: Literal["alongside", "in_place", "recreate"] = "alongside"
     alongside_name: Name | None = None
+    source_ready: bool = False
+
+    @property
+    def converts(self) -> bool:
+        """Whether the Service itself becomes another, so that clients keep its name."""
+        return self.method != "alongside"
 
     @property
     def target_name(self) -> str:
@@ -208,6 +218,8 @@ RUN_VARIABLES = frozenset(
         "left_behind",
         "take",
         "on_inconclusive",
+        "conversions",
+        "emit_patches",
     }
 )
 PREFIX = "meshroll_"

@@ -1,7 +1,8 @@
 """The way in: waves of injection, then Services, then clients back to held connections, the namespace last.
 
 Clients go first because balancing begins with the caller's proxy and one workload is the blast radius. Services and
-dial modes wait until every wave is in: only then do the servers' proxies show callers that nobody listed.
+dial modes wait until every wave is in: only then do the servers' proxies show callers that nobody listed. So new
+Services come first, then that look at traffic, and then the Services that become others under their clients.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from meshroll.core import dial
 from meshroll.core.accounting import listed, settled
 from meshroll.core.callers import Caller, callers_of
 from meshroll.core.changes import Change, fields_between, pointer
+from meshroll.core.conversion import cluster_domain
 from meshroll.core.foresight import once_changed
 from meshroll.core.injection import WAIT, Sidecar, injected, sidecar_mode, unlike
 from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
 from meshroll.core.plan import Plan, Step, Subject
 from meshroll.core.releases import Edge
 from meshroll.core.scope import eligible, home_clients
-from meshroll.core.services import alongside, is_headless
+from meshroll.core.service_steps import additions, conversion_step
+from meshroll.core.services import is_headless
 from meshroll.core.settings import Client, Namespace, Settings
 from meshroll.core.waves import budgeted, planned_waves
 
@@ -80,15 +83,23 @@ def _namespace_steps(
             )
         )
     left = once_changed(space, (change for step in steps for change in step.changes))
-    changes = [change for service in namespace.services if (change := alongside(service, space))]
     listed = [service.name for service in namespace.services]
+    beside = Step(
+        "services", f"Services of {space.name}", space.name, additions(left, namespace), services=listed
+    )
     dials: list[Step] = []
+    converting = conversion_step(
+        left, namespace, cluster_domain(view, settings), meshed, mode, edge, run_id, pending
+    )
+    if converting:
+        dials.append(converting)
+        left = once_changed(left, converting.changes)
     for client in home_clients(namespace):
         if client.service in listed and (client.workload in meshed or space.fully_meshed(client.workload)):
             dials.append(_dial(left, client, mode, edge, run_id, pending, acknowledged))
             left = once_changed(left, dials[-1].changes)
-    if changes or any(step.gate or step.pause for step in dials):
-        steps.append(Step("services", f"Services of {space.name}", space.name, changes, services=listed))
+    if beside.changes or any(step.gate or step.pause for step in dials):
+        steps.append(beside)
     steps += dials
     if namespace.annotates:
         steps.append(_annotate(left))

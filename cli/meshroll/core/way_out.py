@@ -8,6 +8,15 @@ import msgspec
 
 from meshroll.core import dial
 from meshroll.core.changes import Change, fields_between, lookup, pointer, with_maps
+from meshroll.core.conversion import (
+    beside,
+    cluster_domain,
+    headless_before,
+    state_of,
+    to_clusterip,
+    to_convert,
+    to_headless,
+)
 from meshroll.core.drift import Since, manifest_of
 from meshroll.core.errors import Problem
 from meshroll.core.injection import uninjected
@@ -16,7 +25,7 @@ from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
 from meshroll.core.plan import Plan, Step
 from meshroll.core.scope import home_clients
 from meshroll.core.services import alongside, service_problems
-from meshroll.core.settings import Client, Namespace, Settings
+from meshroll.core.settings import Client, Namespace, Service, Settings
 from meshroll.core.waves import budgeted
 
 
@@ -26,7 +35,7 @@ def fallback_plan(view: ClusterView, settings: Settings, run_id: str) -> Plan:
     notes: list[str] = []
     for namespace in settings.namespaces:
         space = view.namespaces[namespace.name]
-        steps += _namespace_steps(space, namespace, run_id)
+        steps += _namespace_steps(space, namespace, cluster_domain(view, settings), run_id)
         notes += [*_by_hand(namespace), *_left_out(space, namespace)]
     return Plan("fallback", None, budgeted(steps, view, settings.max_restarting_pods), notes)
 
@@ -46,6 +55,7 @@ def previous_plan(
         left
         for change in reversed(merged.values())
         if change.action == "patch"
+        and not headless_before(change)[0]
         and not since.left_alone(change)
         and (left := _still_done(view, change.undone("as it was before the run"))).fields
     ]
@@ -70,6 +80,13 @@ def previous_plan(
             for workload in space.workloads
             if f"{name}/{workload.id}" in merged and not workload.rolled
         ]
+        domain = cluster_domain(view, settings)
+        services = _headless_again(
+            space,
+            namespace,
+            domain,
+            [c for c in merged.values() if c.namespace == name and not since.left_alone(c)],
+        )
         steps += [
             Step("namespace", f"Namespace {name}", name, first),
             _proof_step("clients", f"Clients of {name}", space, called, [w for w in rolling if w in clients]),
@@ -80,7 +97,7 @@ def previous_plan(
                 "services",
                 f"Services of {name}",
                 name,
-                [change for change in made if change.namespace == name],
+                [*services, *(change for change in made if change.namespace == name)],
             ),
         ]
     return Plan(
@@ -90,6 +107,21 @@ def previous_plan(
         notes,
         conflicts=since.conflicts(merged.values()),
     )
+
+
+def _headless_again(
+    space: NamespaceView, namespace: Namespace, domain: str, done: Sequence[Change]
+) -> list[Change]:
+    """The Services that a run made ClusterIP Services, back again; ``done`` is one change an object."""
+    settings = {service.name: service for service in namespace.services}
+    changes: list[Change] = []
+    for change in done:
+        was_headless, ports = headless_before(change)
+        if was_headless:
+            setting = settings.get(change.name) or Service(name=change.name)
+            made, gone = beside(setting, space)
+            changes += [*made, *to_headless(setting, space, domain, ports), *gone]
+    return changes
 
 
 def proxies_left(view: ClusterView) -> list[Problem]:
@@ -129,7 +161,7 @@ def _left_out(space: NamespaceView, namespace: Namespace) -> list[str]:
     return [f"Left as it is: {problem.message} {problem.hint}" for problem in problems]
 
 
-def _namespace_steps(space: NamespaceView, namespace: Namespace, run_id: str) -> list[Step]:
+def _namespace_steps(space: NamespaceView, namespace: Namespace, domain: str, run_id: str) -> list[Step]:
     assert space.manifest is not None
     inject = pointer("metadata", "annotations", INJECT)
     fields = (
@@ -142,11 +174,18 @@ def _namespace_steps(space: NamespaceView, namespace: Namespace, run_id: str) ->
         if fields
         else []
     )
+    # A Service that is headless still answers a client that dials once per request, so none is converted in a hurry.
     services = [
         change
         for service in namespace.services
-        if not service_problems(service, space) and (change := alongside(service, space))
+        if not service.converts
+        and not service_problems(service, space)
+        and (change := alongside(service, space))
     ]
+    for service in to_convert(namespace, space):
+        found = space.service(service.name)
+        if found and state_of(found) == "halfway":
+            services += to_clusterip(service, space, domain)
     by_client: dict[str, list[Client]] = {}
     for client in home_clients(namespace):
         if not dial.dial_problems(client, space):

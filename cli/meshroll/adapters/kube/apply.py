@@ -9,19 +9,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from meshroll.adapters.kube.client import ApiError, Kube, Object
+from meshroll.adapters.kube.endpoints import Conversion, wait_for_endpoints
 from meshroll.adapters.kube.mirror import Mirror
 from meshroll.core.changes import API_PATHS, Change
 from meshroll.core.errors import Drift, Failed, Problem
 from meshroll.core.model import Pod, Workload
 from meshroll.core.plan import Step
 from meshroll.core.progress import Expectation, Progress, judge
+from meshroll.core.recreation import in_order, preconditions
 
 THREADS = 16
 # Deployments have a progress deadline of their own; this one also ends StatefulSets and DaemonSets that stand still.
 STALL_SECONDS = 900.0
 # What may still mend itself: two calls of a webhook that answers too late (10 s each), watches that run apart.
 UNPROVED_SECONDS = 20.0
-ENDPOINTS_SECONDS = 30.0
 Report = Callable[[str, int, int], None]
 
 
@@ -31,13 +32,15 @@ class Making:
 
     ``report(message, done, total)`` hears of progress; ``check`` is called often and may raise (a lost lock). With
     ``keep_going`` (the way out) what fails is returned once everything else is done: one workload that will not come
-    up must not keep the others on the mesh. ``after`` has the objects as the changes left them, by ``Change.object``.
+    up must not keep the others on the mesh. ``converted`` hears of Services that became others. ``after`` has the
+    objects as the changes left them, by ``Change.object``.
     """
 
     intend: Callable[[Mapping[str, Object | None]], None]
     report: Report
     check: Callable[[], None]
     keep_going: bool
+    converted: Callable[[Conversion], None] = lambda _: None
     after: dict[str, Object] = field(default_factory=dict)
 
     @contextmanager
@@ -57,52 +60,41 @@ def apply_step(kube: Kube, step: Step, making: Making) -> list[Problem]:
     Raises Drift where an object is not as the plan saw it, Failed where a workload cannot get there.
     """
     problems: list[Problem] = []
-    plain = [change for change in step.changes if change.workload is None and change.action != "delete"]
-    rolling = [change for change in step.changes if change.workload is not None]
+    first, rolling, last = in_order(step.changes)
     with ExitStack() as stack:
         mirror = stack.enter_context(Mirror(kube, step.namespace)) if rolling or step.waited else None
         making.intend({change.object: _present(kube, change, mirror) for change in step.changes})
-        for change in plain:
+        for changes in first:
             with making.kept(problems):
-                making.after[change.object] = make(kube, change)
-                if change.kind == "Service":
-                    _wait_for_endpoints(kube, change, making.check)
+                _make_together(kube, changes, making)
         if mirror is not None:
             with ThreadPoolExecutor(THREADS) as pool:
                 problems += _roll(kube, step, rolling, making, mirror, pool)
-        for change in step.changes:
-            if change.action == "delete":
-                with making.kept(problems):
-                    make(kube, change)
+        for change in last:
+            with making.kept(problems):
+                make(kube, change)
     return problems
+
+
+def _make_together(kube: Kube, changes: Sequence[Change], making: Making) -> None:
+    """The changes of one object, one right after the other: nothing is asked or waited for between two of them."""
+    ended_at: list[float] = []
+    for change in changes:
+        written = make(kube, change)
+        ended_at.append(time.monotonic())
+        if written:
+            making.after[change.object] = written
+    if changes[-1].kind == "Service":
+        wait_for_endpoints(kube, changes[-1], making.check)
+    if len(changes) > 1:
+        gap = ended_at[-1] - ended_at[0]
+        making.converted(Conversion(changes[0].object, gap, time.monotonic() - ended_at[-1]))
 
 
 def _present(kube: Kube, change: Change, mirror: Mirror | None) -> Object | None:
     if mirror is not None and change.kind in mirror.kinds:
         return mirror.objects(change.kind).get(change.name)
     return kube.get(change.path)
-
-
-def _wait_for_endpoints(kube: Kube, change: Change, between: Callable[[], None]) -> None:
-    """A Service that nothing answers behind is no place to send clients to. Raises Failed after some seconds."""
-    path = f"/apis/discovery.k8s.io/v1/namespaces/{change.namespace}/endpointslices"
-    until = time.monotonic() + ENDPOINTS_SECONDS
-    while time.monotonic() < until:
-        slices, _ = kube.list_all(path, labelSelector=f"kubernetes.io/service-name={change.name}")
-        endpoints = [endpoint for item in slices for endpoint in item.get("endpoints") or []]
-        if any((endpoint.get("conditions") or {}).get("ready") for endpoint in endpoints):
-            return
-        between()
-        time.sleep(0.2)
-    raise Failed(
-        Problem(
-            "service-without-endpoints",
-            f"Service {change.name} has no ready endpoint after {ENDPOINTS_SECONDS:.0f} s.",
-            f"kubectl -n {change.namespace} get pods; no client was moved to it.",
-            namespace=change.namespace,
-            object=f"Service/{change.name}",
-        )
-    )
 
 
 def make(kube: Kube, change: Change) -> Object:
@@ -112,11 +104,14 @@ def make(kube: Kube, change: Change) -> Object:
     """
     try:
         if change.action == "delete":
-            kube.delete(change.path)
+            kube.delete(change.path, **preconditions(change))
             return {}
         if change.action == "apply":
             assert change.body is not None
             return kube.apply(change.path, change.body)
+        if change.action == "create":
+            assert change.body is not None
+            return kube.create(change.path.rpartition("/")[0], change.body)
         return kube.json_patch(change.path, change.json_patch())
     except ApiError as error:
         if error.status not in (404, 409, 422):

@@ -8,6 +8,7 @@ from meshroll.core.dial import dial_problems
 from meshroll.core.errors import Problem
 from meshroll.core.scope import home_clients
 from meshroll.core.services import service_problems
+from meshroll.core.source import conversion_problems
 
 
 def _services(case: Case) -> list[Problem]:
@@ -15,7 +16,7 @@ def _services(case: Case) -> list[Problem]:
         p
         for namespace, space in case.spaces()
         for service in namespace.services
-        for p in service_problems(service, space)
+        for p in [*service_problems(service, space), *conversion_problems(service, space)]
     ]
 
 

@@ -5,24 +5,12 @@ from __future__ import annotations
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
 from meshroll.core.injection import sidecar_problems
-from meshroll.core.model import INJECT, Object, Workload, annotations_of, labels_of
+from meshroll.core.model import INJECT, Object, Workload
+from meshroll.core.ownership import gitops_owner
 
 CPU_REQUEST = "config.linkerd.io/proxy-cpu-request"
 MEMORY_REQUEST = "config.linkerd.io/proxy-memory-request"
 PROXY_PIN = "config.linkerd.io/proxy-version"
-GITOPS = {
-    "Argo CD": (("annotations", "argocd.argoproj.io/tracking-id"), ("labels", "argocd.argoproj.io/instance")),
-    "Flux": (("labels", "kustomize.toolkit.fluxcd.io/name"), ("labels", "helm.toolkit.fluxcd.io/name")),
-}
-
-
-def gitops_owner(manifest: Object) -> str | None:
-    """Which GitOps tool would put the manifest back as it is in Git, or None."""
-    for tool, marks in GITOPS.items():
-        for where, key in marks:
-            if key in (labels_of(manifest) if where == "labels" else annotations_of(manifest)):
-                return tool
-    return None
 
 
 def _gitops(case: Case) -> list[Problem]:

@@ -1,0 +1,62 @@
+"""Who else writes an object, and would put it back or fail to write it after meshroll has changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from meshroll.core.model import Object, annotations_of, labels_of
+
+GITOPS = {
+    "Argo CD": (("annotations", "argocd.argoproj.io/tracking-id"), ("labels", "argocd.argoproj.io/instance")),
+    "Flux": (("labels", "kustomize.toolkit.fluxcd.io/name"), ("labels", "helm.toolkit.fluxcd.io/name")),
+}
+HELM_RELEASE = "meta.helm.sh/release-name"
+# What the owners' tools write by themselves: in no source, and marks of a copy if they were.
+MARKS = (
+    HELM_RELEASE,
+    "meta.helm.sh/release-namespace",
+    *(key for marks in GITOPS.values() for _, key in marks),
+    "kustomize.toolkit.fluxcd.io/namespace",
+    "helm.toolkit.fluxcd.io/namespace",
+)
+MANAGED_BY = "app.kubernetes.io/managed-by"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+OURS = "meshroll"
+
+
+def gitops_owner(manifest: Object) -> str | None:
+    """Which GitOps tool would put the manifest back as it is in Git, or None."""
+    for tool, marks in GITOPS.items():
+        for where, key in marks:
+            if key in (labels_of(manifest) if where == "labels" else annotations_of(manifest)):
+                return tool
+    return None
+
+
+def service_owner(service: Object) -> str | None:
+    """Whose next sync, upgrade or apply says ``clusterIP: None`` of this Service, as far as it shows; or None."""
+    tool = gitops_owner(service)
+    if tool:
+        return tool
+    release = annotations_of(service).get(HELM_RELEASE)
+    if release or labels_of(service).get(MANAGED_BY) == "Helm":
+        return f"Helm (release {release})" if release else "Helm"
+    if _last_applied(service).get("clusterIP") == "None":
+        return "kubectl apply"
+    for entry in service["metadata"].get("managedFields") or []:
+        spec = (entry.get("fieldsV1") or {}).get("f:spec") or {}
+        if entry.get("operation") == "Apply" and entry.get("manager") != OURS and "f:clusterIP" in spec:
+            return f"Server-side apply by {entry.get('manager')}"
+    return None
+
+
+def _last_applied(service: Object) -> Mapping[str, Any]:
+    """The spec that `kubectl apply` wrote last; nothing where somebody wrote something else there."""
+    try:
+        applied = msgspec.json.decode(annotations_of(service).get(LAST_APPLIED) or "{}")
+        return dict(applied.get("spec") or {})
+    except (msgspec.DecodeError, AttributeError, TypeError, ValueError):
+        return {}
