@@ -17,7 +17,7 @@ from meshroll.core.changes import Change, Field, Guard, applied, fields_between,
 from meshroll.core.model import ClusterView, NamespaceView, Object, annotations_of
 from meshroll.core.ownership import service_owner
 from meshroll.core.recreation import ADDRESSES, CLUSTER_IP, PORTS, recreated, removed
-from meshroll.core.services import alongside_body, declared_ports, is_headless
+from meshroll.core.services import declared_ports, is_headless
 from meshroll.core.settings import Namespace, Service, Settings
 
 State = Literal["headless", "halfway", "clusterip", "other"]
@@ -88,7 +88,8 @@ def to_clusterip(setting: Service, space: NamespaceView, domain: str) -> list[Ch
 
 
 def to_headless(setting: Service, space: NamespaceView, domain: str, written: Field | None) -> list[Change]:
-    """The way back. ``written`` are the ports before and after the conversion; None where it left them as they were.
+    """The way back. ``written`` are the ports before and after the conversion (None: not known); None where it left
+    them as they were.
 
     The first update tests the ports that the conversion wrote, so ports that somebody changed since are drift and
     not lost.
@@ -104,45 +105,14 @@ def to_headless(setting: Service, space: NamespaceView, domain: str, written: Fi
         case "clusterip":
             present = service["spec"].get("ports")
             ports = written or Field(PORTS, present, present)
-            before = present if present in (ports.before, ports.after) else ports.after
+            ours = ports.after is None or present in (ports.before, ports.after)
+            before = present if ours else ports.after
             finalizers = service["metadata"].get("finalizers")
             if setting.method == "recreate" and before == present and not finalizers:
                 return [removed(service), recreated(service, headless=True, ports=ports.before)]
             begun = _begun(service, "headless", [Field(PORTS, before, ports.before)], setting, domain)
             return [begun, _finished(applied(service, begun.fields), ports.before, headless=True)]
     return []
-
-
-def beside(setting: Service, space: NamespaceView) -> tuple[list[Change], list[Change]]:
-    """(make, remove) the ClusterIP Service that DNS answers with, where a way back finds it gone; else nothing."""
-    service, name = space.service(setting.name), setting.target_name
-    if service is None or setting.method == "recreate" or space.service(name):
-        return [], []
-    servers = space.servers_of(service)
-    if state_of(service) != "clusterip" or not servers:
-        return [], []
-    why = f"answers while {setting.name} is converted"
-    body = alongside_body(setting, service, servers)
-    return [Change("Service", space.name, name, "apply", why, body=body)], [
-        Change("Service", space.name, name, "delete", why)
-    ]
-
-
-def headless_before(change: Change) -> tuple[bool, Field | None]:
-    """Whether a run's changes of one object, as one, made a headless Service another; and its ports, if changed.
-
-    A run that only finished what another had begun knows it from the annotation.
-    """
-    fields = {field.path: field for field in change.fields}
-    ports, mark = fields.get(PORTS), fields.get(MARK)
-    if change.kind != "Service":
-        return False, None
-    if CLUSTER_IP in fields and fields[CLUSTER_IP].before == "None":
-        return True, ports
-    if mark is not None and mark.before is not None and fields.get(TYPE):
-        known = msgspec.json.decode(mark.before, type=Converting)
-        return True, Field(PORTS, known.ports, ports.after if ports else None) if ports else None
-    return False, None
 
 
 def _begun(

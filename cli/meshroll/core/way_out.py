@@ -8,15 +8,7 @@ import msgspec
 
 from meshroll.core import dial
 from meshroll.core.changes import Change, fields_between, lookup, pointer, with_maps
-from meshroll.core.conversion import (
-    beside,
-    cluster_domain,
-    headless_before,
-    state_of,
-    to_clusterip,
-    to_convert,
-    to_headless,
-)
+from meshroll.core.conversion import cluster_domain, state_of, to_clusterip, to_convert
 from meshroll.core.drift import Since, manifest_of
 from meshroll.core.errors import Problem
 from meshroll.core.injection import uninjected
@@ -26,6 +18,7 @@ from meshroll.core.plan import Plan, Step
 from meshroll.core.scope import home_clients
 from meshroll.core.services import alongside, service_problems
 from meshroll.core.settings import Client, Namespace, Service, Settings
+from meshroll.core.taking_back import state_before, taken_back
 from meshroll.core.waves import budgeted
 
 
@@ -55,7 +48,7 @@ def previous_plan(
         left
         for change in reversed(merged.values())
         if change.action == "patch"
-        and not headless_before(change)[0]
+        and state_before(change)[0] is None
         and not since.left_alone(change)
         and (left := _still_done(view, change.undone("as it was before the run"))).fields
     ]
@@ -80,13 +73,15 @@ def previous_plan(
             for workload in space.workloads
             if f"{name}/{workload.id}" in merged and not workload.rolled
         ]
-        domain = cluster_domain(view, settings)
-        services = _headless_again(
-            space,
-            namespace,
-            domain,
-            [c for c in merged.values() if c.namespace == name and not since.left_alone(c)],
-        )
+        domain, known = cluster_domain(view, settings), {each.name: each for each in namespace.services}
+        services = [
+            again
+            for change in merged.values()
+            if change.namespace == name and not since.left_alone(change)
+            for again in taken_back(
+                known.get(change.name) or Service(name=change.name), space, domain, change
+            )
+        ]
         steps += [
             Step("namespace", f"Namespace {name}", name, first),
             _proof_step("clients", f"Clients of {name}", space, called, [w for w in rolling if w in clients]),
@@ -107,21 +102,6 @@ def previous_plan(
         notes,
         conflicts=since.conflicts(merged.values()),
     )
-
-
-def _headless_again(
-    space: NamespaceView, namespace: Namespace, domain: str, done: Sequence[Change]
-) -> list[Change]:
-    """The Services that a run made ClusterIP Services, back again; ``done`` is one change an object."""
-    settings = {service.name: service for service in namespace.services}
-    changes: list[Change] = []
-    for change in done:
-        was_headless, ports = headless_before(change)
-        if was_headless:
-            setting = settings.get(change.name) or Service(name=change.name)
-            made, gone = beside(setting, space)
-            changes += [*made, *to_headless(setting, space, domain, ports), *gone]
-    return changes
 
 
 def proxies_left(view: ClusterView) -> list[Problem]:

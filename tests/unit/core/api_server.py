@@ -122,12 +122,48 @@ def _made(space: NamespaceView, change: Change) -> NamespaceView:
         return replace(space, workloads=tuple(after if w.id == after.id else w for w in space.workloads))
     key = "services" if change.kind == "Service" else "config_maps"
     others = [item for item in getattr(space, key) if item["metadata"]["name"] != change.name]
-    if change.action == "apply":
-        others.append(change.body)
+    if change.action in ("apply", "create"):
+        assert change.body is not None
+        others.append(served(None, change.body) if key == "services" else change.body)
     if change.action == "patch":
         found = next(item for item in getattr(space, key) if item["metadata"]["name"] == change.name)
-        others.append(patched(found, change.json_patch()))
+        after = patched(found, change.json_patch())
+        others.append(served(found, after) if key == "services" else after)
     return replace(space, **{key: tuple(others)})
+
+
+DROPPED_AT_EXTERNAL_NAME = (
+    "clusterIP",
+    "clusterIPs",
+    "ipFamilies",
+    "ipFamilyPolicy",
+    "internalTrafficPolicy",
+    "externalTrafficPolicy",
+)
+DEFAULTS = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack", "internalTrafficPolicy": "Cluster"}
+
+
+def served(before: Mapping[str, Any] | None, written: Mapping[str, Any]) -> dict[str, Any]:
+    """A Service as API servers of 1.35 keep what was written: what a type has no use for is dropped, the rest given.
+
+    Tried on a real one: tests/sandbox/test_services_in_place.py.
+    """
+    spec = dict(written["spec"])
+    if spec.get("type") == "ExternalName":
+        if not spec.get("externalName"):
+            raise PatchRefusedError("spec.externalName: Required value")
+        spec = {key: value for key, value in spec.items() if key not in DROPPED_AT_EXTERNAL_NAME}
+    else:
+        old = before["spec"].get("clusterIP") if before else None
+        if old and spec.get("clusterIP", old) != old:
+            raise PatchRefusedError("spec.clusterIP: Invalid value: may not change once set")
+        if spec.get("externalName"):
+            raise PatchRefusedError("spec.externalName: may only be used when `type` is ExternalName")
+        spec["clusterIP"] = spec.get("clusterIP") or old or "10.96.0.99"
+        if before is None or "clusterIPs" in before["spec"] or before["spec"].get("type") == "ExternalName":
+            spec["clusterIPs"] = [spec["clusterIP"]]
+            spec = {"type": "ClusterIP", **DEFAULTS, **spec}
+    return {**written, "spec": spec}
 
 
 def _rerolled(space: NamespaceView, identifier: str, edge: Edge) -> NamespaceView:
