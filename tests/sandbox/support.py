@@ -142,7 +142,7 @@ def make_estate(connection: Connection, name: str, folder: Path) -> Estate:
     for callers in (False, True):
         for document in own:
             if is_caller(document) == callers:
-                kube.apply(_path(document), document)
+                kube.apply(document_path(document), document)
         wait_for_pods(kube, name, 20 if callers else 16)
     inventory = folder / "inventory"
     shutil.copytree(connection.inventory, inventory)
@@ -173,6 +173,7 @@ _PLURALS = {
 }
 
 
-def _path(document: Mapping[str, Any]) -> str:
+def document_path(document: Mapping[str, Any]) -> str:
+    """Where the API server has the object of a manifest."""
     meta = document["metadata"]
     return f"{_PLURALS[document['kind']].format(ns=meta.get('namespace', ''))}/{meta['name']}"

@@ -1,0 +1,28 @@
+"""Which end a run has come to, and that it is one of those that it may come to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from faults.estate import Estate, targets
+from faults.state import why_not_fallback, why_not_new, why_not_previous
+from sandbox.support import Ran
+
+End = Literal["new", "fallback", "previous"]
+OLD: tuple[End, ...] = ("fallback", "previous")
+EITHER: tuple[End, ...] = ("new", *OLD)
+
+
+def end_of(estate: Estate, allowed: tuple[End, ...], ran: Ran) -> End:
+    """The end that the namespace is in. Fails with what is wrong for each of those that are allowed."""
+    state, target = estate.state(), targets(estate.name, estate.method)["TARGET"]
+    judged: dict[End, list[str]] = {
+        "new": why_not_new(state, estate.original, target),
+        "fallback": why_not_fallback(state, estate.original, target),
+        "previous": why_not_previous(state, estate.original),
+    }
+    for end in allowed:
+        if not judged[end]:
+            return end
+    told = "\n".join(f"not {end}: {'; '.join(judged[end])}" for end in allowed)
+    raise AssertionError(f"{told}\nexit code {ran.code}, {ran.codes}, {ran.result['errors']}")

@@ -1,0 +1,62 @@
+"""Runs that are killed at one of their writes, and the numbers of these writes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pytest
+from faults.estate import RUN_SECONDS, Estate
+from faults.fault import AtWrite, Kill, Request
+from faults.tree import kill_tree
+
+When = Literal["before", "after"]
+_JOURNAL = re.compile(r"/namespaces/meshroll/configmaps(?:/run-|\?|$)")
+
+
+@dataclass(frozen=True)
+class Killed:
+    """The write that a run was killed at. ``known``: its journal had reached the API server by then, so that the next
+    command can know what it was to do.
+    """
+
+    at: Request
+    when: When
+    known: bool
+
+    def __str__(self) -> str:
+        return f"killed {self.when} write {self.at.write}, {self.at}"
+
+
+def kills(most: int, in_short: Sequence[tuple[int, When]]) -> Any:
+    """Parametrises ``number`` and ``when`` with every write up to ``most``; all but ``in_short`` are exhaustive."""
+    cases: list[tuple[int, When]] = [
+        (number, when) for number in range(1, most + 1) for when in ("before", "after")
+    ]
+    return pytest.mark.parametrize(
+        ("number", "when"),
+        [pytest.param(*case, marks=() if case in in_short else pytest.mark.exhaustive) for case in cases],
+    )
+
+
+def run_killed(estate: Estate, number: int, when: When, command: str, *arguments: str) -> Killed:
+    """Runs the command and kills all of it at its ``number``-th write.
+
+    The test is skipped where the run makes fewer writes than that; that it makes no more than are enumerated is
+    another test's to hold.
+    """
+    victims: list[subprocess.Popen[str]] = []
+    fault = AtWrite(number, Kill(when, lambda: kill_tree(victims[0].pid)))
+    api = estate.through.api
+    with api.disturbed(fault), estate.started(command, *arguments) as process:
+        victims.append(process)
+        process.communicate(timeout=RUN_SECONDS)
+    if fault.hit is None:
+        assert process.returncode == 0, f"{command} ended with {process.returncode}, undisturbed"
+        pytest.skip(f"{command} makes fewer writes")
+    assert process.returncode == -9
+    arrived = [write for write in api.writes if write.write < number + (when == "after")]
+    return Killed(fault.hit, when, any(_JOURNAL.search(write.path) for write in arrived))
