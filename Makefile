@@ -13,7 +13,7 @@ NAMESPACE ?= charging
 # Named after what it was installed from, so that it is made anew only when that changes.
 INSTALLED := $(VENV)/installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help demo test test-unit test-contract test-sandbox test-exhaustive lint format docs tools lock clean
+.PHONY: help demo test test-unit test-contract test-sandbox test-exhaustive test-faults lint format docs tools lock clean
 
 help: ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,10 +37,14 @@ test-contract: $(INSTALLED) ## What users and parts rely on: layers, options, do
 	@$(BIN)/pytest -q tests/contract
 
 test-sandbox: $(INSTALLED) tools ## Everything against real API servers, two at a time.
-	@$(BIN)/pytest -q -n 2 --dist loadfile tests/sandbox
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/sandbox tests/faults
 
 test-exhaustive: $(INSTALLED) tools ## Every fault of the sandbox and of an install; slow, so not part of make test.
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m exhaustive tests/sandbox
+
+# Most of a fault is waiting, so four at a time keep two processors busy.
+test-faults: $(INSTALLED) tools ## Every fault on the way to the API server, with the table of figures; about an hour.
+	@$(BIN)/pytest -q -n 4 --dist worksteal -m "" tests/faults
 
 lint: $(INSTALLED) ## ruff, mypy --strict, ansible-lint, yamllint, import layers.
 	@$(BIN)/ruff check

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from faults.estate import Estate, targets
-from faults.state import why_not_fallback, why_not_new, why_not_previous
+from faults.judge import why_not_fallback, why_not_new, why_not_previous
 from sandbox.support import Ran
 
 End = Literal["new", "fallback", "previous"]

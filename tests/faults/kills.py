@@ -6,7 +6,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from faults.estate import RUN_SECONDS, Estate
@@ -31,7 +31,7 @@ class Killed:
         return f"killed {self.when} write {self.at.write}, {self.at}"
 
 
-def kills(most: int, in_short: Sequence[tuple[int, When]]) -> Any:
+def kills(most: int, in_short: Sequence[tuple[int, When]]) -> pytest.MarkDecorator:
     """Parametrises ``number`` and ``when`` with every write up to ``most``; all but ``in_short`` are exhaustive."""
     cases: list[tuple[int, When]] = [
         (number, when) for number in range(1, most + 1) for when in ("before", "after")

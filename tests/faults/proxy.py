@@ -7,11 +7,10 @@ carries none.
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 import threading
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,13 +18,8 @@ from typing import Any
 import aiohttp
 import yaml
 from aiohttp import web
+from faults.answers import answered, gone, of_the_message, passed_on
 from faults.fault import Action, Answer, Down, Fault, Forward, Kill, Request, Reset, Undisturbed, is_write
-
-# Of one connection and not of the message, or made anew by whoever sends it on (RFC 9110, 7.6.1).
-_OWN_HEADERS = frozenset(
-    {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host", "authorization"}
-)
-_REASONS = {429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
 
 
 class Proxy:
@@ -172,27 +166,26 @@ class Proxy:
     ) -> web.StreamResponse:
         action = await asyncio.to_thread(self._fault.decide, request)
         if isinstance(action, Answer):
-            return _answered(action)
+            return answered(action)
         if isinstance(action, Down):
             self._down = asyncio.create_task(self._down_for(action.seconds))
-            return _gone(incoming)
+            return gone(incoming)
         if isinstance(action, Kill) and action.when == "before":
             await self._kill(action)
-            return _gone(incoming)
+            return gone(incoming)
         if isinstance(action, Reset) and action.when == "before":
-            return _gone(incoming)
+            return gone(incoming)
         if isinstance(action, Forward) and action.delay_seconds:
             await asyncio.sleep(action.delay_seconds)
         return await self._forward(incoming, body, action)
 
     async def _forward(self, incoming: web.BaseRequest, body: bytes, action: Action) -> web.StreamResponse:
-        headers = {key: value for key, value in incoming.headers.items() if key.lower() not in _OWN_HEADERS}
         try:
             async with self._session.request(
                 incoming.method,
                 self._upstream + incoming.raw_path,
                 data=body or None,
-                headers=headers,
+                headers=of_the_message(incoming.headers),
                 allow_redirects=False,
                 # An answer that is compressed because the proxy could read it would not be the client's answer.
                 skip_auto_headers=("Accept-Encoding", "User-Agent", "Content-Type"),
@@ -200,53 +193,15 @@ class Proxy:
                 if isinstance(action, Kill):
                     await answer.read()
                     await self._kill(action)
-                    return _gone(incoming)
+                    return gone(incoming)
                 if isinstance(action, Reset):
                     await answer.read()
-                    return _gone(incoming)
-                return await _passed_on(incoming, answer)
+                    return gone(incoming)
+                return await passed_on(incoming, answer)
         except (aiohttp.ClientError, OSError):
-            return _gone(incoming)
+            return gone(incoming)
 
     async def _kill(self, action: Kill) -> None:
         """What the dead had already sent must not be forwarded later, over whatever comes next."""
         await asyncio.to_thread(action.kill)
         self._abort_all()
-
-
-async def _passed_on(incoming: web.BaseRequest, answer: aiohttp.ClientResponse) -> web.StreamResponse:
-    """The answer chunk by chunk as it comes, so that a watch's events are not held back."""
-    response = web.StreamResponse(status=answer.status, reason=answer.reason)
-    for key, value in answer.headers.items():
-        if key.lower() not in _OWN_HEADERS:
-            response.headers.add(key, value)
-    with suppress(OSError):
-        await response.prepare(incoming)
-        async for chunk in answer.content.iter_any():
-            await response.write(chunk)
-        await response.write_eof()
-    return response
-
-
-def _answered(action: Answer) -> web.Response:
-    headers = {}
-    if action.retry_after_seconds is not None:
-        headers["Retry-After"] = str(action.retry_after_seconds)
-    status = {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "status": "Failure",
-        "message": "a fault of the test",
-        "reason": _REASONS[action.status],
-        "code": action.status,
-    }
-    return web.Response(
-        status=action.status, headers=headers, text=json.dumps(status), content_type="application/json"
-    )
-
-
-def _gone(incoming: web.BaseRequest) -> web.Response:
-    """Ends the connection with a reset; what is returned goes nowhere."""
-    if incoming.transport:
-        incoming.transport.abort()  # type: ignore[attr-defined]
-    return web.Response(status=502)

@@ -10,8 +10,9 @@ import pytest
 from faults.conftest import Figure
 from faults.estate import Estate
 from faults.fault import BeforeWrite, Request
+from faults.judge import why_not_over
 from faults.kills import run_killed
-from faults.state import State, why_not_over
+from faults.state import State
 
 from meshroll.core.changes import lookup
 

@@ -16,19 +16,20 @@ def kill_tree(root: int, patience_seconds: float = 10.0) -> None:
     another process in between, and an orphan could no longer be told from a stranger.
     """
     stopped: list[int] = []
-    while fresh := [pid for pid in _descendants(root) if pid not in stopped]:
+    while fresh := [pid for pid in descendants(root) if pid not in stopped]:
         for pid in fresh:
             _send(pid, signal.SIGSTOP)
             stopped.append(pid)
     for pid in stopped:
         _send(pid, signal.SIGKILL)
     deadline = time.monotonic() + patience_seconds
-    while any(_runs(pid) for pid in stopped):
+    while any(runs(pid) for pid in stopped):
         assert time.monotonic() < deadline, f"of {stopped} some do not end"
         time.sleep(0.005)
 
 
-def _descendants(root: int) -> list[int]:
+def descendants(root: int) -> list[int]:
+    """``root`` and all that came of it, parents first."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (stat := _stat(int(entry.name))):
@@ -41,7 +42,7 @@ def _descendants(root: int) -> list[int]:
     return found
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
     """A zombie does not: its parent is only late in collecting it."""
     stat = _stat(pid)
     return stat is not None and stat[0] not in "ZX"
