@@ -83,18 +83,27 @@ class Undisturbed:
 
 
 @dataclass
-class AtWrite:
-    """``action`` at the write of this number, once; ``hit`` is the request that it happened to."""
+class Once:
+    """``action`` at the first write that ``matches``; ``hit`` is the request that it happened to."""
 
-    number: int
+    matches: Callable[[Request], bool]
     action: Action
     hit: Request | None = None
 
     def decide(self, request: Request) -> Action:
-        if request.write != self.number or self.hit:
+        if not request.write or self.hit or not self.matches(request):
             return Forward()
         self.hit = request
         return self.action
+
+
+def number_is(number: int) -> Callable[[Request], bool]:
+    return lambda request: request.write == number
+
+
+def path_has(*parts: str) -> Callable[[Request], bool]:
+    """Whether all of these are in the path; one that ends in $ is its end."""
+    return lambda request: all(part in f"{request.path.partition('?')[0]}$" for part in parts)
 
 
 @dataclass

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pytest
 from faults.estate import RUN_SECONDS, Estate
-from faults.fault import AtWrite, Kill, Request
+from faults.fault import Kill, Once, Request, number_is
 from faults.tree import kill_tree
 
 When = Literal["before", "after"]
@@ -48,15 +48,25 @@ def run_killed(estate: Estate, number: int, when: When, command: str, *arguments
     The test is skipped where the run makes fewer writes than that; that it makes no more than are enumerated is
     another test's to hold.
     """
+    killed = killed_at(estate, number_is(number), when, command, *arguments)
+    if killed is None:
+        pytest.skip(f"{command} makes fewer writes")
+    return killed
+
+
+def killed_at(
+    estate: Estate, matches: Callable[[Request], bool], when: When, command: str, *arguments: str
+) -> Killed | None:
+    """Runs the command and kills it at the first write that ``matches``; None where it came to its end before."""
     victims: list[subprocess.Popen[str]] = []
-    fault = AtWrite(number, Kill(when, lambda: kill_tree(victims[0].pid)))
+    fault = Once(matches, Kill(when, lambda: kill_tree(victims[0].pid)))
     api = estate.through.api
     with api.disturbed(fault), estate.started(command, *arguments) as process:
         victims.append(process)
         process.communicate(timeout=RUN_SECONDS)
     if fault.hit is None:
         assert process.returncode == 0, f"{command} ended with {process.returncode}, undisturbed"
-        pytest.skip(f"{command} makes fewer writes")
+        return None
     assert process.returncode == -9
-    arrived = [write for write in api.writes if write.write < number + (when == "after")]
+    arrived = [write for write in api.writes if write.write < fault.hit.write + (when == "after")]
     return Killed(fault.hit, when, any(_JOURNAL.search(write.path) for write in arrived))

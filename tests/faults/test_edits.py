@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from faults.conftest import Figure
 from faults.estate import Estate
-from faults.fault import BeforeWrite, Request
+from faults.fault import BeforeWrite, Request, path_has
 from faults.judge import why_not_over
-from faults.kills import run_killed
+from faults.kills import killed_at
 from faults.state import State
 
 from meshroll.core.changes import lookup
@@ -106,7 +106,7 @@ def test_an_edit_after_a_run_was_killed_stays(
 ) -> None:
     edit = EDITS[what]
     figure.row(f"somebody edits after a kill, before {command}")
-    run_killed(estate, 20, "after", "rollout")
+    assert killed_at(estate, path_has(f"/api/v1/namespaces/{estate.name}$"), "after", "rollout")
     edit.make(estate)
     ran = estate.run(command)
     state = estate.state()

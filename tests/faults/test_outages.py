@@ -9,21 +9,27 @@ import pytest
 from faults.conftest import Figure
 from faults.ends import EITHER, OLD, end_of
 from faults.estate import Estate
-from faults.fault import AtWrite, BeforeWrite, Down, Request
+from faults.fault import BeforeWrite, Down, Once, path_has
 
 API_DOWN_SECONDS = 60.0
 INJECTOR = "/apis/apps/v1/namespaces/linkerd/deployments/linkerd-proxy-injector"
 
 
-def is_template(request: Request) -> bool:
-    return "/deployments/" in request.path
+TEMPLATE = path_has("/deployments/")
+MOMENTS = {
+    "lock": path_has("/leases"),
+    "journal": path_has("/namespaces/meshroll/configmaps/"),
+    "first template": TEMPLATE,
+    "Service": path_has("/services/"),
+}
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("number", [2, 6, 7, 12, 15, 20])
-def test_the_api_server_is_down_for_a_minute(estate: Estate, figure: Figure, number: int) -> None:
+@pytest.mark.parametrize("moment", [*MOMENTS, "namespace"])
+def test_the_api_server_is_down_for_a_minute(estate: Estate, figure: Figure, moment: str) -> None:
     figure.row("API server down for 60 s in the middle of a rollout")
-    fault = AtWrite(number, Down(API_DOWN_SECONDS))
+    moments = {**MOMENTS, "namespace": path_has(f"/api/v1/namespaces/{estate.name}$")}
+    fault = Once(moments[moment], Down(API_DOWN_SECONDS))
     began = time.monotonic()
     with estate.through.api.disturbed(fault):
         ran = estate.run("rollout")
@@ -47,7 +53,7 @@ def test_prometheus_does_not_answer_any_more(estate: Estate, figure: Figure) -> 
     figure.row("Prometheus down from the first change on")
     prometheus = estate.through.prometheus
     try:
-        with estate.through.api.disturbed(BeforeWrite(is_template, prometheus.down)):
+        with estate.through.api.disturbed(BeforeWrite(TEMPLATE, prometheus.down)):
             ran = estate.run("rollout")
     finally:
         prometheus.up()
@@ -89,7 +95,7 @@ def test_the_injector_does_not_answer(estate: Estate, figure: Figure, policy: st
     path = "/webhooks/0/failurePolicy"
     estate.kube.json_patch(configuration, [{"op": "replace", "path": path, "value": policy}])
     try:
-        with estate.through.api.disturbed(BeforeWrite(is_template, lambda: scale_injector(estate, 0))):
+        with estate.through.api.disturbed(BeforeWrite(TEMPLATE, lambda: scale_injector(estate, 0))):
             ran = estate.run("rollout")
         assert ran.code in (4, 5), (ran.code, ran.result["errors"])
         if ran.code == 4:

@@ -10,7 +10,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import urllib3
-from faults.fault import Answer, AtWrite, Down, Forward, Kill, Mix, Request, Reset, Undisturbed, is_write
+from faults.fault import (
+    Answer,
+    Down,
+    Forward,
+    Kill,
+    Mix,
+    Once,
+    Request,
+    Reset,
+    Undisturbed,
+    is_write,
+    number_is,
+)
 from faults.proxy import Proxy
 from faults.tree import descendants, kill_tree, runs
 
@@ -91,13 +103,13 @@ def test_a_reset_comes_before_or_after_the_write(
     proxy: Proxy, http: urllib3.PoolManager, when: str, heard: list[str]
 ) -> None:
     reset = Reset("before") if when == "before" else Reset("after")
-    with proxy.disturbed(AtWrite(1, reset)), pytest.raises(urllib3.exceptions.ProtocolError):
+    with proxy.disturbed(Once(number_is(1), reset)), pytest.raises(urllib3.exceptions.ProtocolError):
         http.request("POST", f"{proxy.url}/x", body=b"{}")
     assert Upstream.heard == heard
 
 
 def test_an_answer_of_its_own_says_when_to_come_again(proxy: Proxy, http: urllib3.PoolManager) -> None:
-    with proxy.disturbed(AtWrite(1, Answer(429, retry_after_seconds=1))):
+    with proxy.disturbed(Once(number_is(1), Answer(429, retry_after_seconds=1))):
         response = http.request("POST", f"{proxy.url}/x", body=b"{}")
         assert (response.status, response.headers["Retry-After"]) == (429, "1")
         assert http.request("POST", f"{proxy.url}/x", body=b"{}").status == 200
@@ -105,7 +117,7 @@ def test_an_answer_of_its_own_says_when_to_come_again(proxy: Proxy, http: urllib
 
 
 def test_nothing_listens_while_it_is_down(proxy: Proxy, http: urllib3.PoolManager) -> None:
-    with proxy.disturbed(AtWrite(1, Down(1.0))):
+    with proxy.disturbed(Once(number_is(1), Down(1.0))):
         with pytest.raises(urllib3.exceptions.ProtocolError):
             http.request("POST", f"{proxy.url}/x", body=b"{}")
         with pytest.raises(urllib3.exceptions.HTTPError):
@@ -121,7 +133,7 @@ def test_nothing_listens_while_it_is_down(proxy: Proxy, http: urllib3.PoolManage
 
 def test_a_kill_is_done_before_anything_else_happens(proxy: Proxy, http: urllib3.PoolManager) -> None:
     killed: list[float] = []
-    fault = AtWrite(1, Kill("after", lambda: killed.append(time.monotonic())))
+    fault = Once(number_is(1), Kill("after", lambda: killed.append(time.monotonic())))
     with proxy.disturbed(fault), pytest.raises(urllib3.exceptions.ProtocolError):
         http.request("POST", f"{proxy.url}/x", body=b"{}")
     assert killed and Upstream.heard == ["POST /x"]
