@@ -35,7 +35,6 @@ GATE = {
     "limits": {"busiest_pod_to_mean_max": 3.0},
 }
 RUN_SECONDS = 600
-SHIM = not (MESHROLL.parent / "../../cli/meshroll/commands/resume.py").exists()
 
 
 @dataclass
@@ -72,9 +71,6 @@ class Estate:
 
     def run(self, command: str, *arguments: str) -> Ran:
         """Runs the command to its end."""
-        if SHIM:
-            self.kube.delete("/apis/coordination.k8s.io/v1/namespaces/meshroll/leases/meshroll")
-            command = "rollout" if command == "resume" else command
         with self.started(command, *arguments) as process:
             return ended(process)
 
