@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from faults.estate import Estate, targets
@@ -13,9 +14,15 @@ OLD: tuple[End, ...] = ("fallback", "previous")
 EITHER: tuple[End, ...] = ("new", *OLD)
 
 
-def end_of(estate: Estate, allowed: tuple[End, ...], ran: Ran) -> End:
-    """The end that the namespace is in. Fails with what is wrong for each of those that are allowed."""
+def end_of(estate: Estate, allowed: tuple[End, ...], ran: Ran, lock_lapses: bool = False) -> End:
+    """The end that the namespace is in. Fails with what is wrong for each of those that are allowed.
+
+    ``lock_lapses``: a run was killed before its journal told of it. Nobody frees its lock, but whoever comes next on
+    this machine takes it at once, and on any other after a minute.
+    """
     state, target = estate.state(), targets(estate.name, estate.method)["TARGET"]
+    if lock_lapses:
+        state = replace(state, lease=None)
     judged: dict[End, list[str]] = {
         "new": why_not_new(state, estate.original, target),
         "fallback": why_not_fallback(state, estate.original, target),

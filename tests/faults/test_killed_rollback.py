@@ -31,7 +31,7 @@ def test_resume_ends_in_the_fallback(meshed: Estate, figure: Figure, number: int
     figure.row("rollback killed at each write, then resume")
     ran = meshed.run("resume")
     assert ran.code == 0, (str(killed), ran.result["errors"])
-    figure.end(end_of(meshed, ("fallback",) if killed.known else ("new", "fallback"), ran))
+    figure.end(end_of(meshed, ("fallback",) if killed.known else ("new", "fallback"), ran, not killed.known))
 
 
 @kills(WRITES_MAX, in_short=[(12, "before")])
@@ -51,7 +51,7 @@ def test_resume_of_a_way_to_previous_ends_as_before(
     figure.row("rollback to previous killed at each write, then resume")
     ran = meshed.run("resume")
     assert ran.code == 0, (str(killed), ran.result["errors"])
-    figure.end(end_of(meshed, ("previous",) if killed.known else ("new", "previous"), ran))
+    figure.end(end_of(meshed, ("previous",) if killed.known else ("new", "previous"), ran, not killed.known))
 
 
 @pytest.mark.exhaustive

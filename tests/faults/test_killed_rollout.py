@@ -21,7 +21,7 @@ def test_resume_ends_in_the_new_or_the_old_state(
     figure.row("rollout killed at each write, then resume")
     ran = estate.run("resume")
     assert ran.code in (0, 4), (str(killed), ran.result["errors"])
-    figure.end(end_of(estate, EITHER, ran))
+    figure.end(end_of(estate, EITHER, ran, lock_lapses=not killed.known))
 
 
 @kills(WRITES_MAX, in_short=[(15, "after")])
@@ -30,7 +30,7 @@ def test_rollback_ends_in_the_fallback(estate: Estate, figure: Figure, number: i
     figure.row("rollout killed at each write, then rollback to fallback")
     ran = estate.run("rollback")
     assert ran.code == 0, (str(killed), ran.result["errors"])
-    figure.end(end_of(estate, ("fallback",), ran))
+    figure.end(end_of(estate, ("fallback",), ran, lock_lapses=not killed.known))
 
 
 @kills(WRITES_MAX, in_short=[(7, "after")])
@@ -39,7 +39,7 @@ def test_rollback_to_previous_ends_as_before(estate: Estate, figure: Figure, num
     figure.row("rollout killed at each write, then rollback to previous")
     ran = estate.run("rollback", "--to", "previous")
     assert ran.code == 0, (str(killed), ran.result["errors"])
-    figure.end(end_of(estate, ("previous",), ran))
+    figure.end(end_of(estate, ("previous",), ran, lock_lapses=not killed.known))
 
 
 @pytest.mark.exhaustive
