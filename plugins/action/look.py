@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
 from meshroll.adapters import manifests, prometheus
@@ -25,6 +26,7 @@ from meshroll.core.journal import Record, titles, touched
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, to_builtins
 from meshroll.core.releases import Edge
+from meshroll.core.repair import repaired, unmade
 from meshroll.core.resume import Resumption, Rule, resumption
 from meshroll.core.scope import caller_namespaces, only
 from meshroll.core.settings import Settings
@@ -66,6 +68,7 @@ class ActionModule(MeshrollAction):
             settings, direction = only(settings, going.namespaces), going.direction
         names = [namespace.name for namespace in settings.namespaces]
         view = look(kube, names, settings.control_plane.namespace, caller_namespaces(settings))
+        view, repairs = repaired(view, unmade(records, names) if direction != "verify" else [])
         edge = release_for(settings, view) if direction == "in" else None
         before = inherited(records, names, going.waived if going else ()) if edge else Inherited()
         found: list[Problem] = []
@@ -79,6 +82,7 @@ class ActionModule(MeshrollAction):
         if found:
             raise Refused(found)
         plan = self.plan(view, settings, direction, edge, records, before)
+        plan = msgspec.structs.replace(plan, steps=[*repairs, *plan.steps])
         if edge is not None and (
             ours := in_the_way(plan, Since(view, before.entries, self.run_context.take))
         ):

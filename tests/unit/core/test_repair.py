@@ -1,0 +1,48 @@
+"""A Service that was deleted and not made anew is made first, whatever is planned next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unit.core.factories import cluster, service, space
+
+from meshroll.core.changes import Change
+from meshroll.core.journal import Entry, Record
+from meshroll.core.recreation import recreated, removed
+from meshroll.core.repair import repaired, unmade
+
+HEADLESS = service("points", "points", headless=True)
+ANEW = [removed(HEADLESS), recreated(HEADLESS, headless=False)]
+
+
+def run(state: str, changes: list[Change], **others: Any) -> Record:
+    entries = [Entry("Services", change) for change in changes]
+    return Record(
+        f"run-{state}",
+        "rollout",
+        "someone",
+        ["charging"],
+        "2026-01-01T00:00:00Z",
+        state=state,
+        entries=entries,
+    )  # type: ignore[arg-type]
+
+
+def test_what_an_unfinished_run_meant_to_make_is_made_first() -> None:
+    view, steps = repaired(
+        cluster(space()), unmade([run("running", []), run("interrupted", ANEW)], ["charging"])
+    )
+    assert [change.action for step in steps for change in step.changes] == ["create"]
+    made = view.namespaces["charging"].service("points")
+    assert made and made["spec"]["selector"] == HEADLESS["spec"]["selector"]
+
+
+def test_one_that_is_there_is_left_alone() -> None:
+    view = cluster(space(services=[HEADLESS]))
+    assert repaired(view, unmade([run("running", ANEW)], ["charging"])) == (view, [])
+
+
+def test_what_a_finished_run_made_and_somebody_deleted_since_is_theirs() -> None:
+    assert unmade([run("succeeded", ANEW)], ["charging"]) == []
+    assert unmade([run("succeeded", []), run("interrupted", ANEW)], ["charging"]) == []
+    assert unmade([run("running", ANEW)], ["parking"]) == []
