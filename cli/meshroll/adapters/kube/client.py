@@ -16,10 +16,10 @@ from urllib.parse import urlencode
 
 from meshroll.adapters.kube.connection import connection
 from meshroll.adapters.kube.errors import ApiError, SuppressStatus, refusal
-from meshroll.adapters.kube.requests import WRITE_TIMEOUT_SECONDS, Requests
+from meshroll.adapters.kube.requests import Requests
 from meshroll.core.retry import Patience, holds
 
-__all__ = ["WRITE_TIMEOUT_SECONDS", "ApiError", "Kube", "Object", "SuppressStatus"]
+__all__ = ["ApiError", "Kube", "Object", "SuppressStatus"]
 
 Object = dict[str, Any]
 
