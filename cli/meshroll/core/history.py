@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from meshroll.core.errors import Problem, UsageError
-from meshroll.core.journal import UNFINISHED, Entry, Record, Theft, touches
+from meshroll.core.journal import UNFINISHED, Entry, Record, touches
 
 PREVIOUS = "previous"
 
@@ -33,9 +33,7 @@ class Inherited:
     @property
     def baseline(self) -> Mapping[str, Any]:
         """The signals from before the first of the runs, by namespace."""
-        first = {name: signals for run in reversed(self.runs) for name, signals in run.baseline.items()}
-        plain: dict[str, Any] = msgspec.to_builtins(first)
-        return plain
+        return {name: signals for run in reversed(self.runs) for name, signals in run.baseline.items()}
 
     @property
     def unjudged(self) -> frozenset[str]:
@@ -167,7 +165,7 @@ def stolen_from(record: Record, by: str, reason: str, at: str) -> Record:
     return msgspec.structs.replace(
         record,
         state="interrupted" if record.state == "running" else record.state,
-        stolen=Theft(by, at, reason),
+        stolen={"by": by, "reason": reason, "at": at},
         reason=f"{by} took its lock: {reason}",
     )
 

@@ -9,7 +9,7 @@ import pytest
 from meshroll.core.changes import Change
 from meshroll.core.errors import UsageError
 from meshroll.core.history import fingerprint, forgettable, inherited, stolen_from, taken_over, to_undo
-from meshroll.core.journal import OPEN, Entry, Record, Theft
+from meshroll.core.journal import OPEN, Entry, Record
 
 GATE, PAUSE = "inject:charging/Deployment/omni", "dial:charging/Deployment/omni/points"
 CHANGE = Entry("Wave 1", Change("Deployment", "charging", "omni", "patch", "inject"))
@@ -171,7 +171,7 @@ def test_runs_that_are_gone_on_with_no_longer_read_as_running() -> None:
 def test_a_run_whose_lock_was_stolen_says_by_whom_and_why() -> None:
     found = stolen_from(record("running"), "ann@laptop", "it hangs", "2026-01-01T00:00:00Z")
     assert (found.state, found.reason) == ("interrupted", "ann@laptop took its lock: it hangs")
-    assert found.stolen == Theft("ann@laptop", "2026-01-01T00:00:00Z", "it hangs")
+    assert found.stolen == {"by": "ann@laptop", "reason": "it hangs", "at": "2026-01-01T00:00:00Z"}
 
 
 def test_a_run_that_began_or_ended_meanwhile_changes_the_fingerprint() -> None:
