@@ -9,9 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from meshroll.core.changes import Change, Field, ObjectName, applied, lookup, pointer
-from meshroll.core.gate.signals import Signals
-from meshroll.core.gate.verdict import Outcome
+from meshroll.core.changes import Change, Field, applied, lookup, pointer
 from meshroll.core.model import Object
 from meshroll.core.plan import Plan, Step
 
@@ -22,8 +20,10 @@ State = Literal[
 OPEN: tuple[State, ...] = ("running", "paused", "failed", "interrupted")
 UNFINISHED: tuple[State, ...] = (*OPEN, "rollback_incomplete")
 
-# What controllers and autoscalers write by themselves, and what the API server counts.
+# What controllers and autoscalers write by themselves, what the API server counts, and what items of a list leave out.
 _VOLATILE = (
+    "/apiVersion",
+    "/kind",
     "/status",
     "/spec/replicas",
     "/metadata/resourceVersion",
@@ -54,23 +54,6 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 RunId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][-a-z0-9.]{0,60}$")]
-Moment = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ$")]
-
-
-class Line(msgspec.Struct, frozen=True):
-    """A gate in one line."""
-
-    wave: str
-    outcome: Outcome
-    summary: str
-
-
-class Theft(msgspec.Struct, frozen=True):
-    """Who took the run's lock from it, when, and why."""
-
-    by: str
-    at: Moment
-    reason: str
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -84,10 +67,10 @@ class Record(msgspec.Struct, frozen=True):
     run_id: RunId
     command: Literal["rollout", "rollback"]
     holder: str
-    namespaces: list[ObjectName]
-    started_at: Moment
+    namespaces: list[str]
+    started_at: str
     state: State = "running"
-    finished_at: Moment | None = None
+    finished_at: str | None = None
     release: str | None = None
     asked: dict[str, Any] = {}
     plan: list[str] = []
@@ -99,10 +82,10 @@ class Record(msgspec.Struct, frozen=True):
     pending: list[str] = []
     paused_at: list[str] = []
     acknowledged: list[str] = []
-    verdicts: list[Line] = []
-    baseline: dict[str, dict[str, Signals]] = {}
+    verdicts: list[dict[str, Any]] = []
+    baseline: dict[str, Any] = {}
     reason: str | None = None
-    stolen: Theft | None = None
+    stolen: dict[str, str] | None = None
 
     @property
     def changes(self) -> list[Change]:

@@ -10,14 +10,7 @@ from meshroll.core.plan import Step
 
 PATH = "/spec/template/metadata/annotations/linkerd.io~1inject"
 CHANGE = Change("Deployment", "charging", "omni", "patch", "inject", [Field(PATH, None, "enabled")])
-SERVICE = Change(
-    "Service",
-    "charging",
-    "points",
-    "apply",
-    "a Service beside it",
-    body={"metadata": {"name": "points"}, "spec": {}},
-)
+SERVICE = Change("Service", "charging", "points", "apply", "a Service beside it", body={"spec": {}})
 STEP = Step("wave", "Wave 1", "charging", [CHANGE, SERVICE], pending=["inject:charging/Deployment/omni"])
 
 
@@ -67,6 +60,9 @@ def test_the_rest_of_an_object_is_known_by_its_hash() -> None:
     after = seen(changed, CHANGE)
     assert before and after and before.rest == after.rest, (
         "neither our field nor what controllers write counts"
+    )
+    assert seen({k: v for k, v in changed.items() if k not in ("apiVersion", "kind")}, CHANGE) == after, (
+        "an item of a list is the same object"
     )
     changed["spec"]["template"]["spec"]["containers"][0]["image"] = "other"
     other = seen(changed, CHANGE)
