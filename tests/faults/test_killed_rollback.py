@@ -34,7 +34,7 @@ def test_resume_ends_in_the_fallback(meshed: Estate, figure: Figure, number: int
     figure.end(end_of(meshed, ("fallback",) if killed.known else ("new", "fallback"), ran, not killed.known))
 
 
-@kills(WRITES_MAX, in_short=[(12, "before")])
+@kills(WRITES_MAX, in_short=[])
 def test_rollback_again_ends_in_the_fallback(meshed: Estate, figure: Figure, number: int, when: When) -> None:
     killed = run_killed(meshed, number, when, "rollback")
     figure.row("rollback killed at each write, then rollback")

@@ -13,7 +13,7 @@ WRITES_MAX = 30
 """More than a rollout of the estate makes."""
 
 
-@kills(WRITES_MAX, in_short=[(6, "after"), (12, "before")])
+@kills(WRITES_MAX, in_short=[(7, "after")])
 def test_resume_ends_in_the_new_or_the_old_state(
     estate: Estate, figure: Figure, number: int, when: When
 ) -> None:
@@ -24,7 +24,7 @@ def test_resume_ends_in_the_new_or_the_old_state(
     figure.end(end_of(estate, EITHER, ran, lock_lapses=not killed.known))
 
 
-@kills(WRITES_MAX, in_short=[(15, "after")])
+@kills(WRITES_MAX, in_short=[])
 def test_rollback_ends_in_the_fallback(estate: Estate, figure: Figure, number: int, when: When) -> None:
     killed = run_killed(estate, number, when, "rollout")
     figure.row("rollout killed at each write, then rollback to fallback")
@@ -33,7 +33,7 @@ def test_rollback_ends_in_the_fallback(estate: Estate, figure: Figure, number: i
     figure.end(end_of(estate, ("fallback",), ran, lock_lapses=not killed.known))
 
 
-@kills(WRITES_MAX, in_short=[(7, "after")])
+@kills(WRITES_MAX, in_short=[(12, "before")])
 def test_rollback_to_previous_ends_as_before(estate: Estate, figure: Figure, number: int, when: When) -> None:
     killed = run_killed(estate, number, when, "rollout")
     figure.row("rollout killed at each write, then rollback to previous")
