@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
 from meshroll.adapters.events import now
-from meshroll.core.errors import Locked, Problem
+from meshroll.adapters.kube.journal import Journal
+from meshroll.core.errors import Locked, MeshrollError, Problem
 from meshroll.core.history import fingerprint, inherited, taken_over
 from meshroll.core.journal import Record
 from meshroll.core.settings import Settings
@@ -19,14 +21,23 @@ class ActionModule(MeshrollAction):
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         if check_mode:
             return {}
-        looked, own = args["looked"], self.run_context
+        looked = args["looked"]
         kube = self.connect(settings)
         lock = self.lock(kube)
         lock.acquire()
-        journal = self.journal(kube)
+        try:
+            self.open(self.journal(kube), looked)
+        except MeshrollError:
+            with suppress(MeshrollError):  # else it lapses by itself
+                lock.release()
+            raise
+        return {"changed": True, "ansible_facts": {**self.identity, "meshroll_begun": True}}
+
+    def open(self, journal: Journal, looked: dict[str, Any]) -> None:
+        """Writes this run down, and that it has taken over from those that did not end."""
+        own = self.run_context
         records = [record for record in self.history(journal, looked["direction"]) if record.run_id != own.id]
         if looked["history"] is not None and fingerprint(records) != looked["history"]:
-            lock.release()
             raise Locked(Problem("locked", "Another run worked on this cluster meanwhile.", "Run it again."))
         forward = looked["direction"] == "in"
         before = inherited(records, looked["namespaces"], looked["waived"])
@@ -50,4 +61,3 @@ class ActionModule(MeshrollAction):
         )
         for record in taken_over(records, set(looked["namespaces"]), own.id):
             journal.write(record)
-        return {"changed": True, "ansible_facts": {**self.identity, "meshroll_begun": True}}

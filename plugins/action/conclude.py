@@ -39,12 +39,13 @@ class ActionModule(MeshrollAction):
     def outcome(self, failed: dict[str, Any], settings: Settings) -> Outcome:
         cluster = self.run_context.cluster
         if not self.run_context.begun:
-            return after_failure(failed, None, cluster)
+            return after_failure(failed, False, cluster)
         try:
-            record = self.journal(self.connect(settings)).read_run(self.run_context.id)
+            journal = self.journal(self.connect(settings))
+            changed = self.changed(journal, journal.read_run(self.run_context.id))
         except MeshrollError:
             return unread(failed, cluster)
-        return after_failure(failed, record, cluster)
+        return after_failure(failed, changed, cluster)
 
     def act_without_settings(self, args: dict[str, Any], error: UsageError) -> dict[str, Any]:
         """Without settings nothing was begun, so nothing is taken back."""

@@ -7,6 +7,7 @@ from typing import Any
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
 from meshroll.adapters.events import now
+from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.result_file import add_cluster
 from meshroll.core.errors import ExitCode, MeshrollError, UsageError
@@ -44,7 +45,7 @@ class ActionModule(MeshrollAction):
         status = dict(NOTHING_SEEN)
         outcome, written = Outcome(ExitCode.SUCCESS, (), False), False
         if failed:
-            known = unread(failed, cluster) if begun else after_failure(failed, None, cluster)
+            known = unread(failed, cluster) if begun else after_failure(failed, False, cluster)
             outcome = self.end_of_failed(known, args)
         try:
             # Where a run failed before it began, the cluster may be the very thing that does not answer.
@@ -52,12 +53,13 @@ class ActionModule(MeshrollAction):
                 with self.working(settings) as work:
                     kube, record = work.kube, work.record
                     if failed:
-                        outcome = self.end_of_failed(after_failure(failed, record, cluster), args)
+                        known = after_failure(failed, self.changed(work.journal, record), cluster)
+                        outcome = self.end_of_failed(known, args)
                     if record:
                         record = closed(record, outcome, now())
                         work.journal.write(record)
                         written = True
-                        work.journal.prune()
+                        self.prune(work.journal)
                 if record:
                     self.lock(kube).release()
                 names = [namespace.name for namespace in settings.namespaces]
@@ -81,6 +83,13 @@ class ActionModule(MeshrollAction):
         if shown:
             entry["run"] = run_detail(shown)
         return self.write(command, entry, outcome)
+
+    def prune(self, journal: Journal) -> None:
+        """Old runs that cannot be dropped now are dropped after the next one."""
+        try:
+            journal.prune()
+        except MeshrollError as error:
+            self.warn(f"Old runs were not dropped: {error}")
 
     def end_of_failed(self, known: Outcome, args: dict[str, Any]) -> Outcome:
         return after_rollback(

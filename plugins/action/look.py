@@ -21,7 +21,7 @@ from meshroll.core.gate import baseline
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.signals import Reading
 from meshroll.core.gate.subjects import owners_of
-from meshroll.core.history import Inherited, fingerprint, inherited, to_undo
+from meshroll.core.history import Inherited, changes_of, fingerprint, inherited, to_undo, unfinished
 from meshroll.core.journal import Record, titles, touched
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, to_builtins
@@ -57,9 +57,9 @@ class ActionModule(MeshrollAction):
         if args.get("exclusive") and not check_mode:
             self.lock(kube).refuse_if_held()
         journal = self.journal(kube)
-        own = None if refuse else journal.read_run(self.run_context.id)
-        settings = only(settings, touched(own.changes, own.namespaces)) if own else settings
         records = self.history(journal, direction)
+        if not refuse and (own := journal.read_run(self.run_context.id)):
+            settings = only(settings, touched(changes_of(records, own), own.namespaces))
         going = self.resumed(records, settings) if direction == RESUME else None
         if direction == RESUME and going is None:
             return self.looked(Plan("none", None, []), [], records, settings, direction="none")
@@ -87,7 +87,8 @@ class ActionModule(MeshrollAction):
             ours := in_the_way(plan, Since(view, before.entries, self.run_context.take))
         ):
             raise Drift(ours)
-        idle = plan.nothing_to_do and (edge is None or view.control_plane.installed)
+        there = edge is None or view.control_plane.installed
+        idle = plan.nothing_to_do and there and not unfinished(records, names)
         signals: dict[str, Any] = {}
         if edge is not None and not idle:
             signals, found = self.measure(kube, settings, view, before)

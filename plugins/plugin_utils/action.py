@@ -21,6 +21,7 @@ from meshroll.adapters.kube.journal import Journal, local_folder
 from meshroll.adapters.kube.lock import Lock
 from meshroll.core import settings as inventory
 from meshroll.core.errors import MeshrollError
+from meshroll.core.history import changes_of
 from meshroll.core.journal import Record
 from meshroll.core.run import Run, run_id_of
 
@@ -106,6 +107,10 @@ class MeshrollAction(ActionBase):
                 raise
             self.warn(f"{error} Going on without it.")
             return []
+
+    def changed(self, journal: Journal, record: Record | None) -> bool:
+        """Whether this run, or one that it goes on with, has changed anything."""
+        return record is not None and bool(changes_of(self.history(journal, "fallback"), record))
 
     @contextmanager
     def working(self, settings: inventory.Settings) -> Iterator[Work]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from meshroll.core.changes import Change
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.journal import UNFINISHED, Entry, Record, touches
 
@@ -90,6 +91,11 @@ def chain(records: Sequence[Record], record: Record) -> list[Record]:
     return sorted(found.values(), key=lambda run: (run.started_at, run.run_id))
 
 
+def changes_of(records: Sequence[Record], record: Record) -> list[Change]:
+    """All that the run has changed, with what those changed that it went on with."""
+    return [change for run in chain([record, *records], record) for change in run.changes]
+
+
 def to_undo(records: Sequence[Record], namespaces: Sequence[str], to: str = PREVIOUS) -> list[Entry]:
     """The changes that lie between now and ``to``, oldest first.
 
@@ -136,6 +142,15 @@ def _since(records: Sequence[Record], namespaces: Sequence[str], run_id: str) ->
 
 def _in_order(records: Sequence[Record], namespace: str) -> list[Entry]:
     return [entry for run in reversed(records) for entry in run.entries if touches(entry.change, namespace)]
+
+
+def unfinished(records: Sequence[Record], namespaces: Collection[str]) -> bool:
+    """Whether the last word on one of the namespaces is a run that did not end: the next one closes it."""
+    last: dict[str, Record] = {}
+    for record in records:
+        for namespace in record.namespaces:
+            last.setdefault(namespace, record)
+    return any(name in last and last[name].state in UNFINISHED for name in namespaces)
 
 
 def fingerprint(records: Sequence[Record]) -> str:

@@ -37,8 +37,8 @@ class Outcome:
         return _STATES.get(self.exit_code, "failed")
 
 
-def after_failure(failure: Mapping[str, Any], record: Record | None, cluster: str) -> Outcome:
-    """From a failed task's result. ``record`` is the run's journal, None where nothing was begun.
+def after_failure(failure: Mapping[str, Any], changed: bool, cluster: str) -> Outcome:
+    """From a failed task's result. ``changed``: whether the run, or one that it goes on with, has changed anything.
 
     A task of another collection (Helm) has only ``msg``; it fails the run like any of ours. A role that refuses
     its arguments says ``argument_errors``: the inventory is wrong.
@@ -52,7 +52,6 @@ def after_failure(failure: Mapping[str, Any], record: Record | None, cluster: st
     if not problems:
         message = str(failure.get("msg") or "A task failed without saying why.")
         problems = (Problem("task-failed", message, "The log has the whole result.", cluster=cluster),)
-    changed = record is not None and bool(record.changes)
     if code == ExitCode.REFUSED and changed and problems[0].code.startswith("api-"):
         return Outcome(ExitCode.ROLLED_BACK, problems, True)
     if code in _LEFT_ALONE or code == ExitCode.BUG:
@@ -74,7 +73,7 @@ def of_verify(outcome: Outcome) -> Outcome:
 
 def unread(failure: Mapping[str, Any], cluster: str) -> Outcome:
     """After a failure of a begun run whose journal cannot be read: taken back, unless a person is to decide."""
-    outcome = after_failure(failure, None, cluster)
+    outcome = after_failure(failure, False, cluster)
     own = (failure.get("meshroll") or {}).get("exit_code")
     if own in _LEFT_ALONE and not outcome.problems[0].code.startswith("api-"):
         return outcome
@@ -86,7 +85,7 @@ def after_rollback(
 ) -> Outcome:
     """The end of a failed run. ``taken_back``: the way back was gone to its end, so this and nothing else is a 4."""
     if rollback_failure is not None:
-        second = after_failure(rollback_failure, None, cluster)
+        second = after_failure(rollback_failure, False, cluster)
         return Outcome(ExitCode.ROLLBACK_INCOMPLETE, (*outcome.problems, *second.problems), False)
     if taken_back:
         return Outcome(ExitCode.ROLLED_BACK, outcome.problems, False)

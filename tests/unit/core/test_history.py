@@ -8,7 +8,16 @@ import pytest
 
 from meshroll.core.changes import Change
 from meshroll.core.errors import UsageError
-from meshroll.core.history import fingerprint, forgettable, inherited, stolen_from, taken_over, to_undo
+from meshroll.core.history import (
+    changes_of,
+    fingerprint,
+    forgettable,
+    inherited,
+    stolen_from,
+    taken_over,
+    to_undo,
+    unfinished,
+)
 from meshroll.core.journal import OPEN, Entry, Record
 
 GATE, PAUSE = "inject:charging/Deployment/omni", "dial:charging/Deployment/omni/points"
@@ -178,3 +187,18 @@ def test_a_run_that_began_or_ended_meanwhile_changes_the_fingerprint() -> None:
     runs = [record("running", run_id="a")]
     assert fingerprint(runs) != fingerprint([record("succeeded", run_id="a")])
     assert fingerprint(runs) != fingerprint([record("running", run_id="b"), *runs])
+
+
+@pytest.mark.parametrize("command", ["rollout", "rollback"])
+def test_a_run_that_did_not_end_is_closed_by_the_next_one_although_nothing_is_left_to_do(
+    command: str,
+) -> None:
+    assert unfinished([record("running", command), record()], ["charging"])
+    assert not unfinished([record("succeeded", command), record("running")], ["charging"])
+    assert not unfinished([record("running", command)], ["parking"])
+
+
+def test_a_run_has_changed_what_those_have_that_it_goes_on_with() -> None:
+    first = record("interrupted", entries=[CHANGE])
+    second = record("running", entries=[], continues=[first.run_id])
+    assert changes_of([first, record(entries=[ELSEWHERE])], second) == [CHANGE.change]
