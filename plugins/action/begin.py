@@ -10,6 +10,7 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 from meshroll.adapters.events import now
 from meshroll.adapters.kube.journal import Journal
 from meshroll.core.errors import Locked, MeshrollError, Problem
+from meshroll.core.gate import baseline
 from meshroll.core.history import fingerprint, inherited, taken_over
 from meshroll.core.journal import Record
 from meshroll.core.settings import Settings
@@ -56,7 +57,7 @@ class ActionModule(MeshrollAction):
                 continues=[run.run_id for run in before.runs] if forward else [],
                 pending=list(before.pending) if forward else [],
                 acknowledged=list(before.answered),
-                baseline=looked["baseline"],
+                baseline=baseline.typed(looked["baseline"]),
             )
         )
         for record in taken_over(records, set(looked["namespaces"]), own.id):

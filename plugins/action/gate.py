@@ -18,7 +18,7 @@ from meshroll.core.gate.observation import Observation
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.subjects import owners_of, with_pods
 from meshroll.core.gate.verdict import Outcome, Verdict, nothing_to_judge
-from meshroll.core.journal import Record, passed
+from meshroll.core.journal import Line, Record, passed
 from meshroll.core.model import Pod
 from meshroll.core.plan import Step, step_from
 from meshroll.core.settings import Settings
@@ -73,7 +73,7 @@ class ActionModule(MeshrollAction):
 
     def _remember(self, journal: Journal, record: Record, step: Step, verdict: Verdict) -> None:
         """Writes the gate down. A journal that cannot be written must not swallow a verdict that is known."""
-        line = {"wave": verdict.wave, "outcome": str(verdict.outcome), "summary": verdict.summary}
+        line = Line(verdict.wave, verdict.outcome, verdict.summary)
         record = msgspec.structs.replace(record, verdicts=[*record.verdicts, line])
         if verdict.outcome == Outcome.SUCCESSFUL:
             journal.write(passed(record, step))

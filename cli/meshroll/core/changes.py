@@ -7,11 +7,16 @@ never laid over another. The API server's JSON Patch passes ``test`` of null whe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 Missing = None
+Kind = Annotated[
+    str, msgspec.Meta(pattern="^(Deployment|StatefulSet|DaemonSet|CronJob|ConfigMap|Service|Namespace)$")
+]
+Pointer = Annotated[str, msgspec.Meta(pattern=r"^(/([^~/]|~[01])*)+$")]
+ObjectName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
 API_PATHS = {
     "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
     "StatefulSet": "/apis/apps/v1/namespaces/{namespace}/statefulsets",
@@ -27,7 +32,7 @@ API_PATHS = {
 class Guard(msgspec.Struct, frozen=True):
     """What must stand at another JSON pointer for a field to be the one that was meant."""
 
-    path: str
+    path: Pointer
     value: Any
 
 
@@ -37,7 +42,7 @@ class Field(msgspec.Struct, frozen=True):
     A place in a list is only a number, so what stands there is named by ``guards`` and tested with it.
     """
 
-    path: str
+    path: Pointer
     before: Any
     after: Any
     guards: list[Guard] = []
@@ -50,14 +55,23 @@ class Change(msgspec.Struct, frozen=True):
     are what must still stand there; those of a create say what became of the object that it replaces.
     """
 
-    kind: str
-    namespace: str
-    name: str
+    kind: Kind
+    namespace: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length=63)]
+    name: ObjectName
     action: Literal["patch", "apply", "create", "delete"]
     why: str
     fields: list[Field] = []
     body: dict[str, Any] | None = None
     pods: int = 0
+
+    def __post_init__(self) -> None:
+        makes = self.action in ("apply", "create")
+        if makes and not (
+            self.body and all(isinstance(self.body.get(key), dict) for key in ("metadata", "spec"))
+        ):
+            raise ValueError(f"`{self.action}` needs a body with metadata and spec")
+        if makes and self.body and self.body["metadata"].get("name") != self.name:
+            raise ValueError("the body is of another object")
 
     @property
     def object(self) -> str:

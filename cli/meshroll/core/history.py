@@ -13,7 +13,7 @@ import msgspec
 
 from meshroll.core.changes import Change
 from meshroll.core.errors import Problem, UsageError
-from meshroll.core.journal import UNFINISHED, Entry, Record, touches
+from meshroll.core.journal import UNFINISHED, Entry, Record, Theft, touches
 
 PREVIOUS = "previous"
 
@@ -34,7 +34,9 @@ class Inherited:
     @property
     def baseline(self) -> Mapping[str, Any]:
         """The signals from before the first of the runs, by namespace."""
-        return {name: signals for run in reversed(self.runs) for name, signals in run.baseline.items()}
+        first = {name: signals for run in reversed(self.runs) for name, signals in run.baseline.items()}
+        plain: dict[str, Any] = msgspec.to_builtins(first)
+        return plain
 
     @property
     def unjudged(self) -> frozenset[str]:
@@ -180,7 +182,7 @@ def stolen_from(record: Record, by: str, reason: str, at: str) -> Record:
     return msgspec.structs.replace(
         record,
         state="interrupted" if record.state == "running" else record.state,
-        stolen={"by": by, "reason": reason, "at": at},
+        stolen=Theft(by, at, reason),
         reason=f"{by} took its lock: {reason}",
     )
 

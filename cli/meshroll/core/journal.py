@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from meshroll.core.changes import Change, Field, applied, lookup, pointer
+from meshroll.core.changes import Change, Field, ObjectName, applied, lookup, pointer
+from meshroll.core.gate.signals import Signals
+from meshroll.core.gate.verdict import Outcome
 from meshroll.core.model import Object
 from meshroll.core.plan import Plan, Step
 
@@ -54,6 +56,23 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 RunId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][-a-z0-9.]{0,60}$")]
+Moment = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ$")]
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A gate in one line."""
+
+    wave: str
+    outcome: Outcome
+    summary: str
+
+
+class Theft(msgspec.Struct, frozen=True):
+    """Who took the run's lock from it, when, and why."""
+
+    by: str
+    at: Moment
+    reason: str
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -67,10 +86,10 @@ class Record(msgspec.Struct, frozen=True):
     run_id: RunId
     command: Literal["rollout", "rollback"]
     holder: str
-    namespaces: list[str]
-    started_at: str
+    namespaces: list[ObjectName]
+    started_at: Moment
     state: State = "running"
-    finished_at: str | None = None
+    finished_at: Moment | None = None
     release: str | None = None
     asked: dict[str, Any] = {}
     plan: list[str] = []
@@ -82,10 +101,10 @@ class Record(msgspec.Struct, frozen=True):
     pending: list[str] = []
     paused_at: list[str] = []
     acknowledged: list[str] = []
-    verdicts: list[dict[str, Any]] = []
-    baseline: dict[str, Any] = {}
+    verdicts: list[Line] = []
+    baseline: dict[str, dict[str, Signals]] = {}
     reason: str | None = None
-    stolen: dict[str, str] | None = None
+    stolen: Theft | None = None
 
     @property
     def changes(self) -> list[Change]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from meshroll.core.gate.verdict import Outcome
 from meshroll.core.journal import UNFINISHED, Record
 
 OnInconclusive = Literal["rollback", "continue", "pause"]
@@ -56,7 +57,7 @@ def _way(run: Record, namespaces: tuple[str, ...], rule: Rule, now: datetime) ->
     back = run.to or rule.rollback_to
     if run.command == "rollback" or run.heading == "back" or run.state == "rollback_incomplete":
         return Resumption(run, namespaces, back, f"{name} was on its way back to {back}: it goes on back.")
-    if run.verdicts and run.verdicts[-1]["outcome"] == "Failed":
+    if run.verdicts and run.verdicts[-1].outcome == Outcome.FAILED:
         return Resumption(run, namespaces, back, f"{name} had failed a gate: it goes back to {back}.")
     if run.state == "paused":
         paused_seconds = _age_seconds(run, now)

@@ -7,7 +7,7 @@ from typing import Any
 
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.journal import Entry, Record
-from meshroll.core.plan import change_rows
+from meshroll.core.plan import change_rows, to_builtins
 
 
 def run_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
@@ -34,9 +34,9 @@ def run_detail(record: Record) -> dict[str, Any]:
         "to": record.to,
         "continues": record.continues,
         "continued_by": record.continued_by,
-        "stolen": record.stolen,
+        "stolen": to_builtins(record.stolen),
         "pending": record.pending,
-        "verdicts": record.verdicts,
+        "verdicts": to_builtins(record.verdicts),
         "changes": [row for entry in record.entries for row in _rows(entry)],
     }
 

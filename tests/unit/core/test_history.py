@@ -18,7 +18,7 @@ from meshroll.core.history import (
     to_undo,
     unfinished,
 )
-from meshroll.core.journal import OPEN, Entry, Record
+from meshroll.core.journal import OPEN, Entry, Record, Theft
 
 GATE, PAUSE = "inject:charging/Deployment/omni", "dial:charging/Deployment/omni/points"
 CHANGE = Entry("Wave 1", Change("Deployment", "charging", "omni", "patch", "inject"))
@@ -180,7 +180,7 @@ def test_runs_that_are_gone_on_with_no_longer_read_as_running() -> None:
 def test_a_run_whose_lock_was_stolen_says_by_whom_and_why() -> None:
     found = stolen_from(record("running"), "ann@laptop", "it hangs", "2026-01-01T00:00:00Z")
     assert (found.state, found.reason) == ("interrupted", "ann@laptop took its lock: it hangs")
-    assert found.stolen == {"by": "ann@laptop", "reason": "it hangs", "at": "2026-01-01T00:00:00Z"}
+    assert found.stolen == Theft("ann@laptop", "2026-01-01T00:00:00Z", "it hangs")
 
 
 def test_a_run_that_began_or_ended_meanwhile_changes_the_fingerprint() -> None:

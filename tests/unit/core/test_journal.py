@@ -10,7 +10,14 @@ from meshroll.core.plan import Step
 
 PATH = "/spec/template/metadata/annotations/linkerd.io~1inject"
 CHANGE = Change("Deployment", "charging", "omni", "patch", "inject", [Field(PATH, None, "enabled")])
-SERVICE = Change("Service", "charging", "points", "apply", "a Service beside it", body={"spec": {}})
+SERVICE = Change(
+    "Service",
+    "charging",
+    "points",
+    "apply",
+    "a Service beside it",
+    body={"metadata": {"name": "points"}, "spec": {}},
+)
 STEP = Step("wave", "Wave 1", "charging", [CHANGE, SERVICE], pending=["inject:charging/Deployment/omni"])
 
 

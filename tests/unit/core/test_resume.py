@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from meshroll.core.journal import UNFINISHED, Record
+from meshroll.core.gate.verdict import Outcome
+from meshroll.core.journal import UNFINISHED, Line, Record
 from meshroll.core.resume import Rule, resumption
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -49,7 +50,7 @@ def test_a_rollout_that_had_turned_back_goes_on_back() -> None:
 
 
 def test_a_rollout_that_died_between_its_failed_gate_and_its_way_back_goes_back() -> None:
-    verdicts = [{"outcome": "Successful"}, {"outcome": "Failed"}]
+    verdicts = [Line("Wave 1", Outcome.SUCCESSFUL, "ok"), Line("Wave 2", Outcome.FAILED, "errors")]
     assert way(run("running", verdicts=verdicts), rule=Rule("pause", 0, "previous")) == "previous"
     assert way(run("running", verdicts=verdicts[:1])) == "in"
 

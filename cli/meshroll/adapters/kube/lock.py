@@ -14,9 +14,10 @@ from datetime import datetime
 
 from meshroll.adapters import alive, clock
 from meshroll.adapters.kube.client import ApiError, Kube, Object
-from meshroll.adapters.kube.journal import NAMESPACE, ensure_namespace
+from meshroll.adapters.kube.journal import ensure_namespace
 from meshroll.adapters.kube.requests import WRITE_TIMEOUT_SECONDS
 from meshroll.core.errors import Interrupted, Locked, MeshrollError, Problem
+from meshroll.core.journal_objects import NAMESPACE
 
 PATH = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 NAME = "meshroll"
@@ -90,8 +91,8 @@ class Lock:
     def fence(self) -> None:
         """Before every write: renews a lock that was not renewed lately. Raises Interrupted where it is lost."""
         self.check()
-        if clock.seconds() - self._renewed_at > FENCE_SECONDS:
-            self.renew()
+        while clock.seconds() - self._renewed_at > FENCE_SECONDS:
+            self.renew()  # it may itself have waited long for an answer
 
     def check(self) -> None:
         """Raises Interrupted once the lock is known to be lost; asks nobody."""

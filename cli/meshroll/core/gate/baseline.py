@@ -30,6 +30,11 @@ def from_dict(data: Mapping[str, Any], namespace: str) -> dict[str, Signals]:
     return msgspec.convert(data.get(namespace, {}), dict[str, Signals])
 
 
+def typed(data: Mapping[str, Any]) -> dict[str, dict[str, Signals]]:
+    """All namespaces of what ``as_dict`` made, as the journal keeps it."""
+    return msgspec.convert(data, dict[str, dict[str, Signals]])
+
+
 def outside_limits(gate: Gate, reading: Reading, namespace: str) -> list[Problem]:
     """Why a rollout must not begin: workloads that miss their limits already, whatever the mesh does.
 

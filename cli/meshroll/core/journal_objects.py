@@ -1,0 +1,135 @@
+"""The journal as Kubernetes objects: a few ConfigMaps a run, readable with ``kubectl get -o yaml``.
+
+The first one, ``run-ID``, has the run and its first changes; ``run-ID-2`` and so on have those that do not fit in it.
+They are written before it, so what it counts is always there. Each carries a checksum of its data: what a slip of an
+editor has changed is not acted upon.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from meshroll.core.errors import Problem, Refused
+from meshroll.core.journal import Entry, Record
+
+Object = dict[str, Any]
+NAMESPACE = "meshroll"
+LABEL, RUN_LABEL, PAGE_LABEL, STATE_LABEL = (
+    f"meshroll.io/{name}" for name in ("journal", "run", "page", "state")
+)
+CHECKSUM = "meshroll.io/sha256"
+HEAD, CHANGES = "run.json", "changes.json"
+# An object holds 1 MiB. A change takes 1 to 4 KiB, one with a large Service in it perhaps 15.
+ENTRIES_PER_OBJECT = 50
+OBJECTS_MAX = 1000
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What ``run.json`` says: the run without its changes, and how many objects hold these."""
+
+    run: Record
+    objects: int
+
+
+def name_of(run_id: str, page: int) -> str:
+    """The name of a run's ConfigMap; pages count from 1."""
+    return f"run-{run_id}" if page == 1 else f"run-{run_id}-{page}"
+
+
+def objects_of(record: Record) -> list[Object]:
+    """The run's ConfigMaps, the one with its head first."""
+    entries = record.entries
+    pages: list[Sequence[Entry]] = [
+        entries[start : start + ENTRIES_PER_OBJECT] for start in range(0, len(entries), ENTRIES_PER_OBJECT)
+    ] or [[]]
+    head = Head(msgspec.structs.replace(record, entries=[]), len(pages))
+    return [
+        _object(record, page, {CHANGES: _readable(part), **({HEAD: _readable(head)} if page == 1 else {})})
+        for page, part in enumerate(pages, 1)
+    ]
+
+
+def pages_of(item: Object) -> list[str]:
+    """The names of all ConfigMaps of the run whose first one ``item`` is. Raises Refused."""
+    head = _head(item)
+    return [name_of(head.run.run_id, page) for page in range(1, head.objects + 1)]
+
+
+def records_of(items: Iterable[Object]) -> list[Record]:
+    """The runs that these ConfigMaps hold, newest first. Raises Refused where one of them cannot be read."""
+    by_name = {str(item["metadata"]["name"]): item for item in items}
+    firsts = [item for item in by_name.values() if item["metadata"]["labels"].get(PAGE_LABEL) == "1"]
+    records = [_record(item, by_name) for item in firsts]
+    return sorted(records, key=lambda record: (record.started_at, record.run_id), reverse=True)
+
+
+def _record(item: Object, by_name: Mapping[str, Object]) -> Record:
+    head = _head(item)
+    entries: list[Entry] = []
+    for name in pages_of(item):
+        if name not in by_name:
+            raise _unreadable(item, f"{name} is not there")
+        _check(by_name[name])
+        try:
+            entries += msgspec.json.decode(by_name[name]["data"][CHANGES], type=list[Entry])
+        except (msgspec.MsgspecError, KeyError, TypeError) as error:
+            raise _unreadable(by_name[name], str(error)) from error
+    return msgspec.structs.replace(head.run, entries=entries)
+
+
+def _check(item: Object) -> None:
+    noted = (item["metadata"].get("annotations") or {}).get(CHECKSUM)
+    if noted != checksum(item.get("data") or {}):
+        raise _unreadable(item, "it was changed since it was written")
+
+
+def checksum(data: Mapping[str, str]) -> str:
+    """Of a ConfigMap's data, as its annotation has it."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _head(item: Object) -> Head:
+    _check(item)
+    try:
+        head = msgspec.json.decode(item["data"][HEAD], type=Head)
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise _unreadable(item, str(error)) from error
+    if not 1 <= head.objects <= OBJECTS_MAX or item["metadata"]["name"] != name_of(head.run.run_id, 1):
+        raise _unreadable(item, "it is not of the run that it names")
+    return head
+
+
+def _object(record: Record, page: int, data: Mapping[str, str]) -> Object:
+    labels = {LABEL: record.command, RUN_LABEL: record.run_id, PAGE_LABEL: str(page)}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name_of(record.run_id, page),
+            "namespace": NAMESPACE,
+            "annotations": {CHECKSUM: checksum(data)},
+            "labels": {**labels, **({STATE_LABEL: record.state.replace("_", "-")} if page == 1 else {})},
+        },
+        "data": dict(data),
+    }
+
+
+def _readable(value: Any) -> str:
+    """Indented, so that kubectl shows it line by line."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1).decode()
+
+
+def _unreadable(item: Object, why: str) -> Refused:
+    return Refused(
+        Problem(
+            "journal-unreadable",
+            f"ConfigMap {NAMESPACE}/{item['metadata']['name']} is not a run that this meshroll can read: {why}.",
+            "`kubectl apply -f` puts this machine's copy back (~/.local/state/meshroll/runs); or delete it, and what "
+            "the run did is forgotten. `meshroll rollback` needs no journal.",
+        )
+    )
