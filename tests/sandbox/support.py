@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from meshroll.core.model import Pod
 from meshroll_sandbox.estate import is_caller
 from meshroll_sandbox.status import Connection
 
+STATE = tempfile.mkdtemp(prefix="meshroll-test-state-")
+"""Where the command keeps its copies of journals: not in the home of whoever runs the tests."""
 REPOSITORY = Path(__file__).parents[2]
 MESHROLL = Path(sys.executable).parent / "meshroll"
 # Short windows: the sandbox is scraped every second, and its estate makes some 100 requests a second. A balancer that
@@ -61,7 +64,7 @@ def meshroll(*arguments: str, environment: Mapping[str, str] | None = None) -> R
         [str(MESHROLL), *arguments, "--output", "json"],
         capture_output=True,
         text=True,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, "XDG_STATE_HOME": STATE, **(environment or {})},
         check=False,
     )
     assert done.stdout, done.stderr

@@ -2,13 +2,13 @@
 
 import click
 
-from meshroll.commands.options import how, where_and_how
+from meshroll.commands.options import where_and_how
 from meshroll.commands.run import run_playbook
 from meshroll.core.errors import ExitCode
 
 
 @click.group()
-@how
+@where_and_how
 def command() -> None:
     """Take a cluster's lock from a run that hangs.
 

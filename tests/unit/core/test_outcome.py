@@ -19,7 +19,6 @@ def failure(code: int, *problem_codes: str) -> Json:
     [
         (ExitCode.ROLLED_BACK, True, 4, True, "rolled_back"),
         (ExitCode.ROLLED_BACK, False, 3, False, "failed"),
-        (ExitCode.ROLLED_BACK, False, 3, False, "failed"),
         (ExitCode.ROLLBACK_INCOMPLETE, True, 5, False, "rollback_incomplete"),
         (ExitCode.PAUSED, True, 9, False, "paused"),
         (ExitCode.PAUSED, False, 9, False, "paused"),
