@@ -31,7 +31,7 @@ def test_resume_ends_in_the_new_or_the_old_state(
 ) -> None:
     killed = run_killed(in_place, number, when, "rollout")
     figure.row("conversion in place killed at each write, then resume")
-    ran = in_place.run("resume")
+    ran = in_place.run_to_end("resume")
     assert ran.code in (0, 4), (str(killed), ran.result["errors"])
     figure.end(end_of(in_place, EITHER, ran, lock_lapses=not killed.known))
 

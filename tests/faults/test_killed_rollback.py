@@ -19,7 +19,7 @@ WRITES_MAX = 20
 def meshed(estates: Callable[[], Estate]) -> Iterator[Estate]:
     """A namespace that was rolled out."""
     estate = estates()
-    ran = estate.run("rollout")
+    ran = estate.run_to_end("rollout")
     assert ran.code == 0, ran.result["errors"]
     yield estate
     leave(estate)
@@ -29,7 +29,7 @@ def meshed(estates: Callable[[], Estate]) -> Iterator[Estate]:
 def test_resume_ends_in_the_fallback(meshed: Estate, figure: Figure, number: int, when: When) -> None:
     killed = run_killed(meshed, number, when, "rollback")
     figure.row("rollback killed at each write, then resume")
-    ran = meshed.run("resume")
+    ran = meshed.run_to_end("resume")
     assert ran.code == 0, (str(killed), ran.result["errors"])
     figure.end(end_of(meshed, ("fallback",) if killed.known else ("new", "fallback"), ran, not killed.known))
 
@@ -49,7 +49,7 @@ def test_resume_of_a_way_to_previous_ends_as_before(
 ) -> None:
     killed = run_killed(meshed, number, when, "rollback", "--to", "previous")
     figure.row("rollback to previous killed at each write, then resume")
-    ran = meshed.run("resume")
+    ran = meshed.run_to_end("resume")
     assert ran.code == 0, (str(killed), ran.result["errors"])
     figure.end(end_of(meshed, ("previous",) if killed.known else ("new", "previous"), ran, not killed.known))
 

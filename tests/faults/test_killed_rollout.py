@@ -19,7 +19,7 @@ def test_resume_ends_in_the_new_or_the_old_state(
 ) -> None:
     killed = run_killed(estate, number, when, "rollout")
     figure.row("rollout killed at each write, then resume")
-    ran = estate.run("resume")
+    ran = estate.run_to_end("resume")
     assert ran.code in (0, 4), (str(killed), ran.result["errors"])
     figure.end(end_of(estate, EITHER, ran, lock_lapses=not killed.known))
 

@@ -43,7 +43,7 @@ def test_the_api_server_is_down_for_a_minute(estate: Estate, figure: Figure, mom
         figure.end("new at once")
         return
     assert ran.code in (3, 4, 5, 9, 130), (f"after {took:.0f} s", ran.code, ran.result["errors"])
-    after = estate.run("resume")
+    after = estate.run_to_end("resume")
     assert after.code in (0, 4), (ran.result["errors"], after.result["errors"])
     figure.end(f"{end_of(estate, EITHER, after)} after {ran.code} and resume")
 
@@ -61,7 +61,7 @@ def test_prometheus_does_not_answer_any_more(estate: Estate, figure: Figure) -> 
     if ran.code == 4:
         figure.end(end_of(estate, OLD, ran))
         return
-    after = estate.run("resume")
+    after = estate.run_to_end("resume")
     assert after.code == 0, after.result["errors"]
     figure.end(f"{end_of(estate, ('new',), after)} after {ran.code} and resume")
 
