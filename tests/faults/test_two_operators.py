@@ -38,8 +38,10 @@ def one_of_two(estate: Estate, command: str, apart_seconds: float) -> Ran:
         time.sleep(apart_seconds)
         processes.append(stack.enter_context(estate.started(command)))
         both = [ended(process) for process in processes]
-    codes = sorted(ran.code for ran in both)
-    assert codes == [0, 7], [(ran.code, ran.result["errors"]) for ran in both]
-    worked, refused = sorted(both, key=lambda ran: ran.code)
-    assert refused.codes == ["locked"]
+    locked = [ran for ran in both if ran.code == 7]
+    assert len(locked) == 1 and locked[0].codes == ["locked"], [(r.code, r.result["errors"]) for r in both]
+    worked = both[0] if both[1] is locked[0] else both[1]
+    if worked.code == 9:  # it worked, and its gate saw too little of a few seconds
+        worked = estate.run_to_end("resume")
+    assert worked.code == 0, worked.result["errors"]
     return worked
