@@ -1,6 +1,7 @@
 """Settings of all tests, and the sandbox of those that need a real API server."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,3 +33,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Status]:
         yield up(folder, lambda _: None)
     finally:
         down(folder, lambda _: None)
+
+
+# Started in the background (a shell's `&`, nohup) these are ignored, and a command that is started here inherits that:
+# what is tried with signals would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
