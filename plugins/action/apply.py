@@ -12,7 +12,7 @@ from meshroll.adapters.kube.apply import Making, apply_step
 from meshroll.adapters.kube.client import Object
 from meshroll.adapters.kube.endpoints import Conversion
 from meshroll.core.errors import MeshrollError, Paused, Problem
-from meshroll.core.journal import intending, made, passed
+from meshroll.core.journal import intending, made, pausing
 from meshroll.core.plan import Step, change_rows, step_from
 from meshroll.core.settings import Settings
 
@@ -80,6 +80,6 @@ class ActionModule(MeshrollAction):
                     work.journal.write(record)
                 except MeshrollError as error:  # what is there says the same, to whoever goes on
                     self.warn(f"The journal could not be written: {error}")
-        if record and step.pending and not step.gate and not step.pause and not problems:
-            work.journal.write(passed(record, step))
+        if record and step.pause and not problems:
+            work.journal.write(pausing(record, step, "person"))
         return problems, gaps

@@ -8,7 +8,7 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 
 from meshroll.core.errors import Interrupted, MeshrollError, UsageError
 from meshroll.core.journal import turned_back
-from meshroll.core.outcome import Outcome, after_failure, unread
+from meshroll.core.outcome import Outcome, after_failure
 from meshroll.core.settings import Settings
 
 
@@ -40,12 +40,7 @@ class ActionModule(MeshrollAction):
         cluster = self.run_context.cluster
         if not self.run_context.begun:
             return after_failure(failed, False, cluster)
-        try:
-            journal = self.journal(self.connect(settings))
-            changed = self.changed(journal, journal.read_run(self.run_context.id))
-        except MeshrollError:
-            return unread(failed, cluster)
-        return after_failure(failed, changed, cluster)
+        return self.known_end(failed, self.journal(self.connect(settings)))
 
     def act_without_settings(self, args: dict[str, Any], error: UsageError) -> dict[str, Any]:
         """Without settings nothing was begun, so nothing is taken back."""

@@ -11,6 +11,7 @@ from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.result_file import add_cluster
 from meshroll.core.errors import ExitCode, MeshrollError, UsageError
+from meshroll.core.history import left_open
 from meshroll.core.journal import Record
 from meshroll.core.outcome import (
     Outcome,
@@ -19,6 +20,7 @@ from meshroll.core.outcome import (
     closed,
     end_unseen,
     of_verify,
+    still_open,
     unread,
 )
 from meshroll.core.plan import plan_from
@@ -53,8 +55,7 @@ class ActionModule(MeshrollAction):
                 with self.working(settings) as work:
                     kube, record = work.kube, work.record
                     if failed:
-                        known = after_failure(failed, self.changed(work.journal, record), cluster)
-                        outcome = self.end_of_failed(known, args)
+                        outcome = self.end_of_failed(self.known_end(failed, work.journal), args)
                     if record:
                         record = closed(record, outcome, now())
                         work.journal.write(record)
@@ -65,6 +66,8 @@ class ActionModule(MeshrollAction):
                 names = [namespace.name for namespace in settings.namespaces]
                 status = cluster_status(look(kube, names, settings.control_plane.namespace))
                 runs = work.journal.read() if command in REMEMBERING else []
+                if command == "resume" and outcome.exit_code == ExitCode.SUCCESS:
+                    outcome = still_open(outcome, left_open(work.journal.read()))
                 shown = run_named(runs, args["run"]) if args.get("run") else None
         except MeshrollError as error:
             # Once the journal is closed the end is known; that the cluster cannot be shown any more is only said.

@@ -18,7 +18,7 @@ from meshroll.core.gate.observation import Observation
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.subjects import owners_of, with_pods
 from meshroll.core.gate.verdict import Outcome, Verdict, nothing_to_judge
-from meshroll.core.journal import Line, Record, passed
+from meshroll.core.journal import Line, Record, passed, pausing
 from meshroll.core.model import Pod
 from meshroll.core.plan import Step, step_from
 from meshroll.core.settings import Settings
@@ -78,6 +78,8 @@ class ActionModule(MeshrollAction):
         if verdict.outcome == Outcome.SUCCESSFUL:
             journal.write(passed(record, step))
             return
+        if verdict.outcome != Outcome.FAILED:
+            record = pausing(record, step, "gate")
         try:
             journal.write(record)
         except MeshrollError as error:

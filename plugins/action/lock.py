@@ -6,9 +6,7 @@ from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
-from meshroll.adapters.events import now
 from meshroll.adapters.kube.lock import DURATION_SECONDS
-from meshroll.core.history import stolen_from
 from meshroll.core.settings import Settings
 
 
@@ -19,11 +17,7 @@ class ActionModule(MeshrollAction):
         if check_mode:
             return {}
         kube = self.connect(settings)
-        journal = self.journal(kube)
-        run_id = self.lock(kube).steal()
-        record = journal.read_run(run_id)
-        if record:
-            journal.write(stolen_from(record, self.holder(), args["reason"], now()))
+        run_id = self.lock(kube).steal(self.holder(), args["reason"])
         self.events.say(
             "line", f"Taken from run {run_id or 'unknown'}; free for the next run in {DURATION_SECONDS} s."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,12 +11,13 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 
 from meshroll.adapters import manifests, prometheus
 from meshroll.adapters.kube.client import Kube
+from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.release import release_for
 from meshroll.core import checks, source
 from meshroll.core.control_plane import install_notes
 from meshroll.core.drift import Since, in_the_way
-from meshroll.core.errors import Drift, Problem, Refused, UsageError
+from meshroll.core.errors import Drift, MeshrollError, Problem, Refused, UsageError
 from meshroll.core.gate import baseline
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.signals import Reading
@@ -58,9 +59,9 @@ class ActionModule(MeshrollAction):
             self.lock(kube).refuse_if_held()
         journal = self.journal(kube)
         records = self.history(journal, direction)
-        if not refuse and (own := journal.read_run(self.run_context.id)):
-            settings = only(settings, touched(changes_of(records, own), own.namespaces))
-        going = self.resumed(records, settings) if direction == RESUME else None
+        if not refuse:
+            settings = self.touched_only(journal, settings)
+        going = self.resumed(records, settings, kube.server_now()) if direction == RESUME else None
         if direction == RESUME and going is None:
             return self.looked(Plan("none", None, []), [], records, settings, direction="none")
         if going:
@@ -140,12 +141,22 @@ class ActionModule(MeshrollAction):
             "waived": list(going.waived) if going else [],
         }
 
-    def resumed(self, records: Sequence[Record], settings: Settings) -> Resumption | None:
+    def touched_only(self, journal: Journal, settings: Settings) -> Settings:
+        """What this run, and those that it goes on with, have touched; everything where that cannot be known."""
+        try:
+            own = journal.read_run(self.run_context.id)
+            changes = changes_of(journal.read(), own) if own else []
+        except MeshrollError as error:
+            self.warn(f"{error} So every namespace of this run is taken back.")
+            return settings
+        return only(settings, touched(changes, own.namespaces)) if own else settings
+
+    def resumed(self, records: Sequence[Record], settings: Settings, now: datetime) -> Resumption | None:
         rule = Rule(
             self.run_context.on_inconclusive, settings.gate.paused_max_seconds, settings.rollback_automatic
         )
         names = [namespace.name for namespace in settings.namespaces]
-        return resumption(records, names, rule, datetime.now(UTC))
+        return resumption(records, names, rule, now)
 
     def plan(
         self,

@@ -23,6 +23,7 @@ from meshroll.core import settings as inventory
 from meshroll.core.errors import MeshrollError
 from meshroll.core.history import changes_of
 from meshroll.core.journal import Record
+from meshroll.core.outcome import Outcome, after_failure, unread
 from meshroll.core.run import Run, run_id_of
 
 
@@ -56,6 +57,7 @@ class MeshrollAction(ActionBase):
         if unknown:
             return {"failed": True, "msg": f"unknown arguments: {', '.join(sorted(unknown))}"}
         try:
+            self.run_context.validate()
             settings, self.assumptions = inventory.with_namespace(
                 inventory.parse(variables), variables.get("meshroll_namespace")
             )
@@ -108,9 +110,20 @@ class MeshrollAction(ActionBase):
             self.warn(f"{error} Going on without it.")
             return []
 
-    def changed(self, journal: Journal, record: Record | None) -> bool:
-        """Whether this run, or one that it goes on with, has changed anything."""
-        return record is not None and bool(changes_of(self.history(journal, "fallback"), record))
+    def known_end(self, failed: dict[str, Any], journal: Journal) -> Outcome:
+        """What a failed task means for this run, which has begun.
+
+        Raises nothing: where the journal cannot be read, the run may have changed something.
+        """
+        cluster = self.run_context.cluster
+        try:
+            record = journal.read_run(self.run_context.id)
+            if record is None:
+                return unread(failed, cluster)
+            back = record.command == "rollback"
+            return after_failure(failed, bool(changes_of(journal.read(), record)), cluster, back)
+        except MeshrollError:
+            return unread(failed, cluster)
 
     @contextmanager
     def working(self, settings: inventory.Settings) -> Iterator[Work]:

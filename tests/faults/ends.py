@@ -17,9 +17,11 @@ EITHER: tuple[End, ...] = ("new", *OLD)
 def end_of(estate: Estate, allowed: tuple[End, ...], ran: Ran, lock_lapses: bool = False) -> End:
     """The end that the namespace is in. Fails with what is wrong for each of those that are allowed.
 
-    ``lock_lapses``: a run was killed before its journal told of it. Nobody frees its lock, but whoever comes next on
-    this machine takes it at once, and on any other after a minute.
+    ``lock_lapses``: a run was killed before its journal told of it, or when that was closed already, so that the next
+    one found nothing to do. Nobody frees its lock, but whoever comes next on this machine takes it at once, and on any
+    other after a minute.
     """
+    lock_lapses = lock_lapses or any(line.startswith("Nothing to ") for line in ran.cluster["summary"])
     state, target = estate.state(), targets(estate.name, estate.method)["TARGET"]
     if lock_lapses:
         state = replace(state, lease=None)

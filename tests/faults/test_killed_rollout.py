@@ -33,7 +33,7 @@ def test_rollback_ends_in_the_fallback(estate: Estate, figure: Figure, number: i
     figure.end(end_of(estate, ("fallback",), ran, lock_lapses=not killed.known))
 
 
-@kills(WRITES_MAX, in_short=[(12, "before")])
+@kills(WRITES_MAX, in_short=[])
 def test_rollback_to_previous_ends_as_before(estate: Estate, figure: Figure, number: int, when: When) -> None:
     killed = run_killed(estate, number, when, "rollout")
     figure.row("rollout killed at each write, then rollback to previous")

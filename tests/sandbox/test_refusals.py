@@ -147,7 +147,7 @@ def test_a_governing_service_is_not_converted(estate: Estate) -> None:
 def test_a_second_run_is_refused_while_one_holds_the_lock(estate: Estate) -> None:
     from meshroll.adapters.kube.lock import Lock
 
-    lock = Lock(estate.kube, "someone@elsewhere", "20260101t000000z-aaaaaa")
+    lock = Lock(estate.kube, "someone@elsewhere", "20260101t000000z-aaaaaa", None)
     lock.acquire()
     try:
         ran = estate.run("rollout")

@@ -123,6 +123,13 @@ def _objects(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> l
     return list(value)
 
 
+def way_back(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """``fallback``, ``previous``, or what may be a run's id: those begin with their date."""
+    if value is not None and value not in ("fallback", "previous") and not value[:1].isdigit():
+        raise click.BadParameter(f"{value!r} is neither fallback nor previous nor the id of a run.")
+    return value
+
+
 TAKEN_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "ConfigMap", "Service", "Namespace")
 take_option: Callable[[Command], Command] = click.option(
     "--take",

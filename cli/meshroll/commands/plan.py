@@ -2,7 +2,7 @@
 
 import click
 
-from meshroll.commands.options import emit_patches_option, emitting, where_and_how
+from meshroll.commands.options import emit_patches_option, emitting, way_back, where_and_how
 from meshroll.commands.run import run_playbook
 from meshroll.core.errors import ExitCode
 
@@ -11,6 +11,7 @@ from meshroll.core.errors import ExitCode
 @click.option(
     "--rollback",
     metavar="fallback|previous|RUN",
+    callback=way_back,
     help="Plan a rollback to there instead of a rollout.",
 )
 @emit_patches_option

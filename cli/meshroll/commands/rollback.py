@@ -2,7 +2,7 @@
 
 import click
 
-from meshroll.commands.options import check_option, take_option, where_and_how
+from meshroll.commands.options import check_option, take_option, way_back, where_and_how
 from meshroll.commands.run import run_playbook, taking
 from meshroll.core.errors import ExitCode
 
@@ -14,6 +14,7 @@ from meshroll.core.errors import ExitCode
     metavar="fallback|previous|RUN",
     default="fallback",
     show_default=True,
+    callback=way_back,
     help="ClusterIP and dial per request; as the last run found it; or as RUN left it.",
 )
 @take_option

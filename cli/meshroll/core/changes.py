@@ -6,6 +6,7 @@ never laid over another. The API server's JSON Patch passes ``test`` of null whe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -51,8 +52,9 @@ class Field(msgspec.Struct, frozen=True):
 class Change(msgspec.Struct, frozen=True):
     """One object and what becomes of it. ``pods`` is how many pods restart because of it.
 
-    ``apply`` and ``create`` make ``body``; create only where nothing of that name is there. The ``fields`` of a delete
-    are what must still stand there; those of a create say what became of the object that it replaces.
+    ``apply`` and ``create`` make ``body``, where nothing of that name is there: a new object, or one that was deleted
+    to be made anew. The ``fields`` of a delete are what must still stand there; those of a create say what became of
+    the object that it replaces.
     """
 
     kind: Kind
@@ -114,7 +116,7 @@ class Change(msgspec.Struct, frozen=True):
         """Whether the object is as the plan saw it, as the change leaves it, or neither."""
         if manifest is None:
             return "planned" if self.action in ("apply", "create") else "other"
-        if self.action == "create":
+        if self.action in ("apply", "create"):
             return "made" if holds(manifest, self.body) else "other"
         real = [field for field in self.fields if field.after != {}]
         if any(lookup(manifest, guard.path) != guard.value for field in real for guard in field.guards):
@@ -122,6 +124,11 @@ class Change(msgspec.Struct, frozen=True):
         if all(lookup(manifest, field.path) == field.after for field in real):
             return "made" if self.fields else "planned"
         return "planned" if all(lookup(manifest, field.path) == field.before for field in real) else "other"
+
+    def without_maps_in(self, manifest: Mapping[str, Any]) -> Change:
+        """The same without those maps to make that somebody else has made meanwhile."""
+        fields = [f for f in self.fields if f.after != {} or lookup(manifest, f.path) is None]
+        return msgspec.structs.replace(self, fields=fields)
 
     def undone(self, why: str) -> Change:
         """The patch that puts the old values back. Empty maps made on the way in stay: the API server drops them."""
@@ -131,6 +138,39 @@ class Change(msgspec.Struct, frozen=True):
             if field.after != {}
         ]
         return msgspec.structs.replace(self, fields=fields, why=why)
+
+
+def relocated(manifest: Mapping[str, Any], field: Field) -> Field | None:
+    """The field where the list entries that its guards name stand now; None where one of them is gone."""
+    moved: list[tuple[str, str]] = []
+    guards: list[Guard] = []
+    for guard in sorted(field.guards, key=lambda each: len(each.path)):
+        entry = _ENTRY.match(guard.path)
+        if entry is None:
+            guards.append(guard)
+            continue
+        there, _, _ = _moved(entry[1], moved).rpartition("/")
+        entries = lookup(manifest, there)
+        names = [each.get("name") if isinstance(each, Mapping) else None for each in entries or ()]
+        if guard.value not in names:
+            return None
+        place = f"{there}/{names.index(guard.value)}"
+        moved.append((entry[1], place))
+        guards.append(Guard(f"{place}/name", guard.value))
+    return msgspec.structs.replace(field, path=_moved(field.path, moved), guards=guards)
+
+
+_ENTRY = re.compile(r"^(.*/\d+)/name$")
+
+
+def _moved(path: str, moved: Sequence[tuple[str, str]]) -> str:
+    """``path`` below the innermost of the entries that have moved."""
+    for old, new in reversed(moved):
+        if path.startswith(f"{old}/"):
+            return new + path[len(old) :]
+        if path == old:
+            return new
+    return path
 
 
 def holds(present: Any, wanted: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from meshroll.core.changes import Change, lookup
+from meshroll.core.changes import Change, holds, lookup, relocated
 from meshroll.core.errors import Problem
 from meshroll.core.journal import Entry, seen
 from meshroll.core.model import ClusterView, Object
@@ -28,8 +28,10 @@ class Since:
         self._known: dict[tuple[str, str], list[Any]] = {}
         self._made: dict[str, list[Object]] = {}
         for entry in done:
+            manifest = manifest_of(view, entry.change)
             for field in entry.change.fields:
-                known = self._known.setdefault((entry.change.object, field.path), [])
+                here = relocated(manifest, field) if manifest is not None else None
+                known = self._known.setdefault((entry.change.object, (here or field).path), [])
                 known += [field.before, field.after]
             if entry.after is not None and entry.after.whole is not None:
                 self._made.setdefault(entry.change.object, []).append(entry.after.whole)
@@ -61,17 +63,21 @@ class Since:
             return []
         if change.action == "apply":
             made = self._made.get(change.object, [])
-            ours = not made or _rest(manifest, change) in [_rest(whole, change) for whole in made]
+            if made:
+                ours = _rest(manifest, change) in [_rest(whole, change) for whole in made]
+            else:  # the run died before it saw what became of it
+                ours = holds(manifest, change.body)
             return [] if ours else ["it is not as it was made"]
         found = []
         for field in change.fields:
-            now, known = lookup(manifest, field.path), self._known.get((change.object, field.path))
+            here = relocated(manifest, field)
+            known = self._known.get((change.object, (here or field).path))
             if field.after == {} or known is None or field.path in GIVEN:
                 continue
-            if any(lookup(manifest, guard.path) != guard.value for guard in field.guards):
-                found.append(f"{field.path} is another entry of its list now")
-            elif now not in known:
-                found.append(f"{field.path} is {now!r}")
+            if here is None:
+                found.append(f"the entry of {field.path} is not there any more")
+            elif (now := lookup(manifest, here.path)) not in known:
+                found.append(f"{here.path} is {now!r}")
         return found
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from meshroll.core.changes import Change
-from meshroll.core.errors import Problem, UsageError
+from meshroll.core.errors import Locked, Problem, UsageError
+from meshroll.core.gate.signals import Signals
 from meshroll.core.journal import UNFINISHED, Entry, Record, Theft, touches
 
 PREVIOUS = "previous"
@@ -59,7 +61,8 @@ def inherited(
         record = newest(records, namespace)
         if record is None or record.command != "rollout" or record.state == "rolled_back":
             continue
-        answered += [mark for mark in (*record.acknowledged, *record.paused_at) if _of(mark, namespace)]
+        thrown = record.paused_at if record.waits_for == "person" else []
+        answered += [mark for mark in (*record.acknowledged, *thrown) if _of(mark, namespace)]
         if record.state in UNFINISHED:
             pending += [mark for mark in record.pending if _of(mark, namespace) and mark not in waived]
             runs.update({run.run_id: run for run in chain(records, record)})
@@ -102,7 +105,8 @@ def to_undo(records: Sequence[Record], namespaces: Sequence[str], to: str = PREV
     """The changes that lie between now and ``to``, oldest first.
 
     ``previous``: before each namespace's newest rollout that changed it, with the runs that it went on with and all
-    that came after; nothing where a rollback was the last word. A run's id: as that run left its namespaces.
+    that came after; nothing where a rollback was the last word. A run's id: as that run left its namespaces, and
+    no others.
     Raises UsageError where no such run is remembered.
     """
     if to != PREVIOUS:
@@ -139,7 +143,8 @@ def _since(records: Sequence[Record], namespaces: Sequence[str], run_id: str) ->
                 "`meshroll runs` lists the runs; --to takes fallback, previous, or one of their ids.",
             )
         )
-    return [entry for name in namespaces for entry in _in_order(records[:place], name)]
+    kept = [name for name in namespaces if name in records[place].namespaces]
+    return [entry for name in kept for entry in _in_order(records[:place], name)]
 
 
 def _in_order(records: Sequence[Record], namespace: str) -> list[Entry]:
@@ -148,16 +153,112 @@ def _in_order(records: Sequence[Record], namespace: str) -> list[Entry]:
 
 def unfinished(records: Sequence[Record], namespaces: Collection[str]) -> bool:
     """Whether the last word on one of the namespaces is a run that did not end: the next one closes it."""
+    last = last_words(records)
+    return any(name in last and last[name].state in UNFINISHED for name in namespaces)
+
+
+def last_words(records: Sequence[Record]) -> dict[str, Record]:
+    """The newest run of each namespace, whatever it was."""
     last: dict[str, Record] = {}
     for record in records:
         for namespace in record.namespaces:
             last.setdefault(namespace, record)
-    return any(name in last and last[name].state in UNFINISHED for name in namespaces)
+    return last
+
+
+def left_open(records: Sequence[Record]) -> list[Problem]:
+    """The namespaces whose last run did not end, for whoever believes that there is nothing left to resume."""
+    problems = []
+    for namespace, record in sorted(last_words(records).items()):
+        if record.state in UNFINISHED:
+            waits = record.state == "paused" and record.waits_for == "person"
+            answer = (
+                f"Do what it asks for, then `meshroll rollout -n {namespace}` goes on"
+                if waits
+                else (f"`meshroll resume -n {namespace}` goes on")
+            )
+            problems.append(
+                Problem(
+                    "run-unfinished",
+                    f"Run {record.run_id} ({record.command}, {record.state.replace('_', ' ')}) of {namespace} "
+                    f"{'waits for a person' if waits else 'did not come to its end'}.",
+                    f"{answer}; `meshroll rollback -n {namespace}` takes it back.",
+                    namespace=namespace,
+                )
+            )
+    return problems
 
 
 def fingerprint(records: Sequence[Record]) -> str:
     """Differs once any run began, ended or was taken over: what was planned before is stale then."""
     return " ".join(f"{record.run_id}:{record.state}" for record in records)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a run is to be, as its look has decided it. ``direction``: ``in``, or where a way back goes."""
+
+    direction: str
+    namespaces: list[str]
+    steps: list[str]
+    asked: dict[str, Any]
+    release: str | None
+    baseline: dict[str, dict[str, Signals]]
+    history: str
+    waived: list[str]
+
+
+def opened(
+    looked: Looked,
+    run_id: str,
+    holder: str,
+    now: datetime,
+    records: Sequence[Record],
+    theft: Mapping[str, str],
+) -> list[Record]:
+    """The record of a run that begins, and those of the unfinished runs that it takes over from.
+
+    ``records`` are all others, newest first; a run begins later than each of them, whatever the clocks say. ``theft``
+    is what the lock remembers of having been stolen. Raises Locked where another run has worked on the cluster since
+    the look: its plan is stale.
+    """
+    if fingerprint(records) != looked.history:
+        raise Locked(Problem("locked", "Another run worked on this cluster meanwhile.", "Run it again."))
+    forward = looked.direction == "in"
+    before = inherited(records, looked.namespaces, looked.waived)
+    after_all = [datetime.fromisoformat(record.started_at) + timedelta(seconds=1) for record in records]
+    own = Record(
+        run_id=run_id,
+        command="rollout" if forward else "rollback",
+        holder=holder,
+        namespaces=looked.namespaces,
+        started_at=max([now, *after_all]).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        release=looked.release,
+        asked=looked.asked,
+        plan=looked.steps,
+        heading="forward" if forward else "back",
+        to=None if forward else looked.direction,
+        continues=[run.run_id for run in before.runs] if forward else [],
+        pending=list(before.pending) if forward else [],
+        acknowledged=list(before.answered) if forward else [],
+        baseline=looked.baseline,
+        paused_since=min((run.paused_since for run in before.runs if run.paused_since), default=None),
+    )
+    left = [_stolen(record, theft) for record in records]
+    changed = [record for record, former in zip(left, records, strict=True) if record is not former]
+    taken = {
+        record.run_id: record for record in [*changed, *taken_over(left, set(looked.namespaces), run_id)]
+    }
+    return [own, *taken.values()]
+
+
+def _stolen(record: Record, theft: Mapping[str, str]) -> Record:
+    """The record of a run whose lock was taken from it, with by whom and why."""
+    if theft.get("run") != record.run_id or record.stolen is not None:
+        return record
+    told = Theft(theft["by"], theft["at"], theft["reason"])
+    reason = f"{told.by} took its lock: {told.reason}"
+    return msgspec.structs.replace(record, stolen=told, reason=record.reason or reason)
 
 
 def taken_over(records: Sequence[Record], namespaces: Set[str], by: str) -> list[Record]:
@@ -175,16 +276,6 @@ def taken_over(records: Sequence[Record], namespaces: Set[str], by: str) -> list
         and record.run_id != by
         and not namespaces.isdisjoint(record.namespaces)
     ]
-
-
-def stolen_from(record: Record, by: str, reason: str, at: str) -> Record:
-    """The record of a run whose lock was taken from it."""
-    return msgspec.structs.replace(
-        record,
-        state="interrupted" if record.state == "running" else record.state,
-        stolen=Theft(by, at, reason),
-        reason=f"{by} took its lock: {reason}",
-    )
 
 
 def forgettable(records: Sequence[Record], kept: int) -> list[Record]:

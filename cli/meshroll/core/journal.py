@@ -77,6 +77,7 @@ class Theft(msgspec.Struct, frozen=True):
 
 class Record(msgspec.Struct, frozen=True):
     """One run. ``pending`` marks gates not passed yet; ``continues`` names the unfinished runs that it goes on with.
+    ``paused_at`` are the marks of the step that it paused at, ``paused_since`` when the first of the runs paused there.
 
     ``to`` is where a rollback goes, or a rollout that has turned back (``heading``). ``baseline`` are the signals from
     before the first of the runs. It never holds a secret: the only values of variables in it are those of a client's
@@ -100,6 +101,8 @@ class Record(msgspec.Struct, frozen=True):
     entries: list[Entry] = []
     pending: list[str] = []
     paused_at: list[str] = []
+    waits_for: Literal["gate", "person"] | None = None
+    paused_since: Moment | None = None
     acknowledged: list[str] = []
     verdicts: list[Line] = []
     baseline: dict[str, dict[str, Signals]] = {}
@@ -161,9 +164,13 @@ def made(record: Record, step: Step, after: Mapping[str, Object]) -> Record:
 
 def passed(record: Record, step: Step) -> Record:
     """The record once the step's gate has passed."""
-    return msgspec.structs.replace(
-        record, pending=[mark for mark in record.pending if mark not in step.pending]
-    )
+    left = [mark for mark in record.pending if mark not in step.pending]
+    return msgspec.structs.replace(record, pending=left, paused_since=None)
+
+
+def pausing(record: Record, step: Step, waits_for: Literal["gate", "person"]) -> Record:
+    """The record of a run that is about to pause at this step."""
+    return msgspec.structs.replace(record, paused_at=step.pending, waits_for=waits_for)
 
 
 def turned_back(record: Record, to: str) -> Record:

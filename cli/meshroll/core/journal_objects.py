@@ -68,6 +68,12 @@ def records_of(items: Iterable[Object]) -> list[Record]:
     return sorted(records, key=lambda record: (record.started_at, record.run_id), reverse=True)
 
 
+def strays(items: Iterable[Object]) -> list[str]:
+    """The names of ConfigMaps whose run has no first one any more."""
+    labels = {str(item["metadata"]["name"]): item["metadata"]["labels"] for item in items}
+    return [name for name, each in labels.items() if name_of(each.get(RUN_LABEL, ""), 1) not in labels]
+
+
 def _record(item: Object, by_name: Mapping[str, Object]) -> Record:
     head = _head(item)
     entries: list[Entry] = []
@@ -129,7 +135,7 @@ def _unreadable(item: Object, why: str) -> Refused:
         Problem(
             "journal-unreadable",
             f"ConfigMap {NAMESPACE}/{item['metadata']['name']} is not a run that this meshroll can read: {why}.",
-            "`kubectl apply -f` puts this machine's copy back (~/.local/state/meshroll/runs); or delete it, and what "
-            "the run did is forgotten. `meshroll rollback` needs no journal.",
+            "docs/how-to/after-an-interruption.md says how to put this machine's copy back; or delete it, and what the "
+            "run did is forgotten. `meshroll rollback` needs no journal.",
         )
     )

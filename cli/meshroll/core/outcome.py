@@ -37,8 +37,11 @@ class Outcome:
         return _STATES.get(self.exit_code, "failed")
 
 
-def after_failure(failure: Mapping[str, Any], changed: bool, cluster: str) -> Outcome:
+def after_failure(
+    failure: Mapping[str, Any], changed: bool, cluster: str, going_back: bool = False
+) -> Outcome:
     """From a failed task's result. ``changed``: whether the run, or one that it goes on with, has changed anything.
+    ``going_back``: it was on a way back itself, which is not taken back.
 
     A task of another collection (Helm) has only ``msg``; it fails the run like any of ours. A role that refuses
     its arguments says ``argument_errors``: the inventory is wrong.
@@ -53,7 +56,9 @@ def after_failure(failure: Mapping[str, Any], changed: bool, cluster: str) -> Ou
         message = str(failure.get("msg") or "A task failed without saying why.")
         problems = (Problem("task-failed", message, "The log has the whole result.", cluster=cluster),)
     if code == ExitCode.REFUSED and changed and problems[0].code.startswith("api-"):
-        return Outcome(ExitCode.ROLLED_BACK, problems, True)
+        code = ExitCode.ROLLED_BACK
+    if going_back and code == ExitCode.ROLLED_BACK:
+        return Outcome(ExitCode.ROLLBACK_INCOMPLETE, problems, False)
     if code in _LEFT_ALONE or code == ExitCode.BUG:
         return Outcome(code, problems, False)
     if not changed:
@@ -102,6 +107,11 @@ def left_behind(problems: Sequence[Problem]) -> MeshrollError | None:
     return Drift(problems) if drifted else RollbackFailed(problems)
 
 
+def still_open(outcome: Outcome, left: Sequence[Problem]) -> Outcome:
+    """The end of a `resume` that went well: not a success while another run is half done."""
+    return Outcome(ExitCode.PAUSED, tuple(left), False) if left else outcome
+
+
 def end_unseen(outcome: Outcome, error: MeshrollError, begun: bool, failed: bool) -> Outcome:
     """The end of a run whose cluster could not be read or written in the end; ``outcome`` is what was known before.
 
@@ -122,6 +132,7 @@ def closed(record: Record, outcome: Outcome, now: str) -> Record:
         record,
         state=outcome.state,
         finished_at=now,
-        paused_at=record.pending if outcome.exit_code == ExitCode.PAUSED else [],
+        paused_at=record.paused_at if outcome.exit_code == ExitCode.PAUSED else [],
+        paused_since=(record.paused_since or now) if outcome.exit_code == ExitCode.PAUSED else None,
         reason=outcome.problems[0].message if outcome.problems else None,
     )

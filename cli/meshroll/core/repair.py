@@ -21,8 +21,10 @@ def unmade(records: Sequence[Record], namespaces: Sequence[str]) -> list[Change]
                 continue
             if record.state not in UNFINISHED:
                 break
-            for change in reversed(record.changes):
-                if change.action == "create" and touches(change, namespace):
+            for entry in reversed(record.entries):
+                change = entry.change
+                # One that is known to have been made was deleted by somebody else since.
+                if change.action == "create" and entry.after is None and touches(change, namespace):
                     found.setdefault(change.object, change)
     return list(found.values())
 

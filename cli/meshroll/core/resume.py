@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from meshroll.core.gate.verdict import Outcome
+from meshroll.core.history import last_words
 from meshroll.core.journal import UNFINISHED, Record
 
 OnInconclusive = Literal["rollback", "continue", "pause"]
@@ -27,7 +28,6 @@ class Rule:
 class Resumption:
     """``direction``: ``in``, ``fallback``, ``previous``, or a run's id. ``waived``: gates not to be looked at again."""
 
-    run: Record
     namespaces: tuple[str, ...]
     direction: str
     why: str
@@ -37,41 +37,56 @@ class Resumption:
 def resumption(
     records: Sequence[Record], namespaces: Collection[str], rule: Rule, now: datetime
 ) -> Resumption | None:
-    """The newest run that is the last word on one of ``namespaces`` and did not end, and which way it goes on.
+    """Which way the runs go on that are the last word on one of ``namespaces`` and did not end.
 
-    ``records`` newest first. None where every one of them is at rest.
+    The newest of them decides, and those that go the same way go with it. ``records`` newest first. None where every
+    one is at rest, or waits for what only a person can do.
     """
-    last: dict[str, Record] = {}
+    last = last_words(records)
+    ways = []
     for record in records:
-        for namespace in record.namespaces:
-            last.setdefault(namespace, record)
-    for record in records:
-        open_ones = tuple(name for name in record.namespaces if name in namespaces and last[name] is record)
-        if open_ones and record.state in UNFINISHED:
-            return _way(record, open_ones, rule, now)
-    return None
+        here = tuple(name for name in record.namespaces if name in namespaces and last[name] is record)
+        if here and record.state in UNFINISHED and (way := _way(record, here, rule, now)):
+            ways.append(way)
+    together = [way for way in ways if way.direction == ways[0].direction]
+    if not together:
+        return None
+    return Resumption(
+        tuple(name for way in together for name in way.namespaces),
+        together[0].direction,
+        " ".join(way.why for way in together),
+        tuple(mark for way in together for mark in way.waived),
+    )
 
 
-def _way(run: Record, namespaces: tuple[str, ...], rule: Rule, now: datetime) -> Resumption:
+def _way(run: Record, namespaces: tuple[str, ...], rule: Rule, now: datetime) -> Resumption | None:
     name = f"Run {run.run_id} ({run.command}, {run.state.replace('_', ' ')})"
     back = run.to or rule.rollback_to
-    if run.command == "rollback" or run.heading == "back" or run.state == "rollback_incomplete":
-        return Resumption(run, namespaces, back, f"{name} was on its way back to {back}: it goes on back.")
+    # An install that stopped midway is "rollback_incomplete" too, and has changed nothing that could go back.
+    incomplete = run.state == "rollback_incomplete" and bool(run.entries)
+    if run.command == "rollback" or run.heading == "back" or incomplete:
+        return Resumption(namespaces, back, f"{name} was on its way back to {back}: it goes on back.")
     if run.verdicts and run.verdicts[-1].outcome == Outcome.FAILED:
-        return Resumption(run, namespaces, back, f"{name} had failed a gate: it goes back to {back}.")
+        return Resumption(namespaces, back, f"{name} had failed a gate: it goes back to {back}.")
     if run.state == "paused":
-        paused_seconds = _age_seconds(run, now)
-        if paused_seconds > rule.paused_max_seconds and rule.on_inconclusive != "pause":
-            allowed = f"{rule.paused_max_seconds:.0f} s are allowed"
-            waited = f"{name} has waited {paused_seconds:.0f} s for a person, {allowed}"
-            if rule.on_inconclusive == "rollback":
-                return Resumption(run, namespaces, back, f"{waited}: it goes back to {back}.")
-            waived = tuple(run.paused_at)
-            return Resumption(run, namespaces, FORWARD, f"{waited}: it goes on without that gate.", waived)
-        return Resumption(run, namespaces, FORWARD, f"{name} waits for a person: it goes on at its gate.")
-    return Resumption(run, namespaces, FORWARD, f"{name} did not come to its end: it goes on.")
+        return _after_pause(run, namespaces, rule, now, name, back)
+    return Resumption(namespaces, FORWARD, f"{name} did not come to its end: it goes on.")
 
 
-def _age_seconds(run: Record, now: datetime) -> float:
-    since = datetime.fromisoformat(run.finished_at or run.started_at)
-    return (now - since).total_seconds()
+def _after_pause(
+    run: Record, namespaces: tuple[str, ...], rule: Rule, now: datetime, name: str, back: str
+) -> Resumption | None:
+    since = datetime.fromisoformat(run.paused_since or run.finished_at or run.started_at)
+    paused_seconds = (now - since).total_seconds()
+    waited = f"{name} has waited {paused_seconds:.0f} s, {rule.paused_max_seconds:.0f} s are allowed"
+    by_person = run.waits_for == "person"
+    late = paused_seconds > rule.paused_max_seconds
+    if late and rule.on_inconclusive == "rollback":
+        return Resumption(namespaces, back, f"{waited}: it goes back to {back}.")
+    if by_person:
+        return None
+    if late and rule.on_inconclusive == "continue":
+        return Resumption(
+            namespaces, FORWARD, f"{waited}: it goes on without that gate.", tuple(run.paused_at)
+        )
+    return Resumption(namespaces, FORWARD, f"{name} is paused: it goes on at its gate.")

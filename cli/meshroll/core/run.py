@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
+from meshroll.core.errors import Problem, UsageError
 from meshroll.core.resume import OnInconclusive
 from meshroll.core.settings import PREFIX
 
@@ -40,6 +42,14 @@ class Run:
     conversions: tuple[Mapping[str, Any], ...] = ()
     emit_patches: str | None = None
 
+    def validate(self) -> None:
+        """Raises UsageError for run variables that no command line would have let pass (a playbook run by hand)."""
+        if self.on_inconclusive not in get_args(OnInconclusive):
+            raise _wrong("on_inconclusive", self.on_inconclusive, " or ".join(get_args(OnInconclusive)))
+        for name in self.take:
+            if not _OBJECT.match(name):
+                raise _wrong("take", name, "KIND/NAME, such as Deployment/omni")
+
     @classmethod
     def from_variables(cls, variables: Mapping[str, Any]) -> Run:
         return cls(
@@ -55,6 +65,17 @@ class Run:
             conversions=tuple(variables.get(f"{PREFIX}conversions") or ()),
             emit_patches=variables.get(f"{PREFIX}emit_patches"),
         )
+
+
+_OBJECT = re.compile(
+    r"^(Deployment|StatefulSet|DaemonSet|CronJob|ConfigMap|Service|Namespace)/[a-z0-9][-a-z0-9.]*$"
+)
+
+
+def _wrong(name: str, value: str, wanted: str) -> UsageError:
+    return UsageError(
+        Problem("run-variable-wrong", f"{PREFIX}{name} is {value!r}.", f"It has to be {wanted}.")
+    )
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from meshroll.core import dial
-from meshroll.core.changes import Change, fields_between, lookup, pointer, with_maps
+from meshroll.core.changes import Change, fields_between, lookup, pointer, relocated, with_maps
 from meshroll.core.conversion import cluster_domain, state_of, to_clusterip, to_convert
 from meshroll.core.drift import Since, manifest_of
 from meshroll.core.errors import Problem
@@ -15,6 +15,7 @@ from meshroll.core.injection import uninjected
 from meshroll.core.journal import Entry
 from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
 from meshroll.core.plan import Plan, Step
+from meshroll.core.recreation import removed
 from meshroll.core.scope import home_clients
 from meshroll.core.services import alongside, service_problems
 from meshroll.core.settings import Client, Namespace, Service, Settings
@@ -42,20 +43,25 @@ def previous_plan(
     """
     since = Since(view, done, taken)
     merged: dict[str, Change] = {}
+    # What a run made is removed, whatever became of it later.
+    born: dict[str, Change] = {}
     for change in (entry.change for entry in done):
+        if change.action == "apply" and change.object not in merged:
+            born[change.object] = change
         merged[change.object] = _merge(merged[change.object], change) if change.object in merged else change
     undone = [
         left
         for change in reversed(merged.values())
         if change.action == "patch"
+        and change.object not in born
         and state_before(change)[0] is None
         and not since.left_alone(change)
         and (left := _still_done(view, change.undone("as it was before the run"))).fields
     ]
     made = [
-        Change(change.kind, change.namespace, change.name, "delete", "the run made it")
-        for change in merged.values()
-        if change.action == "apply" and manifest_of(view, change) is not None and not since.left_alone(change)
+        msgspec.structs.replace(removed(manifest), why="a run made it")
+        for change in born.values()
+        if (manifest := manifest_of(view, change)) is not None and not since.left_alone(change)
     ]
     steps: list[Step] = []
     notes: list[str] = []
@@ -77,7 +83,7 @@ def previous_plan(
         services = [
             again
             for change in merged.values()
-            if change.namespace == name and not since.left_alone(change)
+            if change.namespace == name and change.object not in born and not since.left_alone(change)
             for again in taken_back(
                 known.get(change.name) or Service(name=change.name), space, domain, change
             )
@@ -100,7 +106,7 @@ def previous_plan(
         None,
         budgeted(steps, view, settings.max_restarting_pods),
         notes,
-        conflicts=since.conflicts(merged.values()),
+        conflicts=since.conflicts({**merged, **born}.values()),
     )
 
 
@@ -276,7 +282,7 @@ def _still_done(view: ClusterView, undo: Change) -> Change:
         return msgspec.structs.replace(undo, fields=[])
     fields = [
         msgspec.structs.replace(field, before=now)
-        for field in undo.fields
-        if (now := lookup(manifest, field.path)) != field.after
+        for field in (relocated(manifest, each) for each in undo.fields)
+        if field is not None and (now := lookup(manifest, field.path)) != field.after
     ]
     return msgspec.structs.replace(undo, fields=with_maps(manifest, fields))

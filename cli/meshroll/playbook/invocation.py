@@ -96,6 +96,8 @@ def arguments(invocation: Invocation, folder: RunFolder, run_id: str, started_at
 def environment(folder: RunFolder, inherited: Mapping[str, str]) -> dict[str, str]:
     """The child's environment: the user's own, and what the collection needs from Ansible."""
     own = {
+        # What a run remembers must not meet the next one.
+        "ANSIBLE_CACHE_PLUGIN": "memory",
         "ANSIBLE_CALLBACKS_ENABLED": _joined(",", inherited.get("ANSIBLE_CALLBACKS_ENABLED"), CALLBACK),
         "ANSIBLE_COLLECTIONS_PATH": _joined(
             os.pathsep, str(collections_path()), inherited.get("ANSIBLE_COLLECTIONS_PATH")

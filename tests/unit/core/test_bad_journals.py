@@ -123,7 +123,7 @@ def test_a_changed_journal_is_refused_and_never_acted_upon(data: st.DataObject) 
         records_of(items)
     (problem,) = refusal.value.problems
     assert problem.code == "journal-unreadable" and "ConfigMap meshroll/run-r" in problem.message
-    assert "kubectl apply -f" in problem.hint
+    assert "after-an-interruption.md" in problem.hint
 
 
 def test_a_run_of_another_version_is_refused_and_not_guessed_at() -> None:

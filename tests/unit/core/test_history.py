@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from meshroll.core.changes import Change
-from meshroll.core.errors import UsageError
+from meshroll.core.errors import Locked, UsageError
 from meshroll.core.history import (
+    Looked,
     changes_of,
     fingerprint,
     forgettable,
     inherited,
-    stolen_from,
+    left_open,
+    opened,
     taken_over,
     to_undo,
     unfinished,
@@ -27,19 +30,25 @@ ELSEWHERE = Entry("Wave 1", Change("Deployment", "parking", "gate", "patch", "in
 
 
 def record(state: str = "succeeded", command: str = "rollout", *namespaces: str, **others: Any) -> Record:
-    found: dict[str, Any] = {"entries": [CHANGE], "pending": [GATE], "paused_at": [PAUSE]} | others
+    found: dict[str, Any] = {
+        "entries": [CHANGE],
+        "pending": [GATE],
+        "paused_at": [PAUSE],
+        "waits_for": "person",
+    } | others
     number = next(COUNTER)
     return Record(
         str(found.pop("run_id", f"run-{number}")),
         command,  # type: ignore[arg-type]
         "someone",
-        list(namespaces or ["charging"]),
-        f"2026-01-01T00:{59 - number % 60:02}:00Z",
+        list(found.pop("namespaces", namespaces or ["charging"])),
+        found.pop("started_at", f"2026-01-01T00:{59 - number % 60:02}:00Z"),
         state=state,  # type: ignore[arg-type]
         **found,
     )
 
 
+NOW = datetime(2026, 1, 2, 10, tzinfo=UTC)
 COUNTER = iter(range(10_000))
 
 
@@ -156,6 +165,10 @@ def test_to_a_run_undoes_all_that_came_after_it_and_nothing_of_its_own() -> None
     first, second, third = record(run_id="a", entries=[ANNOTATION]), record(run_id="b"), record(run_id="c")
     assert to_undo([third, second, first], ["charging"], "a") == [CHANGE, CHANGE]
     assert to_undo([third, second, first], ["charging"], "c") == []
+    parking = record("succeeded", "rollout", "parking", entries=[ELSEWHERE])
+    assert to_undo([parking, first], ["charging", "parking"], "a") == [], (
+        "that run was not about the other one"
+    )
     with pytest.raises(UsageError, match="remembers no run d"):
         to_undo([third], ["charging"], "d")
 
@@ -177,10 +190,65 @@ def test_runs_that_are_gone_on_with_no_longer_read_as_running() -> None:
     assert taken_over([found], {"charging"}, "newer") == [], "once"
 
 
+def looked(**others: Any) -> Looked:
+    found: dict[str, Any] = {
+        "direction": "in",
+        "namespaces": ["charging"],
+        "steps": ["Wave 1"],
+        "asked": {},
+        "release": "edge-26.6.3",
+        "baseline": {},
+        "history": "",
+        "waived": [],
+    }
+    return Looked(**{**found, **others})
+
+
+def test_a_run_begins_later_than_all_others_whatever_the_clocks_say() -> None:
+    ahead = record("interrupted", started_at="2026-01-02T10:10:00Z")
+    (own, _) = opened(looked(history=fingerprint([ahead])), "new", "ann", NOW, [ahead], {})
+    assert own.started_at == "2026-01-02T10:10:01Z"
+    assert opened(looked(), "new", "ann", NOW, [], {})[0].started_at == "2026-01-02T10:00:00Z"
+
+
+def test_a_run_goes_on_with_what_it_inherits_and_closes_what_it_takes_over() -> None:
+    killed = record("running", paused_since="2026-01-01T00:00:00Z")
+    own, taken = opened(looked(history=fingerprint([killed])), "new", "ann", NOW, [killed], {})
+    assert (own.command, own.continues, own.pending) == ("rollout", [killed.run_id], [GATE])
+    assert own.paused_since == "2026-01-01T00:00:00Z"
+    assert (taken.state, taken.continued_by) == ("interrupted", "new")
+    back = opened(
+        looked(direction="previous", history=fingerprint([killed])), "new", "ann", NOW, [killed], {}
+    )[0]
+    assert (back.command, back.to, back.continues, back.pending) == ("rollback", "previous", [], [])
+
+
+def test_a_plan_from_before_another_run_is_stale() -> None:
+    with pytest.raises(Locked, match="Another run worked on this cluster meanwhile"):
+        opened(looked(), "new", "ann", NOW, [record()], {})
+
+
 def test_a_run_whose_lock_was_stolen_says_by_whom_and_why() -> None:
-    found = stolen_from(record("running"), "ann@laptop", "it hangs", "2026-01-01T00:00:00Z")
-    assert (found.state, found.reason) == ("interrupted", "ann@laptop took its lock: it hangs")
-    assert found.stolen == Theft("ann@laptop", "2026-01-01T00:00:00Z", "it hangs")
+    killed, done = record("running"), record("succeeded", namespaces=["parking"], run_id="elsewhere")
+    for victim in (killed, done):
+        theft = {"run": victim.run_id, "by": "ann@laptop", "at": "2026-01-01T00:00:00Z", "reason": "it hangs"}
+        records = opened(
+            looked(history=fingerprint([killed, done])), "new", "bob", NOW, [killed, done], theft
+        )
+        (found,) = [each for each in records if each.run_id == victim.run_id]
+        assert found.stolen == Theft("ann@laptop", "2026-01-01T00:00:00Z", "it hangs")
+        assert found.reason == "ann@laptop took its lock: it hangs"
+
+
+def test_what_is_left_open_is_named_with_what_to_type() -> None:
+    waits = record("paused", waits_for="person", namespaces=["tolls"], run_id="w")
+    found = left_open([record("running", run_id="r"), record("succeeded", "rollout", "parking"), waits])
+    assert [(problem.namespace, problem.code) for problem in found] == [
+        ("charging", "run-unfinished"),
+        ("tolls", "run-unfinished"),
+    ]
+    assert "meshroll resume -n charging" in found[0].hint
+    assert "meshroll rollout -n tolls" in found[1].hint and "waits for a person" in found[1].message
 
 
 def test_a_run_that_began_or_ended_meanwhile_changes_the_fingerprint() -> None:
@@ -202,3 +270,7 @@ def test_a_run_has_changed_what_those_have_that_it_goes_on_with() -> None:
     first = record("interrupted", entries=[CHANGE])
     second = record("running", entries=[], continues=[first.run_id])
     assert changes_of([first, record(entries=[ELSEWHERE])], second) == [CHANGE.change]
+
+
+def test_a_gate_that_paused_does_not_answer_a_switch_that_a_person_has_to_throw() -> None:
+    assert took([record("paused", waits_for="gate")], "charging")[1] == []

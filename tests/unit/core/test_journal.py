@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshroll.core.changes import Change, Field
-from meshroll.core.journal import Entry, Record, intending, made, passed, seen, touched, turned_back
+from meshroll.core.journal import Entry, Record, intending, made, passed, pausing, seen, touched, turned_back
 from meshroll.core.plan import Step
 
 PATH = "/spec/template/metadata/annotations/linkerd.io~1inject"
@@ -102,3 +102,11 @@ def test_touched_are_the_namespaces_of_the_changes_and_of_their_own_objects() ->
 def test_a_run_that_turns_back_says_where_to() -> None:
     found = turned_back(record(), "fallback")
     assert (found.heading, found.to) == ("back", "fallback")
+
+
+def test_a_pause_is_remembered_with_its_step_and_forgotten_once_its_gate_has_passed() -> None:
+    paused = pausing(
+        record(pending=["dial:x/y", *STEP.pending], paused_since="2026-01-01T00:00:00Z"), STEP, "gate"
+    )
+    assert (paused.paused_at, paused.waits_for) == (STEP.pending, "gate")
+    assert passed(paused, STEP).paused_since is None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from unit.core.factories import cluster, service, space
 
 from meshroll.core.changes import Change
-from meshroll.core.journal import Entry, Record
+from meshroll.core.journal import Entry, Record, Seen
 from meshroll.core.recreation import recreated, removed
 from meshroll.core.repair import repaired, unmade
 
@@ -46,3 +47,9 @@ def test_what_a_finished_run_made_and_somebody_deleted_since_is_theirs() -> None
     assert unmade([run("succeeded", ANEW)], ["charging"]) == []
     assert unmade([run("succeeded", []), run("interrupted", ANEW)], ["charging"]) == []
     assert unmade([run("running", ANEW)], ["parking"]) == []
+
+
+def test_one_that_is_known_to_have_been_made_was_deleted_by_somebody_else() -> None:
+    known = [Entry("Services", change, after=Seen("7", "hash")) for change in ANEW]
+    done = msgspec.structs.replace(run("interrupted", []), entries=known)
+    assert unmade([done], ["charging"]) == []

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from meshroll.core.changes import Change
 from meshroll.core.gate.verdict import Outcome
-from meshroll.core.journal import UNFINISHED, Line, Record
+from meshroll.core.journal import UNFINISHED, Entry, Line, Record
 from meshroll.core.resume import Rule, resumption
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 RULE = Rule("rollback", 3600, "fallback")
+CHANGED = Entry("Wave 1", Change("Deployment", "charging", "omni", "patch", "inject"))
 GATE = "inject:charging/Deployment/omni"
 
 
@@ -46,7 +48,11 @@ def test_a_rollback_goes_on_to_where_it_was_going() -> None:
 
 def test_a_rollout_that_had_turned_back_goes_on_back() -> None:
     assert way(run("running", heading="back", to="previous")) == "previous"
-    assert way(run("rollback_incomplete", to="fallback")) == "fallback"
+    assert way(run("rollback_incomplete", entries=[CHANGED])) == "fallback"
+
+
+def test_an_install_that_stopped_midway_goes_on() -> None:
+    assert way(run("rollback_incomplete")) == "in"
 
 
 def test_a_rollout_that_died_between_its_failed_gate_and_its_way_back_goes_back() -> None:
@@ -69,7 +75,7 @@ def test_what_a_later_run_has_settled_is_not_resumed(state: str) -> None:
 def test_only_the_namespaces_that_are_still_open_are_gone_on_with() -> None:
     both = run("interrupted", namespaces=["charging", "parking"])
     found = resumption([run("succeeded"), both], ["charging", "parking"], RULE, NOW)
-    assert found and found.namespaces == ("parking",) and found.run is both
+    assert found and found.namespaces == ("parking",)
     assert resumption([run("succeeded"), both], ["charging"], RULE, NOW) is None, (
         "nor others than those asked for"
     )
@@ -94,3 +100,25 @@ def test_a_run_that_has_waited_too_long_for_a_person_goes_the_way_that_was_asked
 def test_the_reason_names_the_run_and_how_it_ended() -> None:
     found = resumption([run("running")], ["charging"], RULE, NOW)
     assert found and found.why == "Run r (rollout, running) did not come to its end: it goes on."
+
+
+def test_all_that_go_the_same_way_go_on_together() -> None:
+    others = [
+        run("running", run_id="b", namespaces=["parking"]),
+        run("running", command="rollback", namespaces=["tolls"]),
+    ]
+    found = resumption([run("running"), *others], ["charging", "parking", "tolls"], RULE, NOW)
+    assert found and (found.direction, found.namespaces) == ("in", ("charging", "parking"))
+    assert "Run r " in found.why and "Run b " in found.why
+
+
+def test_a_switch_that_only_a_person_can_throw_is_not_thrown_by_a_job() -> None:
+    waiting = run("paused", paused_at=[GATE], waits_for="person")
+    assert way(waiting, rule=Rule("rollback", 90, "fallback")) is None
+    assert way(waiting, rule=Rule("continue", 30, "fallback")) is None
+    assert way(waiting, rule=Rule("rollback", 30, "fallback")) == "fallback", "not for ever"
+
+
+def test_a_pause_is_as_old_as_the_first_of_the_runs_that_paused_there() -> None:
+    again = run("paused", paused_at=[GATE], paused_since="2026-01-01T12:00:00Z")
+    assert way(again, rule=Rule("rollback", 3600, "fallback")) == "fallback"

@@ -86,7 +86,7 @@ def _make_together(kube: Kube, changes: Sequence[Change], making: Making) -> Non
             making.after[change.object] = written
     if changes[-1].kind == "Service":
         wait_for_endpoints(kube, changes[-1], making.check)
-    if len(changes) > 1:
+    if len(changes) > 1 and changes[-1].kind == "Service":
         gap = ended_at[-1] - ended_at[0]
         making.converted(Conversion(changes[0].object, gap, time.monotonic() - ended_at[-1]))
 
@@ -106,10 +106,7 @@ def make(kube: Kube, change: Change) -> Object:
         if change.action == "delete":
             kube.delete(change.path, **preconditions(change))
             return {}
-        if change.action == "apply":
-            assert change.body is not None
-            return kube.apply(change.path, change.body)
-        if change.action == "create":
+        if change.action in ("apply", "create"):
             assert change.body is not None
             return kube.create(change.path.rpartition("/")[0], change.body)
         return kube.json_patch(change.path, change.json_patch())
@@ -120,6 +117,12 @@ def make(kube: Kube, change: Change) -> Object:
         state = change.state_in(present)
         if present is not None and state == "made":  # by our own write, whose answer was lost
             return present
+        if (
+            present is not None
+            and state == "planned"
+            and (lighter := change.without_maps_in(present)) != change
+        ):
+            return make(kube, lighter)
         kind, code, why = (
             (Failed, "change-refused", "The API server says why; `kubectl get events` may say more.")
             if state == "planned"

@@ -56,15 +56,25 @@ class Connection:
             return True
 
     def send(
-        self, method: str, path: str, body: bytes | None, content_type: str, timeout: urllib3.Timeout
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        content_type: str,
+        timeout: urllib3.Timeout,
+        before_send: Callable[[], None] = lambda: None,
     ) -> urllib3.BaseHTTPResponse:
-        """One request, once; its answer with the body still to be read. Raises urllib3's errors."""
+        """One request, once; its answer with the body still to be read. Raises urllib3's errors.
+
+        ``before_send`` is called when the credentials are there: to get them may take long.
+        """
         headers: dict[str, str] = {"Accept": "application/json", "User-Agent": "meshroll"}
         if body is not None:
             headers["Content-Type"] = content_type
         with self._lock:
             self._authenticate(headers, method, path, body)
             pool, host = self._pool, self._host
+        before_send()
         response: urllib3.BaseHTTPResponse = pool.request(
             method,
             host + path,

@@ -12,7 +12,7 @@ import msgspec
 from meshroll.adapters.kube.client import Kube, Object
 from meshroll.core.history import forgettable
 from meshroll.core.journal import Record
-from meshroll.core.journal_objects import LABEL, NAMESPACE, name_of, objects_of, pages_of, records_of
+from meshroll.core.journal_objects import LABEL, NAMESPACE, name_of, objects_of, pages_of, records_of, strays
 
 PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 KEPT_RUNS = 20
@@ -58,11 +58,18 @@ class Journal:
                 self._known[name] = item["data"]
 
     def prune(self) -> None:
-        """Drops all but the newest runs, so that a yearly job does not fill the cluster."""
-        for record in forgettable(self.read(), KEPT_RUNS):
-            for page in range(len(objects_of(record)), 0, -1):
-                self._kube.delete(f"{PATH}/{name_of(record.run_id, page)}")
-            if self._local is not None:
+        """Drops all but the newest runs, so that a yearly job does not fill the cluster.
+
+        The first object of a run goes first: what is left of it, if this is cut short, belongs to no run and goes the
+        next time.
+        """
+        items, _ = self._kube.list_all(PATH, labelSelector=LABEL)
+        dropped = forgettable(records_of(items), KEPT_RUNS)
+        names = [str(item["metadata"]["name"]) for record in dropped for item in objects_of(record)]
+        for name in [*names, *strays(items)]:
+            self._kube.delete(f"{PATH}/{name}")
+        if self._local is not None:
+            for record in dropped:
                 with suppress(OSError):
                     (self._local / f"{record.run_id}.json").unlink(missing_ok=True)
 

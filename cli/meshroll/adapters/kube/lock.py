@@ -26,6 +26,9 @@ FENCE_SECONDS = 20.0
 RENEWALS = 3
 DURATION_SECONDS = int(FENCE_SECONDS + WRITE_TIMEOUT_SECONDS) + 10
 RUN, ALIVE = "meshroll.io/run-id", "meshroll.io/alive-file"
+# What `lock steal` leaves for the next run to write into the journal of the run that lost the lock: its holder may be
+# writing there until it has noticed.
+STOLEN = {name: f"meshroll.io/stolen-{name}" for name in ("run", "by", "at", "reason")}
 
 
 class Lock:
@@ -46,8 +49,11 @@ class Lock:
         if lease is not None:
             self._refuse_if_held(lease)
 
-    def acquire(self) -> None:
-        """Takes the lock, also from a holder that is dead or has not renewed it in time. Raises Locked."""
+    def acquire(self) -> dict[str, str]:
+        """Takes the lock, also from a holder that is dead or has not renewed it in time. Raises Locked.
+
+        Returns the last theft of the lock: ``run`` that lost it, ``by`` whom, ``at``, ``reason``; empty without one.
+        """
         ensure_namespace(self._kube)
         sent = clock.seconds()
         lease = self._kube.get(f"{PATH}/{NAME}")
@@ -65,6 +71,8 @@ class Lock:
                 self._refuse_if_held(found)
                 raise _busy("Another run took the lock at the same moment.") from error
         self._renewed_at = sent
+        noted = ((lease or {}).get("metadata") or {}).get("annotations") or {}
+        return {name: str(noted[key]) for name, key in STOLEN.items() if key in noted}
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -125,18 +133,25 @@ class Lock:
         if lease is not None and self._is_mine(lease):
             self._kube.delete(f"{PATH}/{NAME}", lease["metadata"]["uid"])
 
-    def steal(self) -> str:
+    def steal(self, by: str, reason: str) -> str:
         """Takes the lock from whoever holds it, and lets it run out; the id of the run that had it, or "".
 
-        The former holder may be alive: until this lock runs out, whatever it had begun has ended. Raises Locked where
-        nobody holds it.
+        The former holder may be alive: until this lock runs out, whatever it had begun has ended. So nothing says that
+        the thief is dead, which would free it at once. Raises Locked where nobody holds it.
         """
         lease = self._kube.get(f"{PATH}/{NAME}")
         holder = (lease or {}).get("spec", {}).get("holderIdentity")
         if lease is None or not holder:
             raise _busy("Nobody holds this cluster's lock.", "There is nothing to steal.")
+        run_id = str((lease["metadata"].get("annotations") or {}).get(RUN, ""))
+        at = self._kube.server_now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        told = {"run": run_id, "by": by, "at": at, "reason": reason}
+        self._annotations = {
+            RUN: self._annotations[RUN],
+            **{STOLEN[name]: said for name, said in told.items()},
+        }
         self._kube.replace(f"{PATH}/{NAME}", self._lease(lease))
-        return str((lease["metadata"].get("annotations") or {}).get(RUN, ""))
+        return run_id
 
     def _is_mine(self, lease: Object) -> bool:
         return bool((lease.get("spec") or {}).get("holderIdentity") == self._identity)

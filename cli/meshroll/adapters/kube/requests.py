@@ -70,11 +70,10 @@ class Requests:
         begun, tries, unsure, renewed = self.seconds(), 0, False, False
         while True:
             tries += 1
-            if method != "GET":
-                self.before_write()
+            fence = self.before_write if method != "GET" else _nothing
             generation, asked_seconds = self.connection.generation, 0.0
             try:
-                response = self.connection.send(method, path, encoded, content_type, _timeout(method))
+                response = self.connection.send(method, path, encoded, content_type, _timeout(method), fence)
                 data = bytes(response.read())
                 response.release_conn()
             except urllib3.exceptions.HTTPError as error:
@@ -102,6 +101,10 @@ class Requests:
                 raise failure
             self.log(f"{method} {_bare(path)}: {why}; again in {wait_seconds:.1f} s")
             self.sleep(wait_seconds)
+
+
+def _nothing() -> None:
+    """Reads have no fence."""
 
 
 def _timeout(method: str) -> urllib3.Timeout:

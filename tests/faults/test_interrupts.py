@@ -1,0 +1,51 @@
+"""A wish to stop, in whichever form it comes, stops between two steps; the run can be resumed or taken back."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+import pytest
+from faults.conftest import Figure
+from faults.ends import end_of
+from faults.estate import Estate, ended
+from faults.fault import BeforeWrite, path_has
+from sandbox.support import Ran
+
+EXHAUSTIVE = pytest.mark.exhaustive
+
+
+@pytest.mark.parametrize(
+    ("wish", "goes_on", "end"),
+    [
+        (signal.SIGTERM, "resume", "new"),
+        pytest.param(signal.SIGINT, "rollback", "fallback", marks=EXHAUSTIVE),
+        pytest.param(signal.SIGHUP, "resume", "new", marks=EXHAUSTIVE),
+    ],
+)
+def test_a_wish_to_stop_keeps_what_was_done_and_frees_the_lock(
+    estate: Estate, figure: Figure, wish: signal.Signals, goes_on: str, end: str
+) -> None:
+    figure.row("SIGINT, SIGTERM or SIGHUP in the middle, then resume or rollback")
+    ran = told_to_stop(estate, wish)
+    assert ran.code == 130 and ran.codes == ["interrupted"], ran.result["errors"]
+    assert "meshroll resume" in ran.cluster["next"]
+    state = estate.state()
+    assert state.lease is None
+    assert all("linkerd.io/inject" in str(each["spec"]["template"]) for each in state.deployments.values()), (
+        "the step in hand was finished"
+    )
+    after = estate.run_to_end(goes_on)
+    assert after.code == 0, after.result["errors"]
+    figure.end(end_of(estate, (end,), after))  # type: ignore[arg-type]
+
+
+def told_to_stop(estate: Estate, wish: signal.Signals) -> Ran:
+    """A rollout that is told to stop before its first change of a Deployment reaches the API server."""
+    processes: list[subprocess.Popen[str]] = []
+    fault = BeforeWrite(
+        path_has(f"/namespaces/{estate.name}/deployments/"), lambda: processes[0].send_signal(wish)
+    )
+    with estate.through.api.disturbed(fault), estate.started("rollout") as process:
+        processes.append(process)
+        return ended(process)
