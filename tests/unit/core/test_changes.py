@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.core.api_server import PatchRefusedError, patched
 
-from meshroll.core.changes import Change, applied, fields_between, lookup, pointer
+from meshroll.core.changes import Change, applied, fields_between, lookup, pointer, relocated
 
 Json = dict[str, Any]
 KEYS = st.sampled_from(["linkerd.io/inject", "a~b", "plain", "~1", "x/y/z"])
@@ -93,3 +93,41 @@ def test_only_controllers_are_workloads() -> None:
     kinds = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "ConfigMap", "Service", "Namespace")
     named = [Change(kind, "charging", "x", "patch", "").workload for kind in kinds]
     assert named == ["Deployment/x", "StatefulSet/x", "DaemonSet/x", "CronJob/x", None, None, None]
+
+
+def deployment(*names: str) -> Json:
+    """A container whose variables are these, each with a value of its own."""
+    env = [{"name": name, "value": f"value of {name}"} for name in names]
+    return {"spec": {"containers": [{"name": "sidecar"}, {"name": "app", "env": env}]}}
+
+
+@given(
+    st.permutations(["DIAL_MODE", "DB_PASSWORD", "TARGET"]),
+    st.permutations(["DIAL_MODE", "DB_PASSWORD", "TARGET"]),
+)
+def test_a_variable_is_found_again_wherever_it_has_moved(before: list[str], after: list[str]) -> None:
+    path = f"/spec/containers/1/env/{before.index('DIAL_MODE')}/value"
+    (field,) = fields_between(deployment(*before), [(path, "pooled")])
+    now = deployment(*after)
+    found = relocated(now, field)
+    assert found and lookup(now, found.path) == "value of DIAL_MODE"
+    assert all(lookup(now, guard.path) == guard.value for guard in found.guards)
+
+
+def test_a_variable_that_is_gone_is_not_taken_for_another_one() -> None:
+    (field,) = fields_between(deployment("DIAL_MODE"), [("/spec/containers/1/env/0/value", "pooled")])
+    assert relocated(deployment("DB_PASSWORD"), field) is None
+    assert relocated({"spec": {"containers": []}}, field) is None
+
+
+def test_a_map_that_somebody_else_has_made_meanwhile_is_not_made_again() -> None:
+    planned = change(object_with(None), {"linkerd.io/inject": "enabled"})
+    theirs = object_with({"kubectl.kubernetes.io/restartedAt": "now"})
+    with pytest.raises(PatchRefusedError):
+        patched(theirs, planned.json_patch())
+    assert planned.state_in(theirs) == "planned"
+    made = patched(theirs, planned.without_maps_in(theirs).json_patch())
+    assert lookup(made, ANNOTATIONS) == {
+        "kubectl.kubernetes.io/restartedAt": "now",
+        "linkerd.io/inject": "enabled",
+    }
