@@ -61,6 +61,6 @@ class Events:
                 Problem(
                     "interrupted",
                     "Stopped between two steps, as asked; what was changed so far is kept.",
-                    "`meshroll rollout` goes on from here, `meshroll rollback` takes it back.",
+                    "`meshroll resume` goes on from here, `meshroll rollback` takes it back.",
                 )
             )

@@ -279,12 +279,15 @@ def taken_over(records: Sequence[Record], namespaces: Set[str], by: str) -> list
 
 
 def forgettable(records: Sequence[Record], kept: int) -> list[Record]:
-    """The runs that may be dropped: all but the newest ``kept``, and none that the last word on a namespace needs."""
-    last = [
-        record
-        for namespace in {name for record in records for name in record.namespaces}
-        if (record := newest(records, namespace)) is not None
-    ]
+    """The runs that may be dropped: all but the newest ``kept``, and none that a rollback or a resume may need."""
+    last = []
+    for namespace in {name for record in records for name in record.namespaces}:
+        here = [record for record in records if namespace in record.namespaces]
+        last += [
+            record
+            for record in (newest(records, namespace), _newest_change(records, here, namespace))
+            if record
+        ]
     needed = {run.run_id for record in last for run in chain(records, record)}
     return [
         record

@@ -35,7 +35,7 @@ from meshroll.core.model import ControlPlane, Workload
 
 def rules_without(group: str, resource: str, verb: str) -> list[Json]:
     """Everything but one verb on one resource."""
-    all_others = {"apiGroups": ["", "apps", "batch"], "resources": ["*"], "verbs": ["*"]}
+    all_others = {"apiGroups": ["", "apps", "batch", "discovery.k8s.io"], "resources": ["*"], "verbs": ["*"]}
     listed = {
         "pods",
         "events",
@@ -45,9 +45,10 @@ def rules_without(group: str, resource: str, verb: str) -> list[Json]:
         "statefulsets",
         "daemonsets",
         "cronjobs",
+        "endpointslices",
     }
     listed |= {"namespaces"}
-    verbs = {"patch", "watch", "delete", "create"} - {verb}
+    verbs = {"get", "list", "patch", "watch", "delete", "create"} - {verb}
     return [
         {**all_others, "resources": sorted(listed - {resource})},
         {**all_others, "resources": [resource], "verbs": sorted(verbs)},

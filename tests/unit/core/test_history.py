@@ -274,3 +274,9 @@ def test_a_run_has_changed_what_those_have_that_it_goes_on_with() -> None:
 
 def test_a_gate_that_paused_does_not_answer_a_switch_that_a_person_has_to_throw() -> None:
     assert took([record("paused", waits_for="gate")], "charging")[1] == []
+
+
+def test_the_run_that_previous_goes_back_before_is_kept_although_later_ones_changed_nothing() -> None:
+    changed, idle = record(run_id="changed"), record(run_id="idle", entries=[])
+    elsewhere = [record("succeeded", "rollout", "parking", run_id=f"p{number}") for number in range(3)]
+    assert changed not in forgettable([*elsewhere, idle, changed], 1)

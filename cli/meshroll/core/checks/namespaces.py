@@ -19,6 +19,10 @@ WEBHOOKS = "config.linkerd.io/admission-webhooks"
 # needs both of patch and create.
 NEEDED = (
     ("", "namespaces", "patch"),
+    ("", "services", "get"),
+    ("", "configmaps", "get"),
+    ("batch", "cronjobs", "get"),
+    ("discovery.k8s.io", "endpointslices", "list"),
     ("apps", "deployments", "patch"),
     ("apps", "statefulsets", "patch"),
     ("apps", "daemonsets", "patch"),
