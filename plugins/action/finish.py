@@ -10,7 +10,7 @@ from meshroll.adapters.events import now
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.result_file import add_cluster
-from meshroll.core.errors import ExitCode, MeshrollError, UsageError
+from meshroll.core.errors import ExitCode, MeshrollError, Problem, UsageError
 from meshroll.core.history import left_open
 from meshroll.core.journal import Record
 from meshroll.core.outcome import (
@@ -44,6 +44,7 @@ class ActionModule(MeshrollAction):
         record: Record | None = None
         runs: list[Record] = []
         shown: Record | None = None
+        open_elsewhere: list[Problem] = []
         status = dict(NOTHING_SEEN)
         outcome, written = Outcome(ExitCode.SUCCESS, (), False), False
         if failed:
@@ -67,7 +68,8 @@ class ActionModule(MeshrollAction):
                 status = cluster_status(look(kube, names, settings.control_plane.namespace))
                 runs = work.journal.read() if command in REMEMBERING else []
                 if command == "resume" and outcome.exit_code == ExitCode.SUCCESS:
-                    outcome = still_open(outcome, left_open(work.journal.read()))
+                    open_here, open_elsewhere = left_open(work.journal.read(), names)
+                    outcome = still_open(outcome, open_here)
                 shown = run_named(runs, args["run"]) if args.get("run") else None
         except MeshrollError as error:
             # Once the journal is closed the end is known; that the cluster cannot be shown any more is only said.
@@ -80,6 +82,7 @@ class ActionModule(MeshrollAction):
         verdicts = [*self.run_context.verdicts, *unpassed(args.get("verdict"))]
         entry = ended(cluster, outcome, record, plan, status, command, check_mode, verdicts)
         entry["conversions"] = list(self.run_context.conversions)
+        entry["summary"] += [f"{problem.message} {problem.hint}" for problem in open_elsewhere]
         entry["summary"] += (args.get("rollback_plan") or {}).get("notes", [])
         if command in REMEMBERING:
             entry["runs"] = run_rows(runs)

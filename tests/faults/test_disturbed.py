@@ -9,7 +9,7 @@ from faults.estate import Estate
 from faults.fault import Mix
 
 SEEDS = 50
-IN_SHORT = (1,)
+IN_SHORT: tuple[int, ...] = ()
 # Never 1, which is a bug; never 2 or 8 either: nobody changed anything, though a lost answer may look like it.
 ENDS = frozenset({0, 3, 4, 5, 9, 130})
 

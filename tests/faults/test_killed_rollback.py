@@ -25,7 +25,7 @@ def meshed(estates: Callable[[], Estate]) -> Iterator[Estate]:
     leave(estate)
 
 
-@kills(WRITES_MAX, in_short=[(9, "after")])
+@kills(WRITES_MAX, in_short=[])
 def test_resume_ends_in_the_fallback(meshed: Estate, figure: Figure, number: int, when: When) -> None:
     killed = run_killed(meshed, number, when, "rollback")
     figure.row("rollback killed at each write, then resume")

@@ -223,6 +223,7 @@ def test_a_rollback_finishes_one_that_was_left_half_way(
     assert kept(after) == kept(before)
 
 
+@pytest.mark.exhaustive
 def test_a_rollout_finishes_one_that_was_left_half_way_back(
     estate: Estate, before: Json, rolled_back: Ran
 ) -> None:

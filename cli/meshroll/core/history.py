@@ -166,11 +166,12 @@ def last_words(records: Sequence[Record]) -> dict[str, Record]:
     return last
 
 
-def left_open(records: Sequence[Record]) -> list[Problem]:
-    """The namespaces whose last run did not end, for whoever believes that there is nothing left to resume."""
-    problems = []
+def left_open(records: Sequence[Record], namespaces: Collection[str]) -> tuple[list[Problem], list[Problem]]:
+    """(of ``namespaces``, of others) whose last run did not end: what a resume has not brought to an end."""
+    ours, others = [], []
     for namespace, record in sorted(last_words(records).items()):
         if record.state in UNFINISHED:
+            problems = ours if namespace in namespaces else others
             waits = record.state == "paused" and record.waits_for == "person"
             answer = (
                 f"Do what it asks for, then `meshroll rollout -n {namespace}` goes on"
@@ -186,7 +187,7 @@ def left_open(records: Sequence[Record]) -> list[Problem]:
                     namespace=namespace,
                 )
             )
-    return problems
+    return ours, others
 
 
 def fingerprint(records: Sequence[Record]) -> str:

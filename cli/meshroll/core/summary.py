@@ -83,7 +83,7 @@ NOTHING_TO_DO = {
     "fallback": "Nothing to do: there is no proxy to take out and no client to set back.",
     "previous": "Nothing to do: no rollout of these namespaces is left to take back.",
     "verify": "",
-    "none": "Nothing to resume: every run of this cluster came to its end.",
+    "none": "Nothing to resume: every run of these namespaces came to its end.",
 }
 
 

@@ -242,7 +242,10 @@ def test_a_run_whose_lock_was_stolen_says_by_whom_and_why() -> None:
 
 def test_what_is_left_open_is_named_with_what_to_type() -> None:
     waits = record("paused", waits_for="person", namespaces=["tolls"], run_id="w")
-    found = left_open([record("running", run_id="r"), record("succeeded", "rollout", "parking"), waits])
+    runs = [record("running", run_id="r"), record("succeeded", "rollout", "parking"), waits]
+    assert left_open(runs, ["parking"])[0] == []
+    assert len(left_open(runs, ["parking"])[1]) == 2, "those of others are told, and no failure"
+    found, _ = left_open(runs, ["charging", "parking", "tolls"])
     assert [(problem.namespace, problem.code) for problem in found] == [
         ("charging", "run-unfinished"),
         ("tolls", "run-unfinished"),
