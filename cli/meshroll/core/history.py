@@ -168,7 +168,8 @@ def last_words(records: Sequence[Record]) -> dict[str, Record]:
 
 def left_open(records: Sequence[Record], namespaces: Collection[str]) -> tuple[list[Problem], list[Problem]]:
     """(of ``namespaces``, of others) whose last run did not end: what a resume has not brought to an end."""
-    ours, others = [], []
+    ours: list[Problem] = []
+    others: list[Problem] = []
     for namespace, record in sorted(last_words(records).items()):
         if record.state in UNFINISHED:
             problems = ours if namespace in namespaces else others
