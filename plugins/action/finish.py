@@ -11,7 +11,7 @@ from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.result_file import add_cluster
 from meshroll.core.errors import ExitCode, MeshrollError, Problem, UsageError
-from meshroll.core.history import left_open
+from meshroll.core.history import left_open, run_named
 from meshroll.core.journal import Record
 from meshroll.core.outcome import (
     Outcome,
@@ -24,7 +24,7 @@ from meshroll.core.outcome import (
     unread,
 )
 from meshroll.core.plan import plan_from
-from meshroll.core.runs import run_detail, run_named, run_rows
+from meshroll.core.runs import run_detail, run_rows
 from meshroll.core.settings import Settings
 from meshroll.core.status import cluster_status
 from meshroll.core.summary import ended

@@ -124,7 +124,13 @@ class ActionModule(MeshrollAction):
         """What the rest of the playbook goes by."""
         names = [namespace.name for namespace in settings.namespaces]
         return {
-            "plan": {**to_builtins(plan), "not_handled": list(others), "notes": notes, "namespaces": names},
+            "plan": {
+                **to_builtins(plan),
+                "not_handled": list(others),
+                "notes": notes,
+                "namespaces": names,
+                "to": direction if plan.direction in ("fallback", "previous") else None,
+            },
             "direction": direction,
             "namespaces": names,
             "steps": titles(plan),

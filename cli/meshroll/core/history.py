@@ -134,15 +134,7 @@ def _newest_change(records: Sequence[Record], here: Sequence[Record], namespace:
 
 
 def _since(records: Sequence[Record], namespaces: Sequence[str], run_id: str) -> list[Entry]:
-    place = next((i for i, record in enumerate(records) if record.run_id == run_id), None)
-    if place is None:
-        raise UsageError(
-            Problem(
-                "run-unknown",
-                f"This cluster remembers no run {run_id}.",
-                "`meshroll runs` lists the runs; --to takes fallback, previous, or one of their ids.",
-            )
-        )
+    place = list(records).index(run_named(records, run_id))
     kept = [name for name in namespaces if name in records[place].namespaces]
     return [entry for name in kept for entry in _in_order(records[:place], name)]
 
@@ -278,6 +270,21 @@ def taken_over(records: Sequence[Record], namespaces: Set[str], by: str) -> list
         and record.run_id != by
         and not namespaces.isdisjoint(record.namespaces)
     ]
+
+
+def run_named(records: Sequence[Record], run_id: str) -> Record:
+    """The run of that id, or of the only one that begins with it. Raises UsageError."""
+    found = [record for record in records if record.run_id.startswith(run_id)]
+    if len(found) == 1:
+        return found[0]
+    what = f"remembers no run {run_id}" if not found else f"remembers {len(found)} runs {run_id}..."
+    raise UsageError(
+        Problem(
+            "run-unknown",
+            f"This cluster {what}.",
+            "`meshroll runs` lists them; --to also takes fallback and previous.",
+        )
+    )
 
 
 def forgettable(records: Sequence[Record], kept: int) -> list[Record]:

@@ -56,8 +56,8 @@ class Step(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """What a command will do to one cluster. Notes are things an operator should read before.
 
-    ``steps`` are those that have something to do. ``conflicts`` are objects that somebody else has changed since: the
-    plan leaves them as they are.
+    ``to`` is where a way out was asked to go. ``steps`` are those that have something to do. ``conflicts`` are objects
+    that somebody else has changed since: the plan leaves them as they are.
     """
 
     direction: Literal["in", "fallback", "previous", "verify", "none"]
@@ -67,6 +67,7 @@ class Plan(msgspec.Struct, frozen=True):
     not_handled: list[str] = []
     conflicts: list[Problem] = []
     namespaces: list[str] = []
+    to: str | None = None
 
     def changes(self) -> Iterator[Change]:
         for step in self.steps:

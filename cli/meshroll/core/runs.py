@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from meshroll.core.errors import Problem, UsageError
 from meshroll.core.journal import Entry, Record
 from meshroll.core.plan import change_rows, to_builtins
 
@@ -15,17 +14,8 @@ def run_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
     return [_row(record) for record in records]
 
 
-def run_named(records: Sequence[Record], run_id: str) -> Record:
-    """The run of that id, or of the only one that begins with it. Raises UsageError."""
-    found = [record for record in records if record.run_id.startswith(run_id)]
-    if len(found) == 1:
-        return found[0]
-    what = f"remembers no run {run_id}" if not found else f"remembers {len(found)} runs {run_id}..."
-    raise UsageError(Problem("run-unknown", f"This cluster {what}.", "`meshroll runs` lists them."))
-
-
 def run_detail(record: Record) -> dict[str, Any]:
-    """One run with all that it wrote down: one row a field in ``changes``, what the others were in ``objects``."""
+    """One run with all that it wrote down; a row a field in ``changes``."""
     return {
         **_row(record),
         "asked": record.asked,

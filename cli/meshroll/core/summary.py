@@ -108,7 +108,10 @@ def _next(
     if code != ExitCode.SUCCESS or plan is None or (plan.nothing_to_do and plan.direction != "verify"):
         return None
     if check_mode or command == "plan":
-        back = {"fallback": "meshroll rollback", "previous": "meshroll rollback --to previous"}
+        back = {
+            "fallback": "meshroll rollback",
+            "previous": f"meshroll rollback --to {plan.to or 'previous'}",
+        }
         return f"{back.get(plan.direction, 'meshroll rollout')}{namespace}"
     if command == "rollout":
         return f"meshroll status{namespace} shows it; meshroll rollback{namespace} takes it back"
