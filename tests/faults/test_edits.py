@@ -43,7 +43,8 @@ class Edit:
         path = request.path.partition("?")[0]
         if self.kind == "Namespace":
             return path == f"/api/v1/namespaces/{namespace}"
-        return f"/namespaces/{namespace}/{self.kind.lower()}s/{self.name}" in path
+        here = f"/namespaces/{namespace}/{self.kind.lower()}s"
+        return path.endswith(here) or f"{here}/{self.name}" in path
 
 
 def _template(**template: Any) -> Patch:
