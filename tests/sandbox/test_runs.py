@@ -84,6 +84,7 @@ def test_what_somebody_else_changed_is_left_and_named_until_it_is_taken_by_name(
     assert not [pod for pod in estate.pods("Deployment/sessions-gateway") if pod.proxy]
 
 
+@pytest.mark.exhaustive
 def test_going_back_to_a_run_is_as_that_run_left_it(estate: Estate, rolled_out: str) -> None:
     first = str(estate.run("rollout").result["run_id"])
     left = annotations(estate)
