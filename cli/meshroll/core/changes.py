@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from meshroll.core.retry import holds
+
 Missing = None
 Kind = Annotated[
     str, msgspec.Meta(pattern="^(Deployment|StatefulSet|DaemonSet|CronJob|ConfigMap|Service|Namespace)$")
@@ -47,6 +49,11 @@ class Field(msgspec.Struct, frozen=True):
     before: Any
     after: Any
     guards: list[Guard] = []
+
+    @property
+    def makes_map(self) -> bool:
+        """Whether it only makes room for the fields after it: the API server keeps no empty map."""
+        return bool(self.after == {})
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -118,7 +125,7 @@ class Change(msgspec.Struct, frozen=True):
             return "planned" if self.action in ("apply", "create") else "other"
         if self.action in ("apply", "create"):
             return "made" if holds(manifest, self.body) else "other"
-        real = [field for field in self.fields if field.after != {}]
+        real = [field for field in self.fields if not field.makes_map]
         if any(lookup(manifest, guard.path) != guard.value for field in real for guard in field.guards):
             return "other"
         if all(lookup(manifest, field.path) == field.after for field in real):
@@ -127,7 +134,7 @@ class Change(msgspec.Struct, frozen=True):
 
     def without_maps_in(self, manifest: Mapping[str, Any]) -> Change:
         """The same without those maps to make that somebody else has made meanwhile."""
-        fields = [f for f in self.fields if f.after != {} or lookup(manifest, f.path) is None]
+        fields = [f for f in self.fields if not f.makes_map or lookup(manifest, f.path) is None]
         return msgspec.structs.replace(self, fields=fields)
 
     def undone(self, why: str) -> Change:
@@ -135,7 +142,7 @@ class Change(msgspec.Struct, frozen=True):
         fields = [
             msgspec.structs.replace(field, before=field.after, after=field.before)
             for field in reversed(self.fields)
-            if field.after != {}
+            if not field.makes_map
         ]
         return msgspec.structs.replace(self, fields=fields, why=why)
 
@@ -171,15 +178,6 @@ def _moved(path: str, moved: Sequence[tuple[str, str]]) -> str:
         if path == old:
             return new
     return path
-
-
-def holds(present: Any, wanted: Any) -> bool:
-    """Whether ``present`` has all of ``wanted``, whatever the API server added to it."""
-    if isinstance(wanted, Mapping) and isinstance(present, Mapping):
-        return all(key in present and holds(present[key], value) for key, value in wanted.items())
-    if isinstance(wanted, list) and isinstance(present, list):
-        return len(present) == len(wanted) and all(map(holds, present, wanted))
-    return bool(present == wanted)
 
 
 def fields_between(manifest: Mapping[str, Any], wanted: Iterable[tuple[str, Any]]) -> list[Field]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from meshroll.core.changes import Change, holds, lookup, relocated
+from meshroll.core.changes import Change, lookup, relocated
 from meshroll.core.errors import Problem
 from meshroll.core.journal import Entry, seen
 from meshroll.core.model import ClusterView, Object
 from meshroll.core.plan import Plan
 from meshroll.core.recreation import GIVEN
+from meshroll.core.retry import holds
 
 _HINT = "Look at it: `meshroll runs show RUN --diff` has what was written. `--take {name}` overwrites it."
 
@@ -72,7 +73,7 @@ class Since:
         for field in change.fields:
             here = relocated(manifest, field)
             known = self._known.get((change.object, (here or field).path))
-            if field.after == {} or known is None or field.path in GIVEN:
+            if field.makes_map or known is None or field.path in GIVEN:
                 continue
             if here is None:
                 found.append(f"the entry of {field.path} is not there any more")

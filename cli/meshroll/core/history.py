@@ -18,6 +18,9 @@ from meshroll.core.gate.signals import Signals
 from meshroll.core.journal import UNFINISHED, Entry, Record, Theft, touches
 
 PREVIOUS = "previous"
+KEPT_RUNS = 20
+# Namespaces come and go (previews of changes), and nobody takes back what was done in one that is gone.
+KEPT_NEEDED_RUNS = 200
 
 
 @dataclass(frozen=True)
@@ -287,8 +290,13 @@ def run_named(records: Sequence[Record], run_id: str) -> Record:
     )
 
 
-def forgettable(records: Sequence[Record], kept: int) -> list[Record]:
-    """The runs that may be dropped: all but the newest ``kept``, and none that a rollback or a resume may need."""
+def forgettable(
+    records: Sequence[Record], kept: int = KEPT_RUNS, kept_needed: int = KEPT_NEEDED_RUNS
+) -> list[Record]:
+    """The runs that may be dropped: all but the newest ``kept``.
+
+    Those that a rollback or a resume may need are kept longer, up to ``kept_needed``.
+    """
     last = []
     for namespace in {name for record in records for name in record.namespaces}:
         here = [record for record in records if namespace in record.namespaces]
@@ -300,8 +308,13 @@ def forgettable(records: Sequence[Record], kept: int) -> list[Record]:
     needed = {run.run_id for record in last for run in chain(records, record)}
     return [
         record
-        for record in records[kept:]
-        if record.run_id not in needed and (record.state not in UNFINISHED or record.continued_by)
+        for place, record in enumerate(records)
+        if place >= kept_needed
+        or (
+            place >= kept
+            and record.run_id not in needed
+            and (record.state not in UNFINISHED or record.continued_by)
+        )
     ]
 
 

@@ -133,7 +133,7 @@ def change_rows(step: str, change: Change) -> list[dict[str, Any]]:
             "why": change.why,
         }
         for field in change.fields
-        if field.after != {}
+        if not field.makes_map
     ]
 
 

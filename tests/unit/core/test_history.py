@@ -283,3 +283,8 @@ def test_the_run_that_previous_goes_back_before_is_kept_although_later_ones_chan
     changed, idle = record(run_id="changed"), record(run_id="idle", entries=[])
     elsewhere = [record("succeeded", "rollout", "parking", run_id=f"p{number}") for number in range(3)]
     assert changed not in forgettable([*elsewhere, idle, changed], 1)
+
+
+def test_runs_of_namespaces_that_are_long_gone_are_not_kept_for_ever() -> None:
+    previews = [record("running", "rollout", f"preview-{number}", run_id=f"r{number}") for number in range(6)]
+    assert forgettable(previews, kept=1, kept_needed=4) == previews[4:]

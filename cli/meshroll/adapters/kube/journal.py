@@ -15,7 +15,6 @@ from meshroll.core.journal import Record
 from meshroll.core.journal_objects import LABEL, NAMESPACE, name_of, objects_of, pages_of, records_of, strays
 
 PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
-KEPT_RUNS = 20
 
 
 class Journal:
@@ -64,7 +63,7 @@ class Journal:
         next time.
         """
         items, _ = self._kube.list_all(PATH, labelSelector=LABEL)
-        dropped = forgettable(records_of(items), KEPT_RUNS)
+        dropped = forgettable(records_of(items))
         names = [str(item["metadata"]["name"]) for record in dropped for item in objects_of(record)]
         for name in [*names, *strays(items)]:
             self._kube.delete(f"{PATH}/{name}")
