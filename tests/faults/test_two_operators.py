@@ -14,7 +14,7 @@ from sandbox.support import Ran
 
 TRIES = 25
 """Of a rollout and a rollback each."""
-IN_SHORT = (0,)
+IN_SHORT: tuple[int, ...] = ()
 
 
 @pytest.mark.parametrize(

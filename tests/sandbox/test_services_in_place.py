@@ -201,6 +201,7 @@ def test_a_rollout_converts_it_with_the_same_uid_and_every_field(
     assert [verdict["outcome"] for verdict in judged] == ["Successful"]
 
 
+@pytest.mark.exhaustive
 def test_previous_makes_it_headless_again_with_every_field(
     estate: Estate, before: Json, rolled_back: Ran
 ) -> None:
@@ -211,6 +212,7 @@ def test_previous_makes_it_headless_again_with_every_field(
     assert estate.kube.get(f"{PATH}-clusterip") is None
 
 
+@pytest.mark.exhaustive
 def test_a_rollback_finishes_one_that_was_left_half_way(
     estate: Estate, before: Json, rolled_back: Ran
 ) -> None:
