@@ -58,7 +58,7 @@ class ActionModule(MeshrollAction):
         if args.get("exclusive") and not check_mode:
             self.lock(kube).refuse_if_held()
         journal = self.journal(kube)
-        records = self.history(journal, direction)
+        records = self.history(journal, direction) if direction != "verify" else []
         if not refuse:
             settings = self.touched_only(journal, settings)
         going = self.resumed(records, settings, kube.server_now()) if direction == RESUME else None
@@ -69,7 +69,7 @@ class ActionModule(MeshrollAction):
             settings, direction = only(settings, going.namespaces), going.direction
         names = [namespace.name for namespace in settings.namespaces]
         view = look(kube, names, settings.control_plane.namespace, caller_namespaces(settings))
-        view, repairs = repaired(view, unmade(records, names) if direction != "verify" else [])
+        view, repairs = repaired(view, unmade(records, names))
         edge = release_for(settings, view) if direction == "in" else None
         before = inherited(records, names, going.waived if going else ()) if edge else Inherited()
         found: list[Problem] = []

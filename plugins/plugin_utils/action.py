@@ -105,7 +105,7 @@ class MeshrollAction(ActionBase):
         try:
             return journal.read()
         except MeshrollError as error:
-            if direction not in ("fallback", "verify"):
+            if direction != "fallback":
                 raise
             self.warn(f"{error} Going on without it.")
             return []

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from meshroll.core.kinds import KINDS
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -118,8 +120,8 @@ def how(command: Command) -> Command:
 def _objects(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list[str]:
     for name in value:
         kind, slash, rest = name.partition("/")
-        if not slash or not rest or kind not in TAKEN_KINDS:
-            raise click.BadParameter(f"{name!r} is not KIND/NAME, with a kind of {', '.join(TAKEN_KINDS)}.")
+        if not slash or not rest or kind not in KINDS:
+            raise click.BadParameter(f"{name!r} is not KIND/NAME, with a kind of {', '.join(KINDS)}.")
     return list(value)
 
 
@@ -130,7 +132,6 @@ def way_back(_: click.Context, __: click.Parameter, value: str | None) -> str | 
     return value
 
 
-TAKEN_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "ConfigMap", "Service", "Namespace")
 take_option: Callable[[Command], Command] = click.option(
     "--take",
     metavar="KIND/NAME",

@@ -12,12 +12,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from meshroll.core.kinds import KINDS
 from meshroll.core.retry import holds
 
 Missing = None
-Kind = Annotated[
-    str, msgspec.Meta(pattern="^(Deployment|StatefulSet|DaemonSet|CronJob|ConfigMap|Service|Namespace)$")
-]
+Kind = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(KINDS)})$")]
 Pointer = Annotated[str, msgspec.Meta(pattern=r"^(/([^~/]|~[01])*)+$")]
 ObjectName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
 API_PATHS = {

@@ -37,10 +37,6 @@ class Since:
             if entry.after is not None and entry.after.whole is not None:
                 self._made.setdefault(entry.change.object, []).append(entry.after.whole)
 
-    def left_alone(self, change: Change) -> bool:
-        """Whether somebody else's value stands where ``change`` would write, and nobody named the object."""
-        return not self._is_taken(change) and bool(self._foreign(change))
-
     def conflicts(self, changes: Iterable[Change]) -> list[Problem]:
         """What is left alone, as an operator reads it."""
         return [

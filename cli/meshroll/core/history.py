@@ -69,7 +69,7 @@ def inherited(
         if record.state in UNFINISHED:
             pending += [mark for mark in record.pending if _of(mark, namespace) and mark not in waived]
             runs.update({run.run_id: run for run in chain(records, record)})
-    found = sorted(runs.values(), key=lambda run: (run.started_at, run.run_id))
+    found = sorted(runs.values(), key=lambda run: run.order)
     return Inherited(tuple(dict.fromkeys(pending)), tuple(dict.fromkeys(answered)), tuple(found))
 
 
@@ -96,7 +96,7 @@ def chain(records: Sequence[Record], record: Record) -> list[Record]:
         if here.run_id not in found:
             found[here.run_id] = here
             left += [known[name] for name in here.continues if name in known]
-    return sorted(found.values(), key=lambda run: (run.started_at, run.run_id))
+    return sorted(found.values(), key=lambda run: run.order)
 
 
 def changes_of(records: Sequence[Record], record: Record) -> list[Change]:
@@ -116,17 +116,19 @@ def to_undo(records: Sequence[Record], namespaces: Sequence[str], to: str = PREV
         return _since(records, namespaces, to)
     entries: list[Entry] = []
     for namespace in namespaces:
-        here = [record for record in records if namespace in record.namespaces]
-        last = _newest_change(records, here, namespace)
+        last = _newest_change(records, namespace)
         if last is not None:
+            here = [record for record in records if namespace in record.namespaces]
             ids = {run.run_id for run in chain(records, last)}
             oldest = max(place for place, record in enumerate(here) if record.run_id in ids)
             entries += _in_order(here[: oldest + 1], namespace)
     return entries
 
 
-def _newest_change(records: Sequence[Record], here: Sequence[Record], namespace: str) -> Record | None:
-    for record in here:
+def _newest_change(records: Sequence[Record], namespace: str) -> Record | None:
+    for record in records:
+        if namespace not in record.namespaces:
+            continue
         if record.command == "rollback" and record.state == "succeeded":
             return None
         if record.command == "rollout" and any(
@@ -148,41 +150,38 @@ def _in_order(records: Sequence[Record], namespace: str) -> list[Entry]:
 
 def unfinished(records: Sequence[Record], namespaces: Collection[str]) -> bool:
     """Whether the last word on one of the namespaces is a run that did not end: the next one closes it."""
-    last = last_words(records)
-    return any(name in last and last[name].state in UNFINISHED for name in namespaces)
+    return not open_runs(records).keys().isdisjoint(namespaces)
 
 
-def last_words(records: Sequence[Record]) -> dict[str, Record]:
-    """The newest run of each namespace, whatever it was."""
+def open_runs(records: Sequence[Record]) -> dict[str, Record]:
+    """The newest run of each namespace, whatever it was, where that did not end."""
     last: dict[str, Record] = {}
     for record in records:
         for namespace in record.namespaces:
             last.setdefault(namespace, record)
-    return last
+    return {namespace: record for namespace, record in last.items() if record.state in UNFINISHED}
 
 
 def left_open(records: Sequence[Record], namespaces: Collection[str]) -> tuple[list[Problem], list[Problem]]:
     """(of ``namespaces``, of others) whose last run did not end: what a resume has not brought to an end."""
     ours: list[Problem] = []
     others: list[Problem] = []
-    for namespace, record in sorted(last_words(records).items()):
-        if record.state in UNFINISHED:
-            problems = ours if namespace in namespaces else others
-            waits = record.state == "paused" and record.waits_for == "person"
-            answer = (
-                f"Do what it asks for, then `meshroll rollout -n {namespace}` goes on"
-                if waits
-                else (f"`meshroll resume -n {namespace}` goes on")
+    for namespace, record in sorted(open_runs(records).items(), key=lambda item: item[0]):
+        waits = record.state == "paused" and record.waits_for == "person"
+        answer = (
+            f"Do what it asks for, then `meshroll rollout -n {namespace}` goes on"
+            if waits
+            else f"`meshroll resume -n {namespace}` goes on"
+        )
+        (ours if namespace in namespaces else others).append(
+            Problem(
+                "run-unfinished",
+                f"Run {record.run_id} ({record.command}, {record.state.replace('_', ' ')}) of {namespace} "
+                f"{'waits for a person' if waits else 'did not come to its end'}.",
+                f"{answer}; `meshroll rollback -n {namespace}` takes it back.",
+                namespace=namespace,
             )
-            problems.append(
-                Problem(
-                    "run-unfinished",
-                    f"Run {record.run_id} ({record.command}, {record.state.replace('_', ' ')}) of {namespace} "
-                    f"{'waits for a person' if waits else 'did not come to its end'}.",
-                    f"{answer}; `meshroll rollback -n {namespace}` takes it back.",
-                    namespace=namespace,
-                )
-            )
+        )
     return ours, others
 
 
@@ -242,11 +241,9 @@ def opened(
         paused_since=min((run.paused_since for run in before.runs if run.paused_since), default=None),
     )
     left = [_stolen(record, theft) for record in records]
-    changed = [record for record, former in zip(left, records, strict=True) if record is not former]
-    taken = {
-        record.run_id: record for record in [*changed, *taken_over(left, set(looked.namespaces), run_id)]
-    }
-    return [own, *taken.values()]
+    taken = {record.run_id: record for record in taken_over(left, set(looked.namespaces), run_id)}
+    now_read = [taken.get(record.run_id, record) for record in left]
+    return [own, *(new for new, old in zip(now_read, records, strict=True) if new is not old)]
 
 
 def _stolen(record: Record, theft: Mapping[str, str]) -> Record:
@@ -297,15 +294,13 @@ def forgettable(
 
     Those that a rollback or a resume may need are kept longer, up to ``kept_needed``.
     """
-    last = []
-    for namespace in {name for record in records for name in record.namespaces}:
-        here = [record for record in records if namespace in record.namespaces]
-        last += [
-            record
-            for record in (newest(records, namespace), _newest_change(records, here, namespace))
-            if record
-        ]
-    needed = {run.run_id for record in last for run in chain(records, record)}
+    needed = {
+        run.run_id
+        for namespace in {name for record in records for name in record.namespaces}
+        for record in (newest(records, namespace), _newest_change(records, namespace))
+        if record
+        for run in chain(records, record)
+    }
     return [
         record
         for place, record in enumerate(records)

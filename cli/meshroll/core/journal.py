@@ -110,6 +110,11 @@ class Record(msgspec.Struct, frozen=True):
     stolen: Theft | None = None
 
     @property
+    def order(self) -> tuple[str, str]:
+        """Sorts runs by when they began."""
+        return self.started_at, self.run_id
+
+    @property
     def changes(self) -> list[Change]:
         return [entry.change for entry in self.entries]
 

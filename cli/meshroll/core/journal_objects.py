@@ -65,7 +65,7 @@ def records_of(items: Iterable[Object]) -> list[Record]:
     by_name = {str(item["metadata"]["name"]): item for item in items}
     firsts = [item for item in by_name.values() if item["metadata"]["labels"].get(PAGE_LABEL) == "1"]
     records = [_record(item, by_name) for item in firsts]
-    return sorted(records, key=lambda record: (record.started_at, record.run_id), reverse=True)
+    return sorted(records, key=lambda record: record.order, reverse=True)
 
 
 def strays(items: Iterable[Object]) -> list[str]:

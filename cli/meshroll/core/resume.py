@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Literal
 
 from meshroll.core.gate.verdict import Outcome
-from meshroll.core.history import last_words
-from meshroll.core.journal import UNFINISHED, Record
+from meshroll.core.history import open_runs
+from meshroll.core.journal import Record
 
 OnInconclusive = Literal["rollback", "continue", "pause"]
 FORWARD = "in"
@@ -42,11 +42,11 @@ def resumption(
     The newest of them decides, and those that go the same way go with it. ``records`` newest first. None where every
     one is at rest, or waits for what only a person can do.
     """
-    last = last_words(records)
+    unended = open_runs(records)
     ways = []
     for record in records:
-        here = tuple(name for name in record.namespaces if name in namespaces and last[name] is record)
-        if here and record.state in UNFINISHED and (way := _way(record, here, rule, now)):
+        here = tuple(name for name in record.namespaces if name in namespaces and unended.get(name) is record)
+        if here and (way := _way(record, here, rule, now)):
             ways.append(way)
     together = [way for way in ways if way.direction == ways[0].direction]
     if not together:

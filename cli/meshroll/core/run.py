@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from meshroll.core.errors import Problem, UsageError
+from meshroll.core.kinds import KINDS
 from meshroll.core.resume import OnInconclusive
 from meshroll.core.settings import PREFIX
 
@@ -67,9 +68,7 @@ class Run:
         )
 
 
-_OBJECT = re.compile(
-    r"^(Deployment|StatefulSet|DaemonSet|CronJob|ConfigMap|Service|Namespace)/[a-z0-9][-a-z0-9.]*$"
-)
+_OBJECT = re.compile(rf"^({'|'.join(KINDS)})/[a-z0-9][-a-z0-9.]*$")
 
 
 def _wrong(name: str, value: str, wanted: str) -> UsageError:

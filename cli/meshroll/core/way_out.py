@@ -41,7 +41,6 @@ def previous_plan(
 
     An object that somebody else has changed since is left as it is, unless ``taken`` names it (KIND/NAME).
     """
-    since = Since(view, done, taken)
     merged: dict[str, Change] = {}
     # What a run made is removed, whatever became of it later.
     born: dict[str, Change] = {}
@@ -49,19 +48,21 @@ def previous_plan(
         if change.action == "apply" and change.object not in merged:
             born[change.object] = change
         merged[change.object] = _merge(merged[change.object], change) if change.object in merged else change
+    conflicts = Since(view, done, taken).conflicts({**merged, **born}.values())
+    left_alone = {problem.object for problem in conflicts}
     undone = [
         left
         for change in reversed(merged.values())
         if change.action == "patch"
         and change.object not in born
         and state_before(change)[0] is None
-        and not since.left_alone(change)
+        and change.object not in left_alone
         and (left := _still_done(view, change.undone("as it was before the run"))).fields
     ]
     made = [
         msgspec.structs.replace(removed(manifest), why="a run made it")
         for change in born.values()
-        if (manifest := manifest_of(view, change)) is not None and not since.left_alone(change)
+        if (manifest := manifest_of(view, change)) is not None and change.object not in left_alone
     ]
     steps: list[Step] = []
     notes: list[str] = []
@@ -83,7 +84,7 @@ def previous_plan(
         services = [
             again
             for change in merged.values()
-            if change.namespace == name and change.object not in born and not since.left_alone(change)
+            if change.namespace == name and change.object not in {*born, *left_alone}
             for again in taken_back(
                 known.get(change.name) or Service(name=change.name), space, domain, change
             )
@@ -106,7 +107,7 @@ def previous_plan(
         None,
         budgeted(steps, view, settings.max_restarting_pods),
         notes,
-        conflicts=since.conflicts({**merged, **born}.values()),
+        conflicts=conflicts,
     )
 
 

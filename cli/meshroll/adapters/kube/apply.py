@@ -63,7 +63,8 @@ def apply_step(kube: Kube, step: Step, making: Making) -> list[Problem]:
     first, rolling, last = in_order(step.changes)
     with ExitStack() as stack:
         mirror = stack.enter_context(Mirror(kube, step.namespace)) if rolling or step.waited else None
-        making.intend({change.object: _present(kube, change, mirror) for change in step.changes})
+        objects = {change.object: change for change in step.changes}
+        making.intend({name: _present(kube, change, mirror) for name, change in objects.items()})
         for changes in first:
             with making.kept(problems):
                 _make_together(kube, changes, making)

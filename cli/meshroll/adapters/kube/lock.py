@@ -21,6 +21,7 @@ from meshroll.core.journal_objects import NAMESPACE
 
 PATH = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 NAME = "meshroll"
+LEASE = f"{PATH}/{NAME}"
 RENEW_SECONDS = 10.0
 FENCE_SECONDS = 20.0
 RENEWALS = 3
@@ -45,7 +46,7 @@ class Lock:
 
     def refuse_if_held(self) -> None:
         """Raises Locked naming who holds the lock, since when, and in which run. Changes nothing."""
-        lease = self._kube.get(f"{PATH}/{NAME}")
+        lease = self._kube.get(LEASE)
         if lease is not None:
             self._refuse_if_held(lease)
 
@@ -56,17 +57,17 @@ class Lock:
         """
         ensure_namespace(self._kube)
         sent = clock.seconds()
-        lease = self._kube.get(f"{PATH}/{NAME}")
+        lease = self._kube.get(LEASE)
         try:
             if lease is None:
                 self._kube.create(PATH, self._lease({}))
             else:
                 self._refuse_if_held(lease)
-                self._kube.replace(f"{PATH}/{NAME}", self._lease(lease))
+                self._kube.replace(LEASE, self._lease(lease))
         except ApiError as error:
             if error.status != 409:
                 raise
-            found = self._kube.get(f"{PATH}/{NAME}") or {}
+            found = self._kube.get(LEASE) or {}
             if not self._is_mine(found):  # else the answer to our own write was lost
                 self._refuse_if_held(found)
                 raise _busy("Another run took the lock at the same moment.") from error
@@ -113,11 +114,11 @@ class Lock:
             self.check()
             for _ in range(RENEWALS):
                 sent = clock.seconds()
-                lease = self._kube.get(f"{PATH}/{NAME}")
+                lease = self._kube.get(LEASE)
                 if lease is None or not self._is_mine(lease):
                     break
                 try:
-                    self._kube.replace(f"{PATH}/{NAME}", self._lease(lease))
+                    self._kube.replace(LEASE, self._lease(lease))
                 except ApiError as error:
                     if error.status not in (404, 409):
                         raise
@@ -129,9 +130,9 @@ class Lock:
 
     def release(self) -> None:
         """Frees the lock if it is still this run's."""
-        lease = self._kube.get(f"{PATH}/{NAME}")
+        lease = self._kube.get(LEASE)
         if lease is not None and self._is_mine(lease):
-            self._kube.delete(f"{PATH}/{NAME}", lease["metadata"]["uid"])
+            self._kube.delete(LEASE, lease["metadata"]["uid"])
 
     def steal(self, by: str, reason: str) -> str:
         """Takes the lock from whoever holds it, and lets it run out; the id of the run that had it, or "".
@@ -139,7 +140,7 @@ class Lock:
         The former holder may be alive: until this lock runs out, whatever it had begun has ended. So nothing says that
         the thief is dead, which would free it at once. Raises Locked where nobody holds it.
         """
-        lease = self._kube.get(f"{PATH}/{NAME}")
+        lease = self._kube.get(LEASE)
         holder = (lease or {}).get("spec", {}).get("holderIdentity")
         if lease is None or not holder:
             raise _busy("Nobody holds this cluster's lock.", "There is nothing to steal.")
@@ -150,7 +151,7 @@ class Lock:
             RUN: self._annotations[RUN],
             **{STOLEN[name]: said for name, said in told.items()},
         }
-        self._kube.replace(f"{PATH}/{NAME}", self._lease(lease))
+        self._kube.replace(LEASE, self._lease(lease))
         return run_id
 
     def _is_mine(self, lease: Object) -> bool:
