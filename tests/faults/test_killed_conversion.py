@@ -47,6 +47,15 @@ def test_rollback_to_previous_ends_as_before(
     figure.end(end_of(in_place, ("previous",), ran, lock_lapses=not killed.known))
 
 
+@kills(WRITES_MAX, in_short=[])
+def test_rollback_ends_in_the_fallback(in_place: Estate, figure: Figure, number: int, when: When) -> None:
+    killed = run_killed(in_place, number, when, "rollout")
+    figure.row("conversion in place killed at each write, then rollback to fallback")
+    ran = in_place.run("rollback")
+    assert ran.code == 0, (str(killed), ran.result["errors"])
+    figure.end(end_of(in_place, ("fallback",), ran, lock_lapses=not killed.known))
+
+
 @pytest.mark.exhaustive
 def test_no_write_is_beyond_those_that_are_enumerated(in_place: Estate) -> None:
     with in_place.through.api.disturbed(Undisturbed()):

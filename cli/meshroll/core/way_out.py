@@ -19,6 +19,7 @@ from meshroll.core.recreation import removed
 from meshroll.core.scope import home_clients
 from meshroll.core.services import alongside, service_problems
 from meshroll.core.settings import Client, Namespace, Service, Settings
+from meshroll.core.source import conversion_problems
 from meshroll.core.taking_back import state_before, taken_back
 from meshroll.core.waves import budgeted
 
@@ -142,10 +143,18 @@ def _by_hand(namespace: Namespace) -> list[str]:
 def _left_out(space: NamespaceView, namespace: Namespace) -> list[str]:
     """What the inventory names and the cluster does not have any more: no reason to stay on the mesh in an incident."""
     problems = [
-        *(problem for service in namespace.services for problem in service_problems(service, space)),
+        *(problem for service in namespace.services for problem in _in_the_way(service, space)),
         *(problem for client in home_clients(namespace) for problem in dial.dial_problems(client, space)),
     ]
     return [f"Left as it is: {problem.message} {problem.hint}" for problem in problems]
+
+
+def _in_the_way(service: Service, space: NamespaceView) -> list[Problem]:
+    """Why this Service is left as it is: what is half-way is finished, whatever anybody says by now."""
+    found = space.service(service.name)
+    if found and state_of(found) == "halfway":
+        return []
+    return [*service_problems(service, space), *conversion_problems(service, space)]
 
 
 def _namespace_steps(space: NamespaceView, namespace: Namespace, domain: str, run_id: str) -> list[Step]:
@@ -161,18 +170,16 @@ def _namespace_steps(space: NamespaceView, namespace: Namespace, domain: str, ru
         if fields
         else []
     )
-    # A Service that is headless still answers a client that dials once per request, so none is converted in a hurry.
-    services = [
-        change
-        for service in namespace.services
-        if not service.converts
-        and not service_problems(service, space)
-        and (change := alongside(service, space))
-    ]
+    beside: list[Change] = []
+    converted: list[Change] = []
     for service in to_convert(namespace, space):
         found = space.service(service.name)
-        if found and state_of(found) == "halfway":
-            services += to_clusterip(service, space, domain)
+        if found is None or _in_the_way(service, space):
+            continue
+        if change := alongside(service, space):
+            beside.append(change)
+        moving = state_of(found) in ("headless", "halfway")
+        (converted if moving else beside).extend(to_clusterip(service, space, domain))
     by_client: dict[str, list[Client]] = {}
     for client in home_clients(namespace):
         if not dial.dial_problems(client, space):
@@ -183,12 +190,8 @@ def _namespace_steps(space: NamespaceView, namespace: Namespace, domain: str, ru
     server_changes = [c for w in others for c in _client_changes(space, w, [], run_id)]
     return [
         Step("namespace", f"Namespace {space.name}", space.name, off),
-        Step(
-            "services",
-            f"Services of {space.name}",
-            space.name,
-            services,
-        ),
+        Step("services", f"Services beside the headless ones of {space.name}", space.name, beside),
+        Step("services", f"Services of {space.name}: from headless to ClusterIP", space.name, converted),
         _step(
             "clients",
             f"Clients of {space.name} dial once per request, without a proxy",

@@ -184,9 +184,30 @@ def half(plan: Plan) -> list[Change]:
     return changes[: place + 1]
 
 
-def test_the_fallback_does_not_convert_what_is_headless() -> None:
-    plan = fallback_plan(start(), wanted("in_place"), "r")
+@pytest.mark.parametrize("method", METHODS)
+def test_the_fallback_converts_what_is_headless_before_its_clients_dial_anew(method: str) -> None:
+    plan = fallback_plan(start(), wanted(method), "r")
+    assert state(rolled(start(), plan, EDGE)) == "clusterip"
+    stages = [step.stage for step in plan.steps if step.changes]
+    beside = ["services"] if method == "in_place" else []
+    assert stages == [*beside, "services", "clients"]
+
+
+def test_the_fallback_leaves_a_service_that_its_owner_would_make_headless_again_and_says_so() -> None:
+    view = start()
+    home = view.namespaces["charging"]
+    helm = {"app.kubernetes.io/managed-by": "Helm"}
+    release = {"meta.helm.sh/release-name": "points", "meta.helm.sh/release-namespace": "charging"}
+    owned = tuple(
+        {**s, "metadata": {**s["metadata"], "labels": helm, "annotations": release}}
+        if s["metadata"]["name"] == NAME
+        else s
+        for s in home.services
+    )
+    view = replace(view, namespaces={"charging": replace(home, services=owned)})
+    plan = fallback_plan(view, wanted("in_place"), "r")
     assert [change.object for change in plan.changes() if change.kind == "Service"] == []
+    assert any("Helm" in note and NAME in note for note in plan.notes)
 
 
 def test_ports_that_somebody_changed_are_shown_and_left() -> None:
