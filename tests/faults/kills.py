@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable, Sequence
@@ -63,10 +64,10 @@ def killed_at(
     api = estate.through.api
     with api.disturbed(fault), estate.started(command, *arguments) as process:
         victims.append(process)
-        process.communicate(timeout=RUN_SECONDS)
+        stdout, _ = process.communicate(timeout=RUN_SECONDS)
     if fault.hit is None:
         # 9: on a busy machine a gate may see too little.
-        assert process.returncode in (0, 9), f"{command} ended with {process.returncode}, undisturbed"
+        assert process.returncode in (0, 9), f"{command}, undisturbed: {json.loads(stdout)['errors']}"
         return None
     assert process.returncode == -9
     arrived = [write for write in api.writes if write.write < fault.hit.write + (when == "after")]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sandbox.support import Estate, Ran, make_estate
 
+from meshroll.core.errors import Interrupted
 from meshroll_sandbox.status import Status
 
 
@@ -155,3 +156,24 @@ def test_a_second_run_is_refused_while_one_holds_the_lock(estate: Estate) -> Non
         assert "someone@elsewhere" in ran.result["errors"][0]["message"]
     finally:
         lock.release()
+
+
+def test_a_renewal_that_arrives_after_the_release_leaves_the_cluster_free(estate: Estate) -> None:
+    """The API server makes a Lease anew for a PUT that does not name the uid of the one that is gone."""
+    from meshroll.adapters.kube.lock import LEASE, Lock
+
+    class Late:
+        """The release overtakes every renewal."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(estate.kube, name)
+
+        def replace(self, path: str, body: dict[str, Any]) -> Any:
+            estate.kube.delete(path)
+            return estate.kube.replace(path, body)
+
+    Lock(estate.kube, "someone@elsewhere", "20260101t000000z-aaaaaa", None).acquire()
+    late = Lock(Late(), "someone@elsewhere", "20260101t000000z-aaaaaa", None)  # type: ignore[arg-type]
+    with pytest.raises(Interrupted):
+        late.renew()
+    assert estate.kube.get(LEASE) is None

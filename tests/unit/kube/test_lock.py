@@ -38,7 +38,11 @@ class Cluster:
         self._put(f"{path}/{body['metadata']['name']}", body, None)
 
     def replace(self, path: str, body: dict[str, Any]) -> None:
-        self._put(path, body, body["metadata"]["resourceVersion"])
+        """Makes an object that is gone anew, as the API server does with a Lease, unless the body has its uid."""
+        if path not in self.objects and "uid" not in body["metadata"]:
+            self._put(path, body, None)
+        else:
+            self._put(path, body, body["metadata"]["resourceVersion"])
 
     def delete(self, path: str, uid: str | None = None) -> None:
         if self.objects[path]["metadata"]["uid"] == uid:

@@ -160,6 +160,8 @@ class Lock:
     def _lease(self, before: Object) -> Object:
         now = self._kube.server_now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         spec = before.get("spec") or {}
+        # A PUT of a Lease that is gone makes it anew unless it names the uid: a late renewal must not lock anybody out.
+        same = {key: before["metadata"][key] for key in ("uid", "resourceVersion")} if before else {}
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -167,7 +169,7 @@ class Lock:
                 "name": NAME,
                 "namespace": NAMESPACE,
                 "annotations": self._annotations,
-                **({"resourceVersion": before["metadata"]["resourceVersion"]} if before else {}),
+                **same,
             },
             "spec": {
                 "holderIdentity": self._identity,
