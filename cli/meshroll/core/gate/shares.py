@@ -1,0 +1,209 @@
+"""The shares of requests that a workload is judged by: failed ones, and those slower than a bucket's bound.
+
+Held to the inventory's limits and, where the same instrument counted before the change, to what they were before. A
+quantile is never compared: a histogram knows how many requests were slower than each of its bounds, and no more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from meshroll.core.gate.excess import Noise, Shares, judged
+from meshroll.core.gate.latency import QUANTILES
+from meshroll.core.gate.signals import Traffic
+from meshroll.core.gate.text import count, milliseconds, share
+from meshroll.core.gate.verdict import Finding, Outcome
+from meshroll.core.settings import Limits
+
+# The chance that a gate without any fault calls something Failed: all its workloads, signals and looks together.
+FALSE_ALARMS_RATIO = 0.002
+# No share is the same in two windows; these much larger ones are no alarm yet.
+FAILED_TIMES, FAILED_DRIFT = 1.25, 0.0003
+SLOW_DRIFT_MIN, SLOW_DRIFT_MAX = 0.0025, 0.10
+# The bounds that are compared with before are the first that fewer requests than these exceeded.
+SLOWER = (0.3, 0.05, 0.01, 0.001)
+HINT = (
+    "Send it traffic, or set a longer window_max_seconds or a larger limits.growth_ratio_max in meshroll_gate; "
+    "`meshroll rollout` goes on at this gate, `meshroll rollback` undoes."
+)
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One share of one workload: by block the requests, and how many of them were ``bad``.
+
+    allowed    a larger share is a fault, once it is no chance
+    proved     a Successful verdict has ruled out a larger one
+    compared   ``allowed`` comes from before the change, and not from the inventory
+    value, limit, before   what the finding shows; a share, or a quantile in milliseconds
+    """
+
+    workload: str
+    signal: str
+    source: str
+    what: str
+    total: tuple[float, ...]
+    bad: tuple[float, ...]
+    allowed: float
+    proved: float
+    compared: bool = False
+    value: float | None = None
+    limit: float | None = None
+    before: float | None = None
+
+
+def rows_of(
+    workload: str, prefix: str, blocks: Sequence[Traffic], whole: Traffic, past: Traffic | None, limits: Limits
+) -> list[Row]:
+    """The rows of one direction. ``whole`` are all blocks as one; ``past`` is the same before the change."""
+    like = past if past and past.source == whole.source else None
+    return [
+        *_failed_rows(workload, prefix, blocks, whole, past, like, limits),
+        *_slow_rows(workload, prefix, blocks, whole, past, like, limits),
+    ]
+
+
+def _failed_rows(
+    workload: str,
+    prefix: str,
+    blocks: Sequence[Traffic],
+    whole: Traffic,
+    past: Traffic | None,
+    like: Traffic | None,
+    limits: Limits,
+) -> list[Row]:
+    if not whole.responses:
+        return []
+    failed = 1 - limits.success_ratio_min
+    held = Row(
+        workload=workload,
+        signal=f"{prefix}success_ratio",
+        source=whole.source,
+        what=f"{_said(prefix)}requests failed",
+        total=tuple(block.responses or 0.0 for block in blocks),
+        bad=tuple(block.failures for block in blocks),
+        allowed=failed,
+        proved=failed + limits.growth_ratio_max,
+        value=whole.success_ratio,
+        limit=limits.success_ratio_min,
+        before=past.success_ratio if past else None,
+    )
+    if not like or not like.responses:
+        return [held]
+    before = like.failures / like.responses
+    allowed = FAILED_TIMES * before + FAILED_DRIFT
+    return [held, _compared(held, f"{prefix}failed_ratio", before, allowed, limits)]
+
+
+def _slow_rows(
+    workload: str,
+    prefix: str,
+    blocks: Sequence[Traffic],
+    whole: Traffic,
+    past: Traffic | None,
+    like: Traffic | None,
+    limits: Limits,
+) -> list[Row]:
+    bounds = sorted(bound for bound in whole.histogram if bound < math.inf)
+    histograms = [block.histogram for block in blocks]
+    total = tuple(histogram.get(math.inf, 0.0) for histogram in histograms)
+
+    def slower(bound: float) -> Row:
+        return Row(
+            workload=workload,
+            signal="",
+            source=whole.source,
+            what=f"{_said(prefix)}requests took more than {milliseconds(bound)}",
+            total=total,
+            bad=tuple(
+                max(0.0, timed - histogram.get(bound, timed))
+                for timed, histogram in zip(total, histograms, strict=True)
+            ),
+            allowed=1.0,
+            proved=1.0,
+        )
+
+    rows = []
+    for name, quantile in QUANTILES.items():
+        limit: float | None = getattr(limits, f"{name}_max")
+        bound = next((each for each in bounds if limit is not None and each >= limit), None)
+        if limit is not None and bound is not None:
+            rows.append(
+                msgspec.structs.replace(
+                    slower(bound),
+                    signal=f"{prefix}{name}",
+                    allowed=1 - quantile,
+                    proved=1 - quantile + limits.growth_ratio_max,
+                    value=whole.latency_ms(name),
+                    limit=limit,
+                    before=past.latency_ms(name) if past else None,
+                )
+            )
+    for bound, before in _bounds_to_compare(like, bounds) if like else ():
+        allowed = before + min(SLOW_DRIFT_MAX, max(SLOW_DRIFT_MIN, before))
+        signal = f"{prefix}slower_than_{bound:g}_ms_ratio"
+        rows.append(_compared(slower(bound), signal, before, allowed, limits))
+    return rows
+
+
+def _compared(row: Row, signal: str, before: float, allowed: float, limits: Limits) -> Row:
+    """The same counts, held to what the share was before."""
+    proved = allowed + max(allowed, limits.growth_ratio_max)
+    return msgspec.structs.replace(
+        row, signal=signal, allowed=allowed, proved=proved, compared=True, value=None, limit=allowed, before=before
+    )
+
+
+def _bounds_to_compare(past: Traffic, bounds: Sequence[float]) -> list[tuple[float, float]]:
+    """(bound, share of slower requests before)."""
+    histogram = past.histogram
+    timed = histogram.get(math.inf, 0.0)
+    slower = {each: max(0.0, 1 - histogram[each] / timed) for each in bounds if timed and each in histogram}
+    found = {min((b for b, part in slower.items() if part <= most), default=math.inf) for most in SLOWER}
+    return sorted((bound, slower[bound]) for bound in found if bound < math.inf)
+
+
+def judge_rows(rows: Sequence[Row], planned_blocks: int) -> list[Finding]:
+    """A finding for each row, in their order. All rows have the same number of blocks."""
+    if not rows:
+        return []
+    shares = judged(
+        np.array([row.total for row in rows], dtype=np.float64),
+        np.array([row.bad for row in rows], dtype=np.float64),
+        np.array([row.allowed for row in rows]),
+        Noise.unknown(len(rows)),
+        planned_blocks,
+        FALSE_ALARMS_RATIO / len(rows),
+    )
+    return [_finding(row, shares, place) for place, row in enumerate(rows)]
+
+
+def _finding(row: Row, shares: Shares, place: int) -> Finding:
+    ratio, upper = float(shares.ratio[place]), float(shares.upper[place])
+    before = f" (before {share(row.before)})" if row.compared else ""
+    text = f"{share(ratio)} of {count(sum(row.total))} {row.what}, at most {share(row.allowed)} wanted{before}"
+    if shares.collapsed[place] or shares.exceeded[place]:
+        outcome = Outcome.FAILED
+    elif upper <= row.proved and (row.compared or ratio <= row.allowed):
+        outcome = Outcome.SUCCESSFUL
+    else:
+        outcome = Outcome.INCONCLUSIVE
+        found = f"{share(float(shares.smallest[place]))} is the least that would have been found"
+        text += f", up to {share(upper)} is possible with so few; {found}"
+    return Finding(
+        signal=row.signal,
+        value=ratio if row.value is None else row.value,
+        limit=row.limit,
+        before=row.before,
+        outcome=outcome,
+        source=row.source,
+        text=text,
+        hint=HINT if outcome == Outcome.INCONCLUSIVE else "",
+    )
+
+
+def _said(prefix: str) -> str:
+    return prefix.replace("_", " ")
