@@ -90,12 +90,17 @@ class ActionModule(MeshrollAction):
         client = prometheus.connect(settings.prometheus, kube, self.warn)
         asked = prometheus.queries(settings.gate.application_queries)
         begun = time.monotonic()
-        self._wait(observation.first_look_seconds, "waiting for the first scrapes")
         while True:
+            self._wait(
+                observation.block_seconds, "" if observation.blocks else "waiting for the first scrapes"
+            )
             elapsed = time.monotonic() - begun
-            looked = min(elapsed, observation.window_seconds)
             try:
-                measured = prometheus.measure(client, asked, step.namespace, looked, client.now_seconds())
+                now_seconds = client.now_seconds()
+                since_seconds = observation.measured_until_seconds or now_seconds - elapsed
+                measured = prometheus.measure(
+                    client, asked, step.namespace, now_seconds - since_seconds, now_seconds
+                )
             except prometheus.PrometheusError as error:
                 verdict = observation.not_measured(error.problems[0], elapsed)
                 self.warn(str(error))
@@ -109,14 +114,11 @@ class ActionModule(MeshrollAction):
             total = round(observation.window_seconds)
             self.events.say(
                 "progress",
-                f"watched {looked:.0f} s of {total} s" if looked < total else "waiting for enough traffic",
+                f"watched {elapsed:.0f} s of {total} s" if elapsed < total else "waiting for enough traffic",
                 stage="gate",
-                done=round(looked),
+                done=min(round(elapsed), total),
                 total=total,
             )
-            left = begun + observation.window_seconds - time.monotonic()
-            interval = settings.gate.interval_seconds
-            self._wait(min(interval, left) if left > 0 else interval)
 
     def _pods(self, kube: Kube, namespace: str) -> Sequence[Pod]:
         """Read at every look: an autoscaler may take a pod away in the middle of a window."""

@@ -29,10 +29,11 @@ WARM_SECONDS = 3.0
 GATE = {
     "settle_seconds": 2,
     "window_seconds": 4,
-    "interval_seconds": 1,
+    "window_max_seconds": 50,
+    "interval_seconds": 2,
     "requests_min": 10,
     # A balancer that met its pods three seconds ago is uneven, and nothing here is about evenness.
-    "limits": {"busiest_pod_to_mean_max": 3.0},
+    "limits": {"growth_ratio_max": 1.0, "busiest_pod_to_mean_max": 3.0},
 }
 RUN_SECONDS = 600
 LOOKS = 3

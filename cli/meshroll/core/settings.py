@@ -68,14 +68,18 @@ class GatewayApi(_Settings, frozen=True):
 
 
 class Limits(_Settings, frozen=True):
-    """Absolute limits that a gate holds each workload to."""
+    """What a gate holds each workload to.
+
+    ``growth_ratio_max``: a Successful verdict rules out that so many more requests than allowed failed, or were slow.
+    """
 
     success_ratio_min: Ratio = 0.99
+    growth_ratio_max: Ratio = 0.005
     latency_p50_ms_max: PositiveSeconds | None = None
     latency_p95_ms_max: PositiveSeconds | None = None
     latency_p99_ms_max: PositiveSeconds | None = 1000.0
     mtls_ratio_min: Ratio = 0.95
-    busiest_pod_to_mean_max: Annotated[float, msgspec.Meta(ge=1)] = 1.6
+    busiest_pod_to_mean_max: Annotated[float, msgspec.Meta(ge=1)] = 2.0
 
 
 class ApplicationQuery(_Settings, frozen=True):
@@ -91,7 +95,8 @@ class ApplicationQuery(_Settings, frozen=True):
 class Gate(_Settings, frozen=True):
     settle_seconds: Seconds = 30.0
     window_seconds: PositiveSeconds = 120.0
-    interval_seconds: PositiveSeconds = 15.0
+    window_max_seconds: PositiveSeconds = 600.0
+    interval_seconds: PositiveSeconds = 30.0
     requests_min: Count = 50
     paused_max_seconds: Seconds = 86400.0
     limits: Limits = msgspec.field(default_factory=Limits)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import random
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,12 +40,34 @@ def test_a_young_pod_and_a_pod_that_is_gone_do_not_count() -> None:
     assert even({"a": 100.0, "b": 100.0, "new": 3.0, "gone": 900.0}, ["a", "b", "new"], ("new",)) == 1.0
 
 
-def test_few_requests_are_chance_and_many_are_not() -> None:
-    few = evenness({"a": 9.0, "b": 4.0, "c": 3.0}, ["a", "b", "c"], (), "requests", "own proxies")
-    many = evenness({"a": 900.0, "b": 400.0, "c": 300.0}, ["a", "b", "c"], (), "requests", "own proxies")
-    assert few is not None
-    assert many is not None
-    assert (few.beyond_chance, many.beyond_chance) == (False, True)
+@pytest.mark.parametrize(
+    ("load", "beyond"),
+    [
+        ({"a": 30.0, "b": 0.0, "c": 0.0}, True),
+        ({"a": 9.0, "b": 0.0, "c": 0.0}, False),
+        ({"a": 667.0, "b": 200.0, "c": 133.0}, False),
+        ({"a": 800.0, "b": 100.0, "c": 100.0}, True),
+        ({"a": 1000.0, "b": 0.0}, False),
+    ],
+)
+def test_pinned_is_more_than_the_better_of_two_would_get_and_no_chance(
+    load: dict[str, float], beyond: bool
+) -> None:
+    found = evenness(load, list(load), (), "requests", "own proxies")
+    assert found is not None
+    assert found.is_beyond(2.0) == beyond
+
+
+@given(st.integers(3, 12), st.integers(0, 2**32))
+def test_a_balancer_that_always_takes_the_better_of_two_is_never_beyond(pods: int, seed: int) -> None:
+    """Pod 0 is the fastest, pod 1 the next, and so on: the most uneven that picking two can be."""
+    dice = random.Random(seed)
+    load = dict.fromkeys((f"pod-{number}" for number in range(pods)), 0.0)
+    for _ in range(500):
+        load[f"pod-{min(dice.sample(range(pods), 2))}"] += 1
+    found = evenness(load, list(load), (), "requests", "own proxies")
+    assert found is not None
+    assert not found.is_beyond(2.0)
 
 
 @given(loads)

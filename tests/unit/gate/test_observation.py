@@ -1,69 +1,98 @@
 from __future__ import annotations
 
+import pytest
+
 from meshroll.core.errors import Problem
-from meshroll.core.gate.observation import ERRORS_IN_A_ROW_MAX, QUIET_SECONDS_MAX, Observation
-from meshroll.core.gate.signals import PROXIES, Reading, Signals, Traffic
+from meshroll.core.gate.observation import ERRORS_IN_A_ROW_MAX, Observation
+from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.verdict import Outcome, Verdict
 from meshroll.core.settings import Gate, Prometheus
+
+from .counted import traffic
 
 SUBJECT = [
     Subject(workload="Deployment/omni", pods=("omni-1",), meshed_pods=("omni-1",), traffic_expected=True)
 ]
 DOWN = Problem("prometheus-unreachable", "Prometheus does not answer", "Start it.")
+BLOCK = 15.0
 
 
-def observation(window_seconds: float = 120.0, scrape_interval_seconds: float = 5.0) -> Observation:
-    prometheus = Prometheus(url="http://prometheus", scrape_interval_seconds=scrape_interval_seconds)
-    return Observation(Gate(window_seconds=window_seconds, interval_seconds=15.0), prometheus, {})
+def observation(window_seconds: float = 120.0, window_max_seconds: float = 300.0) -> Observation:
+    gate = Gate(window_seconds=window_seconds, window_max_seconds=window_max_seconds, interval_seconds=BLOCK)
+    return Observation(gate, Prometheus(url="http://prometheus", scrape_interval_seconds=5.0), {})
 
 
-def reading(looked_seconds: float, success: float, per_second: float = 50.0, scraped: bool = True) -> Reading:
-    traffic = Traffic(
-        source=PROXIES,
-        responses=per_second * looked_seconds,
-        requests_per_second=per_second,
-        success_ratio=success,
-    )
+def block(
+    success: float = 1.0, per_second: float = 50.0, scraped: bool = True, at_seconds: float = 1000.0
+) -> Reading:
     return Reading(
-        at_seconds=1000.0,
-        window_seconds=looked_seconds,
-        signals={"Deployment/omni": Signals(outbound=traffic)},
+        at_seconds=at_seconds,
+        window_seconds=BLOCK,
+        signals={"Deployment/omni": Signals(outbound=traffic(per_second * BLOCK, success, seconds=BLOCK))},
         target_up={"omni-1": True} if scraped else {},
         scrape_age_seconds={"omni-1": 1.0} if scraped else {},
     )
 
 
-def look(watch: Observation, seen: Reading, elapsed_seconds: float | None = None) -> Verdict | None:
-    """One look; the gate has looked as long as the window by default."""
-    return watch.measured(SUBJECT, seen, seen.window_seconds if elapsed_seconds is None else elapsed_seconds)
+def look(watch: Observation, *blocks: Reading, since_seconds: float = 0.0) -> Verdict | None:
+    """Block after block, until a verdict is there."""
+    verdict = None
+    for number, seen in enumerate(blocks, 1):
+        verdict = watch.measured(SUBJECT, seen, since_seconds + number * BLOCK)
+        if verdict:
+            break
+    return verdict
+
+
+def outcome(verdict: Verdict | None) -> Outcome | None:
+    return verdict.outcome if verdict else None
 
 
 def test_good_signals_are_watched_for_the_whole_window() -> None:
     watch = observation()
-    assert look(watch, reading(15, 1.0)) is None
-    assert look(watch, reading(105, 1.0)) is None
-    verdict = look(watch, reading(120, 1.0))
-    assert verdict is not None
-    assert verdict.outcome == Outcome.SUCCESSFUL
+    assert look(watch, *[block()] * 7) is None
+    assert outcome(look(watch, block(), since_seconds=105)) == Outcome.SUCCESSFUL
 
 
-def test_a_slight_fault_may_still_be_made_up_for_and_a_collapse_may_not() -> None:
-    assert look(observation(), reading(15, 0.985)) is None
-    verdict = look(observation(), reading(15, 0.8))
-    assert verdict is not None
-    assert verdict.outcome == Outcome.FAILED
-
-
-def test_an_early_failure_would_have_been_one_at_the_end_too() -> None:
-    """Even without one more failure and with half as much traffic again, the window misses its limit."""
+def test_a_collapse_is_called_after_two_blocks() -> None:
     watch = observation()
-    early = look(watch, reading(15, 0.8))
-    failures, whole = 0.2 * 15 * 50, 120 * 50 * 1.5
-    late = look(observation(), reading(120, 1 - failures / whole, 75.0))
-    assert early is not None
-    assert late is not None
-    assert (early.outcome, late.outcome) == (Outcome.FAILED, Outcome.FAILED)
+    assert look(watch, block(), block(0.8)) is None, "one bad block may be a hiccup"
+    assert outcome(look(watch, block(0.8), since_seconds=30)) == Outcome.FAILED
+
+
+def test_a_fault_that_has_passed_undoes_nothing() -> None:
+    assert outcome(look(observation(), *[block(0.95)] * 2, *[block()] * 10)) == Outcome.SUCCESSFUL
+
+
+def test_a_fault_that_stays_is_called_at_the_next_look_that_is_due() -> None:
+    watch = observation(300.0, 300.0)
+    assert look(watch, *[block(0.96)] * 5) is None
+    assert outcome(look(watch, block(0.96), since_seconds=75)) == Outcome.FAILED
+
+
+def test_what_a_plain_limit_holds_is_judged_once_the_window_is_over() -> None:
+    """Else each look would be another chance of a false alarm."""
+    half = Subject(
+        workload="Deployment/omni",
+        pods=("omni-1", "omni-2"),
+        meshed_pods=("omni-1",),
+        traffic_expected=True,
+        mesh_expected=True,
+    )
+    watch = observation()
+    early = [watch.measured([half], block(), number * BLOCK) for number in range(1, 8)]
+    assert set(early) == {None}
+    assert outcome(watch.measured([half], block(), 120)) == Outcome.FAILED
+
+
+def test_the_next_block_covers_what_the_last_could_not_measure() -> None:
+    watch = observation()
+    assert watch.measured_until_seconds is None
+    look(watch, block(at_seconds=1000.0), block(scraped=False, at_seconds=1015.0))
+    assert watch.measured_until_seconds == 1000.0
+    look(watch, block(at_seconds=1030.0))
+    assert watch.measured_until_seconds == 1030.0
 
 
 def test_a_prometheus_that_is_away_within_the_window_is_waited_for() -> None:
@@ -71,25 +100,13 @@ def test_a_prometheus_that_is_away_within_the_window_is_waited_for() -> None:
     watch = observation()
     for elapsed in range(15, 120, 15):
         assert watch.not_measured(DOWN, elapsed) is None
-    verdict = look(watch, reading(120, 1.0))
-    assert verdict is not None
-    assert verdict.outcome == Outcome.SUCCESSFUL
-
-
-def test_a_prometheus_that_is_away_at_the_last_look_alone_is_asked_once_more() -> None:
-    """What the looks before it saw is no verdict."""
-    watch = observation()
-    assert look(watch, reading(105, 1.0)) is None
-    assert watch.not_measured(DOWN, 120) is None
-    verdict = look(watch, reading(120, 0.5), 135)
-    assert verdict is not None
-    assert verdict.outcome == Outcome.FAILED
+    assert outcome(watch.measured(SUBJECT, block(per_second=400.0), 120)) == Outcome.SUCCESSFUL
 
 
 def test_several_failed_measurements_in_a_row_are_an_error_once_the_window_is_over() -> None:
     watch = observation()
     assert watch.not_measured(DOWN, 15) is None
-    assert look(watch, reading(30, 1.0)) is None
+    assert watch.measured(SUBJECT, block(), 30) is None
     answers = [watch.not_measured(DOWN, 120 + looks * 15) for looks in range(ERRORS_IN_A_ROW_MAX)]
     assert answers[:-1] == [None] * (ERRORS_IN_A_ROW_MAX - 1)
     last = answers[-1]
@@ -97,37 +114,28 @@ def test_several_failed_measurements_in_a_row_are_an_error_once_the_window_is_ov
     assert (last.outcome, last.hint) == (Outcome.ERROR, "Start it.")
 
 
-def test_a_missed_scrape_at_the_last_look_stretches_the_window() -> None:
-    watch = observation()
-    assert look(watch, reading(120, 1.0, scraped=False)) is None
-    verdict = look(watch, reading(120, 1.0))
-    assert verdict is not None
-    assert verdict.outcome == Outcome.SUCCESSFUL
-
-
 def test_proxies_that_are_not_scraped_end_in_error_and_never_in_inconclusive() -> None:
     watch = observation()
-    early = [look(watch, reading(15, 1.0, scraped=False)) for _ in range(ERRORS_IN_A_ROW_MAX)]
-    assert set(early) == {None}
-    outcomes = [look(watch, reading(120, 1.0, scraped=False))]
-    assert outcomes[-1] is not None
-    assert outcomes[-1].outcome == Outcome.ERROR
+    answers = [watch.measured(SUBJECT, block(scraped=False), number * BLOCK) for number in range(1, 9)]
+    assert [outcome(answer) for answer in answers] == [None] * 7 + [Outcome.ERROR]
 
 
-def test_a_window_shorter_than_three_scrapes_is_made_longer() -> None:
-    assert observation(window_seconds=10.0, scrape_interval_seconds=30.0).window_seconds == 90.0
-    assert observation().first_look_seconds == 15.0
+@pytest.mark.parametrize(("interval", "scrape", "expected"), [(15.0, 30.0, 60.0), (30.0, 10.0, 30.0)])
+def test_a_block_has_two_scrapes_at_least(interval: float, scrape: float, expected: float) -> None:
+    gate = Gate(window_seconds=10.0, window_max_seconds=10.0, interval_seconds=interval)
+    watch = Observation(gate, Prometheus(url="http://prometheus", scrape_interval_seconds=scrape), {})
+    assert (watch.block_seconds, watch.window_seconds, watch.longest_seconds) == (expected,) * 3
 
 
 def test_traffic_that_may_be_on_its_way_back_is_waited_for_and_not_longer() -> None:
-    silent = reading(120, 1.0, 0.0)
-    assert look(observation(), silent, 120 + QUIET_SECONDS_MAX - 1) is None
-    verdict = look(observation(), silent, 120 + QUIET_SECONDS_MAX)
-    assert verdict is not None
-    assert verdict.outcome == Outcome.INCONCLUSIVE
+    watch = observation()
+    assert look(watch, *[block(per_second=0.0)] * 19) is None
+    assert outcome(look(watch, block(per_second=0.0), since_seconds=285)) == Outcome.INCONCLUSIVE
 
 
-def test_a_failure_is_not_waited_out() -> None:
-    verdict = look(observation(), reading(120, 0.5), 120)
-    assert verdict is not None
-    assert verdict.outcome == Outcome.FAILED
+def test_an_undecided_gate_ends_as_soon_as_enough_was_seen() -> None:
+    watch = observation()
+    assert look(watch, *[block(per_second=2.0)] * 8) is None
+    verdict = look(watch, *[block(per_second=20.0)] * 12, since_seconds=120)
+    assert outcome(verdict) == Outcome.SUCCESSFUL
+    assert len(watch.blocks) < 20

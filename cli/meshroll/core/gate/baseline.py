@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from meshroll.core.errors import Problem
-from meshroll.core.gate.findings import enough, traffic_findings
-from meshroll.core.gate.signals import Reading, Signals
-from meshroll.core.gate.verdict import Outcome
+from meshroll.core.gate.findings import DIRECTIONS, enough, told_findings
+from meshroll.core.gate.shares import Row, judge_rows, rows_of
+from meshroll.core.gate.signals import Reading, Signals, Traffic
+from meshroll.core.gate.verdict import Finding, Outcome
 from meshroll.core.settings import Gate
 
 Baseline = Mapping[str, Mapping[str, Signals]]
@@ -40,22 +41,33 @@ def outside_limits(gate: Gate, reading: Reading, namespace: str) -> list[Problem
 
     Uneven load is no reason: the mesh is to cure it. Too little traffic is none: the gate will say so.
     """
-    problems = []
+    problems: list[Problem | None] = []
+    rows: list[Row] = []
     for workload, signals in reading.signals.items():
-        for prefix, traffic in (("", signals.inbound), ("outbound_", signals.outbound)):
-            # The operator's own queries may give a ratio without a count, and are taken at their word.
-            if traffic is None or (traffic.responses is not None and not enough(gate, traffic)):
+        for prefix, attribute in DIRECTIONS.items():
+            traffic: Traffic | None = getattr(signals, attribute)
+            if traffic is None:
                 continue
-            for finding in traffic_findings(gate.limits, prefix, traffic, None, 1.0):
-                if finding.outcome == Outcome.FAILED:
-                    problems.append(
-                        Problem(
-                            "namespace-outside-limits",
-                            f"{workload} of {namespace} misses its limits already: {finding.text} "
-                            f"(last {reading.window_seconds:.0f} s, {traffic.source}).",
-                            "Repair it first, or correct meshroll_gate.limits if this is its normal state.",
-                            namespace=namespace,
-                            object=workload,
-                        )
-                    )
-    return problems
+            if enough(gate, traffic):
+                rows += rows_of(workload, prefix, [traffic], traffic, None, gate.limits)
+            elif traffic.responses is None:
+                found = told_findings(gate.limits, prefix, traffic, None)
+                problems += [_outside(workload, namespace, reading, each) for each in found]
+    problems += [
+        _outside(row.workload, namespace, reading, finding)
+        for row, finding in zip(rows, judge_rows(rows, 1), strict=True)
+    ]
+    return [problem for problem in problems if problem]
+
+
+def _outside(workload: str, namespace: str, reading: Reading, finding: Finding) -> Problem | None:
+    if finding.outcome != Outcome.FAILED:
+        return None
+    return Problem(
+        "namespace-outside-limits",
+        f"{workload} of {namespace} misses its limits already: {finding.text} "
+        f"(last {reading.window_seconds:.0f} s, {finding.source}).",
+        "Repair it first, or correct meshroll_gate.limits if this is its normal state.",
+        namespace=namespace,
+        object=workload,
+    )

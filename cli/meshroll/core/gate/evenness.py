@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-# Counts scatter by their square root; four times that is beyond what chance does to one pod in thousands of
-# looks.
-CHANCE_DEVIATIONS = 4.0
+# Far below one look of all workloads of all runs of a year.
+CHANCE_MAX = 1e-5
 
 
 class Evenness(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,11 +26,15 @@ class Evenness(msgspec.Struct, frozen=True, kw_only=True):
     def mean(self) -> float:
         return sum(self.by_pod.values()) / len(self.by_pod)
 
-    @property
-    def beyond_chance(self) -> bool:
-        """Whether the busiest pod stands out more than scatter explains; bytes and cores have none."""
-        excess = self.by_pod[self.busiest_pod] - self.mean
-        return self.unit != "requests" or excess > CHANCE_DEVIATIONS * math.sqrt(self.mean)
+    def is_beyond(self, times: float) -> bool:
+        """Whether the busiest pod's part of the requests is more than ``times`` the mean, and not by chance."""
+        from meshroll.core.gate.excess import binomial_tail  # takes a third of a second to import
+
+        share = times / len(self.by_pod)
+        return (
+            share < 1
+            and binomial_tail(self.by_pod[self.busiest_pod], sum(self.by_pod.values()), share) < CHANCE_MAX
+        )
 
 
 def evenness(
@@ -57,3 +60,15 @@ def evenness(
         busiest_to_mean=judged[busiest] / mean,
         variation=deviation / mean,
     )
+
+
+def evenness_of_all(many: Sequence[Evenness | None]) -> Evenness | None:
+    """Over looks that follow one another, as the latest counted it, and for the pods that were in all of them."""
+    known = [each for each in many if each is not None]
+    if not known:
+        return None
+    unit, source = known[-1].unit, known[-1].source
+    alike = [each for each in known if (each.unit, each.source) == (unit, source)]
+    pods = set.intersection(*(set(each.by_pod) for each in alike))
+    summed = {pod: sum(each.by_pod[pod] for each in alike) for pod in pods}
+    return evenness(summed, pods, (), unit, source)

@@ -44,11 +44,6 @@ class Noise:
     clusters: Array
     swings: Array
 
-    @classmethod
-    def unknown(cls, rows: int) -> Noise:
-        """Of rows without a history."""
-        return cls(np.full(rows, CLUSTERS_UNKNOWN), np.full(rows, SWINGS_MIN))
-
 
 @dataclass(frozen=True)
 class Shares:
@@ -79,14 +74,20 @@ def noise_of(total: Array, bad: Array) -> Noise:
     typical = (mean**2).sum(1) / count
     excess = (((bad - mean) ** 2).sum(1) - mean.sum(1)) / count
     phases = typical > SWINGS_FROM_MEAN
-    clusters = np.where(
-        phases, CLUSTERS_UNKNOWN, np.maximum(CLUSTERS_MIN, excess - SWINGS_MIN * typical)
-    )
+    clusters = np.where(phases, CLUSTERS_UNKNOWN, np.maximum(CLUSTERS_MIN, excess - SWINGS_MIN * typical))
     swings = np.where(
         phases, np.maximum(SWINGS_MIN, (excess - CLUSTERS_UNKNOWN) / np.maximum(typical, 1e-9)), SWINGS_MIN
     )
     known = mean.sum(1) >= KNOWN_FROM_COUNT
     return Noise(np.where(known, clusters, CLUSTERS_UNKNOWN), np.where(known, swings, SWINGS_MIN))
+
+
+def upper_bound(total: Array, bad: Array, noise: Noise) -> Array:
+    """The 95 % upper bound of the share that these blocks are a sample of, their swings included."""
+    theta = 1 + noise.clusters
+    upper: Array = _mean_where_tail(bad.sum(1) + theta, _size(total, noise), theta, 1 - FRESH_LEVEL)
+    bound: Array = np.minimum(1.0, upper / np.maximum(total.sum(1), 1e-9))
+    return bound
 
 
 def judged(
@@ -113,10 +114,14 @@ def judged(
     return Shares(
         ratio=np.where(requests > 0, count / seen, np.nan),
         lower=np.where(count > 0, _mean_where_tail(count, steady, theta, FRESH_LEVEL), 0.0) / seen,
-        upper=np.where(requests > 0, _mean_where_tail(count + theta, steady, theta, 1 - FRESH_LEVEL) / seen, np.nan),
+        upper=np.where(
+            requests > 0, _mean_where_tail(count + theta, steady, theta, 1 - FRESH_LEVEL) / seen, np.nan
+        ),
         exceeded=exceeded,
         collapsed=_collapsed(total, bad, allowed, theta),
-        smallest=np.where(requests > 0, np.minimum(1.0, _mean_where_tail(least, size, theta, 0.9) / seen), np.nan),
+        smallest=np.where(
+            requests > 0, np.minimum(1.0, _mean_where_tail(least, size, theta, 0.9) / seen), np.nan
+        ),
     )
 
 
@@ -128,7 +133,8 @@ def _exceeded(total: Array, bad: Array, allowed: Array, noise: Noise, level: Arr
     enough = bad_blocks >= max(min(BAD_BLOCKS_MIN, blocks), BAD_BLOCKS_RATIO_MIN * blocks)
     whole = _tail(total, bad, allowed, noise)
     fresh = _tail(total[:, latest:], bad[:, latest:], allowed, noise)
-    return enough & (whole < level) & (fresh < FRESH_LEVEL)
+    found: Flags = enough & (whole < level) & (fresh < FRESH_LEVEL)
+    return found
 
 
 def _collapsed(total: Array, bad: Array, allowed: Array, theta: Array) -> Flags:
@@ -139,7 +145,9 @@ def _collapsed(total: Array, bad: Array, allowed: Array, theta: Array) -> Flags:
         requests, count = (each[:, first : first + COLLAPSE_BLOCKS] for each in (total, bad))
         each_bad = (count > requests * limit[:, None]).all(1) & (limit < 1)
         # Phases are what the limit stands for already; what is left are clusters.
-        tail = _nbinom_tail(count.sum(1) / theta, requests.sum(1) * limit / theta, np.full(len(total), STEADY))
+        tail = _nbinom_tail(
+            count.sum(1) / theta, requests.sum(1) * limit / theta, np.full(len(total), STEADY)
+        )
         found |= each_bad & (tail < COLLAPSE_LEVEL)
     return found
 
@@ -153,7 +161,8 @@ def _tail(total: Array, bad: Array, allowed: Array, noise: Noise) -> Array:
 def _size(total: Array, noise: Noise) -> Array:
     """Of the negative binomial: large where many blocks with traffic average the swings out."""
     squares = np.maximum((total**2).sum(1), 1e-9)
-    return np.maximum(total.sum(1) ** 2 / (CORRELATED_BLOCKS * noise.swings * squares), 1e-3)
+    size: Array = np.maximum(total.sum(1) ** 2 / (CORRELATED_BLOCKS * noise.swings * squares), 1e-3)
+    return size
 
 
 def _nbinom_tail(count: Array, mean: Array, size: Array) -> Array:
@@ -161,6 +170,11 @@ def _nbinom_tail(count: Array, mean: Array, size: Array) -> Array:
     mean = np.maximum(mean, 1e-9)
     tail: Array = betainc(np.maximum(count, 1e-9), size, mean / (mean + size))
     return np.where(count <= 0, 1.0, tail)
+
+
+def binomial_tail(count: float, total: float, share: float) -> float:
+    """P(X >= count) of ``total`` with this share; for parts of requests too."""
+    return float(betainc(count, max(total - count, 0.0) + 1, share)) if count > 0 else 1.0
 
 
 def _mean_where_tail(count: Array, size: Array, theta: Array, tail: float) -> Array:
@@ -178,4 +192,5 @@ def _least_found(mean: Array, size: Array, theta: Array, level: Array | float) -
         middle = (low + high) / 2
         beyond = _nbinom_tail(middle, mean / theta, size) < level
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
-    return high * theta
+    least: Array = high * theta
+    return least

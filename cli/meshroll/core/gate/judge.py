@@ -1,7 +1,7 @@
-"""Signals against limits: one finding a signal, one outcome a workload, one verdict a wave.
+"""Signals against limits and against before: one finding a signal, one outcome a workload, one verdict a wave.
 
-Absolute limits only. What a workload did before is shown beside each number and decides what traffic to
-expect, but is not compared with: application metrics before, proxy metrics after are different instruments.
+What was counted by another instrument before (application metrics, then proxies) is shown beside each number and
+decides what traffic to expect, but is not compared with.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from meshroll.core.gate.findings import (
     mesh_findings,
     mtls_findings,
     refusal_findings,
-    traffic_findings,
 )
 from meshroll.core.gate.scraping import coverage
-from meshroll.core.gate.signals import Reading, Signals, Traffic
+from meshroll.core.gate.shares import Row, judge_rows, rows_of
+from meshroll.core.gate.signals import Reading, Signals, Traffic, together
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.text import summary
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, error, worst
@@ -32,20 +32,36 @@ def judge(
     gate: Gate,
     prometheus: Prometheus,
     subjects: Sequence[Subject],
-    reading: Reading,
+    blocks: Sequence[Reading],
     before: Mapping[str, Signals],
+    planned_blocks: int,
+    over: bool = True,
     wave: str = "",
 ) -> Verdict:
-    """The verdict on ``subjects`` over the reading's window; ``before`` is the baseline by workload id."""
+    """The verdict on ``subjects`` over all blocks, of so many planned ones; ``before`` is the baseline by workload.
+
+    Until the window is ``over``, only the shares are judged: what is held to a plain limit is judged once.
+    """
+    reading = together(blocks)
     if reading.warnings:
         return error(
             f"Prometheus says that its answer may be incomplete: {reading.warnings[0]}",
             "Repair what the warning names (a store that is down, say), then go on with `meshroll rollout`.",
             wave,
         )
+    parts = [_other_findings(gate, prometheus, subject, reading, before) for subject in subjects]
+    rows = [
+        row
+        for subject, (_, measured) in zip(subjects, parts, strict=True)
+        if measured
+        for row in _rows(gate, subject, blocks, reading, before)
+    ]
+    found: dict[str, list[Finding]] = {}
+    for row, finding in zip(rows, judge_rows(rows, planned_blocks), strict=True):
+        found.setdefault(row.workload, []).append(finding)
     workloads = tuple(
-        _workload(gate, prometheus, subject, reading, before.get(subject.workload) or Signals())
-        for subject in subjects
+        _verdict(subject.workload, [*(others if over else _shown(others)), *found.get(subject.workload, ())])
+        for subject, (others, _) in zip(subjects, parts, strict=True)
     )
     outcome = worst(workload.outcome for workload in workloads) or Outcome.INCONCLUSIVE
     line = summary(outcome, workloads)
@@ -70,35 +86,56 @@ def judge(
     )
 
 
-def _workload(
-    gate: Gate, prometheus: Prometheus, subject: Subject, reading: Reading, before: Signals
-) -> WorkloadVerdict:
+def _other_findings(
+    gate: Gate, prometheus: Prometheus, subject: Subject, reading: Reading, before: Mapping[str, Signals]
+) -> tuple[list[Finding], bool]:
+    """All but the shares, and whether all of its pods are measured: numbers of a part prove nothing of the whole."""
     if not subject.pods:
-        nothing = Finding(
-            signal="pods", value=0.0, outcome=Outcome.INCONCLUSIVE, text="it has no Ready pod to judge"
-        )
-        return WorkloadVerdict(workload=subject.workload, outcome=nothing.outcome, findings=(nothing,))
-    signals = reading.of(subject.workload)
-    findings = [*mesh_findings(subject)]
-    share = 1.0
+        text = "it has no Ready pod to judge"
+        return [Finding(signal="pods", value=0.0, outcome=Outcome.INCONCLUSIVE, text=text)], False
+    signals, past = reading.of(subject.workload), before.get(subject.workload) or Signals()
+    findings = mesh_findings(subject)
+    measured = True
     if subject.meshed_pods:
         scraped = coverage(subject, reading, prometheus.scrape_interval_seconds, prometheus.scrape)
-        share = scraped.value or 0.0
+        measured = scraped.outcome == Outcome.SUCCESSFUL
         findings.append(scraped)
-    findings += [*expected_traffic_findings(gate, subject, signals, before, reading.window_seconds)]
-    for prefix, attribute in DIRECTIONS.items():
-        traffic: Traffic | None = getattr(signals, attribute)
-        if traffic and enough(gate, traffic):
-            findings += traffic_findings(gate.limits, prefix, traffic, getattr(before, attribute), share)
+    findings += expected_traffic_findings(gate, subject, signals, past, reading.window_seconds)
     rest = [
-        *refusal_findings(gate, signals, reading.window_seconds),
-        *mtls_findings(gate, signals, before),
-        *evenness_findings(gate, subject, signals, before),
+        *refusal_findings(gate, signals),
+        *mtls_findings(gate, signals, past),
+        *evenness_findings(gate, subject, signals, past),
     ]
-    # Numbers from a part of the pods prove nothing about the whole, except errors, which are bounded above.
-    findings += rest if share == 1.0 else [msgspec.structs.replace(finding, outcome=None) for finding in rest]
+    return [*findings, *(rest if measured else _shown(rest))], measured
+
+
+def _shown(findings: Sequence[Finding]) -> list[Finding]:
+    """Not judged; but that it could not be measured stays."""
+    return [
+        each if each.outcome == Outcome.ERROR else msgspec.structs.replace(each, outcome=None)
+        for each in findings
+    ]
+
+
+def _rows(
+    gate: Gate, subject: Subject, blocks: Sequence[Reading], reading: Reading, before: Mapping[str, Signals]
+) -> list[Row]:
+    rows = []
+    for prefix, attribute in DIRECTIONS.items():
+        whole: Traffic | None = getattr(reading.of(subject.workload), attribute)
+        if whole is None or not enough(gate, whole):
+            continue
+        nothing = Traffic(source=whole.source)
+        each = [getattr(block.of(subject.workload), attribute) or nothing for block in blocks]
+        counted = [traffic if traffic.source == whole.source else nothing for traffic in each]
+        past = getattr(before.get(subject.workload) or Signals(), attribute)
+        rows += rows_of(subject.workload, prefix, counted, whole, past, gate.limits)
+    return rows
+
+
+def _verdict(workload: str, findings: Sequence[Finding]) -> WorkloadVerdict:
     outcome = worst(finding.outcome for finding in findings)
-    return WorkloadVerdict(workload=subject.workload, outcome=outcome, findings=tuple(findings))
+    return WorkloadVerdict(workload=workload, outcome=outcome, findings=tuple(findings))
 
 
 def _traffic_vanished(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from meshroll.core.gate.evenness import Evenness, evenness
 from meshroll.core.gate.measurements import Measurements, Sample
-from meshroll.core.gate.signals import Reading, Signals, ratio, workload_of
+from meshroll.core.gate.signals import Reading, Signals, workload_of
 from meshroll.core.gate.traffic import APPLICATIONS, inbound_traffic, outbound_traffic, sum_by_workload
 
 
@@ -30,14 +30,13 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     signals = {}
     for workload in sorted({*inbound, *outbound, *load, *pairs, *denied, *refused}):
         met, over_tls = pairs.get(workload, (None, None))
-        secured_share = ratio(secured.get(workload, 0.0), requests.get(workload))
         signals[workload] = Signals(
             inbound=inbound.get(workload),
             outbound=outbound.get(workload),
             load=load.get(workload),
+            secured_requests=secured.get(workload, 0.0) if workload in requests else None,
             meshed_pair_requests=met,
-            mtls_ratio=ratio(over_tls, met),
-            unmeshed_caller_ratio=None if secured_share is None else 1 - secured_share,
+            mtls_requests=over_tls,
             denied_requests=denied.get(workload),
             refused_connections=refused.get(workload),
             refused_ports=tuple(sorted(ports.get(workload, ()))),

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
-from meshroll.core.gate.excess import Noise, Shares, judged
 from meshroll.core.gate.latency import QUANTILES
-from meshroll.core.gate.signals import Traffic
+from meshroll.core.gate.signals import Past, Traffic
 from meshroll.core.gate.text import count, milliseconds, share
 from meshroll.core.gate.verdict import Finding, Outcome
 from meshroll.core.settings import Limits
 
+if TYPE_CHECKING:
+    from meshroll.core.gate.excess import Noise, Shares
+
+FAILED = "failed"
 # The chance that a gate without any fault calls something Failed: all its workloads, signals and looks together.
 FALSE_ALARMS_RATIO = 0.002
 # No share is the same in two windows; these much larger ones are no alarm yet.
@@ -37,7 +40,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     allowed    a larger share is a fault, once it is no chance
     proved     a Successful verdict has ruled out a larger one
-    compared   ``allowed`` comes from before the change, and not from the inventory
+    known      what it was before the change, where ``allowed`` comes from there and not from the inventory
     value, limit, before   what the finding shows; a share, or a quantile in milliseconds
     """
 
@@ -49,14 +52,19 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     bad: tuple[float, ...]
     allowed: float
     proved: float
-    compared: bool = False
+    known: Past | None = None
     value: float | None = None
     limit: float | None = None
     before: float | None = None
 
 
 def rows_of(
-    workload: str, prefix: str, blocks: Sequence[Traffic], whole: Traffic, past: Traffic | None, limits: Limits
+    workload: str,
+    prefix: str,
+    blocks: Sequence[Traffic],
+    whole: Traffic,
+    past: Traffic | None,
+    limits: Limits,
 ) -> list[Row]:
     """The rows of one direction. ``whole`` are all blocks as one; ``past`` is the same before the change."""
     like = past if past and past.source == whole.source else None
@@ -91,11 +99,13 @@ def _failed_rows(
         limit=limits.success_ratio_min,
         before=past.success_ratio if past else None,
     )
-    if not like or not like.responses:
+    known = like.past.get(FAILED) if like else None
+    if known is None:
         return [held]
-    before = like.failures / like.responses
-    allowed = FAILED_TIMES * before + FAILED_DRIFT
-    return [held, _compared(held, f"{prefix}failed_ratio", before, allowed, limits)]
+    return [
+        held,
+        _compared(held, f"{prefix}failed_ratio", known, FAILED_TIMES * known.ratio, FAILED_DRIFT, limits),
+    ]
 
 
 def _slow_rows(
@@ -142,52 +152,74 @@ def _slow_rows(
                     before=past.latency_ms(name) if past else None,
                 )
             )
-    for bound, before in _bounds_to_compare(like, bounds) if like else ():
-        allowed = before + min(SLOW_DRIFT_MAX, max(SLOW_DRIFT_MIN, before))
+    for bound, known in _to_compare(like, bounds) if like else ():
+        drift = min(SLOW_DRIFT_MAX, max(SLOW_DRIFT_MIN, known.ratio))
         signal = f"{prefix}slower_than_{bound:g}_ms_ratio"
-        rows.append(_compared(slower(bound), signal, before, allowed, limits))
+        rows.append(_compared(slower(bound), signal, known, known.ratio, drift, limits))
     return rows
 
 
-def _compared(row: Row, signal: str, before: float, allowed: float, limits: Limits) -> Row:
-    """The same counts, held to what the share was before."""
-    proved = allowed + max(allowed, limits.growth_ratio_max)
+def _compared(row: Row, signal: str, known: Past, usual: float, drift: float, limits: Limits) -> Row:
+    """The same counts, held to what the share was before; that is not known better than its history was long."""
+    allowed = max(usual, known.upper) + drift
     return msgspec.structs.replace(
-        row, signal=signal, allowed=allowed, proved=proved, compared=True, value=None, limit=allowed, before=before
+        row,
+        signal=signal,
+        allowed=allowed,
+        proved=allowed + max(drift, limits.growth_ratio_max),
+        known=known,
+        value=None,
+        limit=allowed,
+        before=known.ratio,
     )
 
 
-def _bounds_to_compare(past: Traffic, bounds: Sequence[float]) -> list[tuple[float, float]]:
-    """(bound, share of slower requests before)."""
-    histogram = past.histogram
-    timed = histogram.get(math.inf, 0.0)
-    slower = {each: max(0.0, 1 - histogram[each] / timed) for each in bounds if timed and each in histogram}
-    found = {min((b for b, part in slower.items() if part <= most), default=math.inf) for most in SLOWER}
-    return sorted((bound, slower[bound]) for bound in found if bound < math.inf)
+def _to_compare(like: Traffic, bounds: Sequence[float]) -> list[tuple[float, Past]]:
+    known = {bound: like.past[f"{bound:g}"] for bound in bounds if f"{bound:g}" in like.past}
+    found = {min((b for b, past in known.items() if past.ratio <= most), default=math.inf) for most in SLOWER}
+    return sorted((bound, known[bound]) for bound in found if bound < math.inf)
 
 
 def judge_rows(rows: Sequence[Row], planned_blocks: int) -> list[Finding]:
     """A finding for each row, in their order. All rows have the same number of blocks."""
     if not rows:
         return []
+    # Here, because these take a third of a second to import and most commands judge nothing.
+    import numpy as np
+
+    from meshroll.core.gate.excess import judged
+
     shares = judged(
         np.array([row.total for row in rows], dtype=np.float64),
         np.array([row.bad for row in rows], dtype=np.float64),
         np.array([row.allowed for row in rows]),
-        Noise.unknown(len(rows)),
+        _noise(rows),
         planned_blocks,
         FALSE_ALARMS_RATIO / len(rows),
     )
     return [_finding(row, shares, place) for place, row in enumerate(rows)]
 
 
+def _noise(rows: Sequence[Row]) -> Noise:
+    import numpy as np
+
+    from meshroll.core.gate.excess import CLUSTERS_UNKNOWN, SWINGS_MIN, Noise
+
+    return Noise(
+        np.array([row.known.clusters if row.known else CLUSTERS_UNKNOWN for row in rows]),
+        np.array([row.known.swings if row.known else SWINGS_MIN for row in rows]),
+    )
+
+
 def _finding(row: Row, shares: Shares, place: int) -> Finding:
     ratio, upper = float(shares.ratio[place]), float(shares.upper[place])
-    before = f" (before {share(row.before)})" if row.compared else ""
-    text = f"{share(ratio)} of {count(sum(row.total))} {row.what}, at most {share(row.allowed)} wanted{before}"
+    before = f" (before {share(row.before)})" if row.known else ""
+    text = (
+        f"{share(ratio)} of {count(sum(row.total))} {row.what}, at most {share(row.allowed)} wanted{before}"
+    )
     if shares.collapsed[place] or shares.exceeded[place]:
         outcome = Outcome.FAILED
-    elif upper <= row.proved and (row.compared or ratio <= row.allowed):
+    elif upper <= row.proved and (row.known or ratio <= row.allowed):
         outcome = Outcome.SUCCESSFUL
     else:
         outcome = Outcome.INCONCLUSIVE

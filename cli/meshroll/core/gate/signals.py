@@ -1,48 +1,95 @@
-"""Golden signals of a workload, typed. None is "no data"; nothing turns it into 0."""
+"""Golden signals of a workload as counts, which add up over time. None is "no data"; nothing turns it into 0."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from meshroll.core.gate.evenness import Evenness
+from meshroll.core.gate.evenness import Evenness, evenness_of_all
+from meshroll.core.gate.latency import QUANTILES, quantile
 
 KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
 PROXIES = "proxy metrics"
 
 
+class Past(msgspec.Struct, frozen=True):
+    """One share of requests over a history of blocks: what it was, its 95 % upper bound, and how it scatters."""
+
+    ratio: float
+    upper: float
+    clusters: float
+    swings: float
+
+
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
-    """Requests in one direction over the window; ``source`` is what they were counted by."""
+    """Requests in one direction over so many seconds; ``source`` is what they were counted by.
+
+    requests   begun
+    responses  answered, ``failures`` of them with an error
+    buckets    upper bound in milliseconds, as text -> how many took no longer
+    past       of a baseline with a history: each share by its name (``failed``, or a bucket's bound)
+    told       what the inventory's own queries say instead, by signal; ratios and quantiles without a count
+    """
 
     source: str
+    seconds: float = 0.0
+    requests: float | None = None
     responses: float | None = None
-    requests_per_second: float | None = None
-    success_ratio: float | None = None
-    latency_p50_ms: float | None = None
-    latency_p95_ms: float | None = None
-    latency_p99_ms: float | None = None
+    failures: float = 0.0
+    buckets: dict[str, float] = {}
+    told: dict[str, float] = {}
+    past: dict[str, Past] = {}
+
+    @property
+    def requests_per_second(self) -> float | None:
+        begun = self.responses if self.requests is None else self.requests
+        return self.told.get("requests_per_second", ratio(begun, self.seconds))
+
+    @property
+    def success_ratio(self) -> float | None:
+        failed = ratio(self.failures, self.responses)
+        return self.told.get("success_ratio", None if failed is None else 1 - failed)
+
+    @property
+    def histogram(self) -> dict[float, float]:
+        """Upper bound in milliseconds, infinity the last -> how many took no longer."""
+        return {float(bound): count for bound, count in self.buckets.items()}
+
+    def latency_ms(self, name: str) -> float | None:
+        """``latency_p99_ms`` and the like."""
+        return self.told.get(name, quantile(self.histogram, QUANTILES[name]))
 
 
 class Signals(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one workload over the window.
+    """What is known of one workload over some time.
 
-    meshed_pair_requests    requests between this workload and others where both ends have a proxy
-    mtls_ratio              share of those that went over mutual TLS
-    unmeshed_caller_ratio   share of inbound requests that came without a mesh identity
+    secured_requests        inbound ones that came over mutual TLS
+    meshed_pair_requests    between this workload and others where both ends have a proxy; ``mtls_requests`` of them
+                            over mutual TLS
     refused_connections     of this workload to the ``refused_ports``, which no Service declares
     """
 
     inbound: Traffic | None = None
     outbound: Traffic | None = None
     load: Evenness | None = None
+    secured_requests: float | None = None
     meshed_pair_requests: float | None = None
-    mtls_ratio: float | None = None
-    unmeshed_caller_ratio: float | None = None
+    mtls_requests: float | None = None
     denied_requests: float | None = None
     refused_connections: float | None = None
     refused_ports: tuple[str, ...] = ()
+
+    @property
+    def mtls_ratio(self) -> float | None:
+        return ratio(self.mtls_requests, self.meshed_pair_requests)
+
+    @property
+    def unmeshed_caller_ratio(self) -> float | None:
+        """Share of inbound requests that came without a mesh identity."""
+        secured = ratio(self.secured_requests, self.inbound.requests if self.inbound else None)
+        return None if secured is None else 1 - secured
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +109,60 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     def of(self, workload: str) -> Signals:
         return self.signals.get(workload) or Signals()
+
+
+def together(blocks: Sequence[Reading]) -> Reading:
+    """Looks that follow one another as one; what is no count is as the latest has it."""
+    latest = blocks[-1]
+    return msgspec.structs.replace(
+        latest,
+        window_seconds=sum(block.window_seconds for block in blocks),
+        signals={
+            workload: _summed([block.of(workload) for block in blocks])
+            for workload in sorted({name for block in blocks for name in block.signals})
+        },
+        warnings=tuple(dict.fromkeys(warning for block in blocks for warning in block.warnings)),
+    )
+
+
+def _summed(many: Sequence[Signals]) -> Signals:
+    return Signals(
+        inbound=_traffic([each.inbound for each in many]),
+        outbound=_traffic([each.outbound for each in many]),
+        load=evenness_of_all([each.load for each in many]),
+        secured_requests=_sum([each.secured_requests for each in many]),
+        meshed_pair_requests=_sum([each.meshed_pair_requests for each in many]),
+        mtls_requests=_sum([each.mtls_requests for each in many]),
+        denied_requests=_sum([each.denied_requests for each in many]),
+        refused_connections=_sum([each.refused_connections for each in many]),
+        refused_ports=tuple(sorted({port for each in many for port in each.refused_ports})),
+    )
+
+
+def _traffic(many: Sequence[Traffic | None]) -> Traffic | None:
+    """Counts of one instrument only: of the latest that counted."""
+    known = [each for each in many if each is not None]
+    if not known:
+        return None
+    alike = [each for each in known if each.source == known[-1].source]
+    buckets: dict[str, float] = {}
+    for each in alike:
+        for bound, count in each.buckets.items():
+            buckets[bound] = buckets.get(bound, 0.0) + count
+    return Traffic(
+        source=known[-1].source,
+        seconds=sum(each.seconds for each in alike),
+        requests=_sum([each.requests for each in alike]),
+        responses=_sum([each.responses for each in alike]),
+        failures=sum(each.failures for each in alike),
+        buckets=buckets,
+        told=known[-1].told,
+    )
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def workload_of(labels: Mapping[str, str], prefix: str = "") -> str | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
-from meshroll.core.gate.latency import QUANTILES, quantile
 from meshroll.core.gate.measurements import Measurements, Sample
-from meshroll.core.gate.signals import PROXIES, Traffic, ratio, workload_of
+from meshroll.core.gate.signals import PROXIES, Traffic, workload_of
 
 OPERATOR = "application queries of the inventory"
 # What callers count is there in go-grpc-prometheus only.
@@ -81,15 +81,15 @@ def _operator(
                     values[workload][query.signal] = sample.value
     merged = dict(base)
     for workload, own in values.items():
-        changes: dict[str, float] = dict(own)
+        below = base.get(workload)
+        source = f"{OPERATOR}, {below.source}" if below else OPERATOR
+        changes: dict[str, Any] = {"source": source, "seconds": measured.window_seconds, "told": own}
         if "requests_per_second" in own:
             changes["responses"] = own["requests_per_second"] * measured.window_seconds
-        below = base.get(workload)
-        merged[workload] = (
-            msgspec.structs.replace(below, source=f"{OPERATOR}, {below.source}", **changes)
-            if below
-            else msgspec.convert({"source": OPERATOR, **changes}, Traffic)
-        )
+        if "success_ratio" in own:
+            answered = changes.get("responses", below.responses if below else None) or 0.0
+            changes["failures"] = (1 - own["success_ratio"]) * answered
+        merged[workload] = msgspec.structs.replace(below or Traffic(source=source), **changes)
     return merged
 
 
@@ -108,22 +108,23 @@ def _traffic(
     return {
         workload: Traffic(
             source=source,
+            seconds=measured.window_seconds,
+            requests=begun.get(workload),
             responses=total.get(workload),
-            requests_per_second=ratio(begun.get(workload, total.get(workload)), measured.window_seconds),
-            success_ratio=ratio(good.get(workload, 0.0), total.get(workload)),
-            **{name: quantile(buckets.get(workload, {}), share) for name, share in QUANTILES.items()},
+            failures=total.get(workload, 0.0) - good.get(workload, 0.0),
+            buckets=buckets.get(workload, {}),
         )
         for workload in {*total, *begun}
     }
 
 
-def _buckets(measured: Measurements, query_id: str, owner: Owner) -> dict[str, dict[float, float]]:
+def _buckets(measured: Measurements, query_id: str, owner: Owner) -> dict[str, dict[str, float]]:
     """Workload -> bucket bound in milliseconds -> cumulative count."""
     query = measured.queries.get(query_id)
     scale = 1000.0 if query and query.unit == "seconds" else 1.0
-    buckets: dict[str, dict[float, float]] = defaultdict(lambda: defaultdict(float))
+    buckets: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for sample in measured.of(query_id):
         workload = owner(sample)
         if workload and sample.value is not None and "le" in sample.labels:
-            buckets[workload][float(sample.labels["le"]) * scale] += sample.value
-    return buckets
+            buckets[workload][f"{float(sample.labels['le']) * scale:g}"] += sample.value
+    return {workload: dict(counts) for workload, counts in buckets.items()}

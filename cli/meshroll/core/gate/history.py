@@ -1,0 +1,63 @@
+"""What a workload was like before the change, from the blocks of a history: each share, and how it scatters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from meshroll.core.gate.shares import FAILED
+from meshroll.core.gate.signals import Past, Reading, Signals, Traffic, together
+
+# With fewer, a share is known no better than it was in them.
+BLOCKS_MIN = 8
+
+
+def signals_of(blocks: Sequence[Reading]) -> Mapping[str, Signals]:
+    """All blocks as one, by workload, with what their scatter says; the latest block comes last."""
+    if len(blocks) < BLOCKS_MIN:
+        return together(blocks).signals
+    return {
+        workload: msgspec.structs.replace(
+            signals,
+            inbound=_with_past(signals.inbound, [block.of(workload).inbound for block in blocks]),
+            outbound=_with_past(signals.outbound, [block.of(workload).outbound for block in blocks]),
+        )
+        for workload, signals in together(blocks).signals.items()
+    }
+
+
+def _with_past(whole: Traffic | None, blocks: Sequence[Traffic | None]) -> Traffic | None:
+    import numpy as np  # here, because it takes long to import and most commands judge nothing
+
+    from meshroll.core.gate.excess import noise_of, upper_bound
+
+    counted = [
+        block for block in blocks if block and whole and block.source == whole.source and block.responses
+    ]
+    if whole is None or len(counted) < BLOCKS_MIN:
+        return whole
+    names = [FAILED, *(bound for bound in whole.buckets if bound != "inf")]
+    total = np.array([_totals(counted, name) for name in names])
+    bad = np.array([_bad(counted, name) for name in names])
+    noise = noise_of(total, bad)
+    upper = upper_bound(total, bad, noise)
+    ratio = bad.sum(1) / np.maximum(total.sum(1), 1e-9)
+    numbers = zip(names, ratio, upper, noise.clusters, noise.swings, strict=True)
+    return msgspec.structs.replace(
+        whole, past={name: Past(*(float(number) for number in rest)) for name, *rest in numbers}
+    )
+
+
+def _totals(blocks: Sequence[Traffic], name: str) -> list[float]:
+    return [block.responses or 0.0 if name == FAILED else block.buckets.get("inf", 0.0) for block in blocks]
+
+
+def _bad(blocks: Sequence[Traffic], name: str) -> list[float]:
+    """Failed ones, or those that took longer than the bucket's bound."""
+    return [
+        block.failures
+        if name == FAILED
+        else max(0.0, block.buckets.get("inf", 0.0) - block.buckets.get(name, 0.0))
+        for block in blocks
+    ]
