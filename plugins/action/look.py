@@ -194,7 +194,7 @@ class ActionModule(MeshrollAction):
         window_seconds = settings.gate.window_seconds
         try:
             client = prometheus.connect(settings.prometheus, kube, self.warn)
-            client.check()
+            client.check(settings.prometheus.scrape_interval_seconds)
             asked = prometheus.queries(settings.gate.application_queries)
             for name, space in view.namespaces.items():
                 if name in before.baseline:

@@ -86,3 +86,48 @@ def test_a_namespace_of_the_inventory_keeps_its_settings() -> None:
     settings, notes = with_namespace(listed, "a")
     assert ([namespace.sidecar for namespace in settings.namespaces], notes) == (["wait"], ())
     assert with_namespace(listed, None) == (listed, ())
+
+
+@pytest.mark.parametrize(
+    ("prometheus", "said"),
+    [
+        ({"url": "https://a", "service": {"namespace": "m", "name": "p"}}, "either `url` or `service`"),
+        ({"service": {"namespace": "m", "name": "p"}, "bearer_token_file": "t"}, "go with `url`"),
+        ({"ca_file": "ca.pem"}, "go with `url`"),
+        (
+            {
+                "url": "https://a",
+                "bearer_token_file": "t",
+                "basic_auth": {"username": "u", "password_file": "p"},
+            },
+            "give one of",
+        ),
+        ({"url": "https://u:s3cret@a", "bearer_token_file": "t"}, "give one of"),
+        ({"url": "http://a", "bearer_token_file": "t"}, "https://"),
+        ({"url": "http://a", "basic_auth": {"username": "u", "password_file": "p"}}, "https://"),
+        ({"url": "https://u:s3#cret@a"}, "%23"),
+        ({"url": "https://a", "basic_auth": {"username": "u", "password": "s3cret"}}, "password_file"),
+        ({"url": "https://a", "tenant": "a\nb"}, "tenant"),
+    ],
+)
+def test_ways_in_to_prometheus_that_contradict_each_other_are_refused_without_a_secret(
+    prometheus: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse({"meshroll_prometheus": prometheus})
+    problem = caught.value.problems[0]
+    assert "meshroll_prometheus" in problem.message
+    assert said in f"{problem.message} {problem.hint}"
+    assert "s3" not in f"{problem.message} {problem.hint}"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://prometheus.example", "http://127.0.0.1:9090", "http://localhost:9090"]
+)
+def test_a_token_goes_over_tls_or_stays_on_this_machine(url: str) -> None:
+    settings = parse({"meshroll_prometheus": {"url": url, "bearer_token_file": "token"}})
+    assert settings.prometheus.bearer_token_file == "token"
+
+
+def test_credentials_in_the_url_need_no_tls() -> None:
+    assert parse({"meshroll_prometheus": {"url": "http://gate:s3cret@prometheus"}}).prometheus.url

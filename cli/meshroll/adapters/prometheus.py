@@ -1,86 +1,90 @@
-"""Prometheus, by URL or through the API server's Service proxy.
-Its errors are those of prometheus_transport.
-"""
+"""Prometheus, by URL or through the API server's Service proxy."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
 
 import yaml
 
-from meshroll.adapters.prometheus_transport import (
-    ApiServer,
-    PrometheusEmpty,
-    PrometheusError,
-    PrometheusRejected,
-    PrometheusUnreachable,
-    ServiceTransport,
-    Transport,
-    UrlTransport,
-)
+from meshroll.adapters import prometheus_answers as answers
+from meshroll.adapters.prometheus_access import PrometheusError
+from meshroll.adapters.prometheus_transport import ApiServer, ServiceTransport, Transport, UrlTransport
+from meshroll.core import prometheus_problems
 from meshroll.core.errors import Problem, Refused
-from meshroll.core.gate.measurements import Measurements, Query, Sample, operator_queries, parse_queries
+from meshroll.core.gate.measurements import (
+    Measurements,
+    Query,
+    Sample,
+    Series,
+    operator_queries,
+    parse_queries,
+)
 from meshroll.core.settings import ApplicationQuery, Prometheus
 
 __all__ = ["PrometheusClient", "PrometheusError", "connect", "measure", "queries"]
 
 PARALLEL_QUERIES = 8
+# Shorter than what a transport waits, so that it is Prometheus that says why it takes so long.
+QUERY_TIMEOUT = "25s"
+# Prometheus looks back five minutes by itself, so one look from here sees the last minute and four to come.
+AHEAD_SECONDS = 240.0
 
 
 @dataclass(frozen=True)
 class PrometheusClient:
-    """Instant queries over a transport. Safe for use from many threads."""
+    """Queries over a transport. Safe for use from many threads.
+
+    Each raises PrometheusError where there is no answer, or not the whole of it.
+    """
 
     transport: Transport
 
     def now_seconds(self) -> float:
         """Unix time by Prometheus' own clock, so that windows do not depend on ours."""
-        return float(self._document("time()", {"query": "time()"})["data"]["result"][0])
+        return answers.scalar(self._ask("query", "time()", {}), self.transport.where, "time()")
 
-    def check(self) -> None:
-        """Raises PrometheusError unless it answers and has at least one target."""
-        if not self.query("count(up)", None)[0]:
-            raise PrometheusEmpty(self.transport.where)
+    def check(self, scrape_interval_seconds: float) -> None:
+        """Raises PrometheusError unless it answers, and its newest scrape of anything is of now."""
+        now_seconds = self.now_seconds()
+        newest = "max(timestamp(up))"
+        found = self.query(newest, now_seconds + AHEAD_SECONDS) or self.query(newest, now_seconds)
+        age_seconds = now_seconds - found[0].value if found and found[0].value is not None else None
+        problem = prometheus_problems.freshness(self.transport.where, age_seconds, scrape_interval_seconds)
+        if problem:
+            raise PrometheusError(problem)
 
-    def query(self, promql: str, at_seconds: float | None) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
-        """An instant vector at a moment (None: now), and Prometheus' warnings that it may be incomplete."""
-        params = {"query": promql} | ({} if at_seconds is None else {"time": f"{at_seconds:.3f}"})
-        document = self._document(promql, params)
-        data = document["data"]
-        if data.get("resultType") != "vector":
-            raise PrometheusRejected(
-                self.transport.where, f"it gives a {data.get('resultType')}, not a vector", promql
-            )
-        samples = tuple(Sample(entry["metric"], _number(entry["value"][1])) for entry in data["result"])
-        return samples, tuple(document.get("warnings") or ())
+    def query(self, promql: str, at_seconds: float | None) -> tuple[Sample, ...]:
+        """An instant vector at a moment (Unix seconds; None: now)."""
+        params = {} if at_seconds is None else {"time": f"{at_seconds:.3f}"}
+        return answers.samples(self._ask("query", promql, params), self.transport.where, promql)
 
-    def _document(self, promql: str, params: Mapping[str, str]) -> Any:
-        body = self.transport.get("/api/v1/query", params)
-        try:
-            document = json.loads(body)
-            if document["status"] == "success":
-                document["data"]["result"]
-                return document
-            why = f"{document.get('errorType', 'error')}: {document.get('error', '')}"
-        except (ValueError, KeyError, TypeError) as error:
-            raise PrometheusUnreachable(
-                self.transport.where, "what answers is not Prometheus' query API"
-            ) from error
-        raise PrometheusRejected(self.transport.where, why, promql)
+    def range(
+        self, promql: str, start_seconds: float, end_seconds: float, step_seconds: float
+    ) -> tuple[Series, ...]:
+        """A value every ``step_seconds`` from start to end (Unix seconds), where there is one."""
+        params = {
+            "start": f"{start_seconds:.3f}",
+            "end": f"{end_seconds:.3f}",
+            "step": f"{step_seconds:.3f}",
+        }
+        return answers.series(self._ask("query_range", promql, params), self.transport.where, promql)
+
+    def _ask(self, what: str, promql: str, params: Mapping[str, str]) -> bytes:
+        return self.transport.get(f"/api/v1/{what}", {"query": promql, "timeout": QUERY_TIMEOUT, **params})
 
 
 def connect(
     prometheus: Prometheus, api: ApiServer, log: Callable[[str], None] = lambda _: None
 ) -> PrometheusClient:
-    """The client that the inventory describes; ``log`` hears of retries. Raises Refused where it names none."""
+    """The client that the inventory describes; ``log`` hears of retries.
+
+    Raises Refused where it names no Prometheus, PrometheusError where its ca_file cannot be used.
+    """
     if prometheus.url:
-        return PrometheusClient(UrlTransport(prometheus.url, log))
+        return PrometheusClient(UrlTransport(prometheus.url, log, access=prometheus))
     if prometheus.service:
         service = prometheus.service
         return PrometheusClient(ServiceTransport(api, service.namespace, service.name, service.port))
@@ -111,22 +115,15 @@ def measure(
     Raises the first PrometheusError: a half-measured look is none.
     """
 
-    def ask(query: Query) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+    def ask(query: Query) -> tuple[Sample, ...]:
         return client.query(query.render(namespace, window_seconds), at_seconds)
 
     with ThreadPoolExecutor(max_workers=PARALLEL_QUERIES) as pool:
-        answers = list(pool.map(ask, queries))
+        found = list(pool.map(ask, queries))
     return Measurements(
         namespace=namespace,
         at_seconds=at_seconds,
         window_seconds=window_seconds,
         queries={query.id: query for query in queries},
-        samples={query.id: samples for query, (samples, _) in zip(queries, answers, strict=True)},
-        warnings=tuple(dict.fromkeys(warning for _, warnings in answers for warning in warnings)),
+        samples={query.id: samples for query, samples in zip(queries, found, strict=True)},
     )
-
-
-def _number(text: str) -> float | None:
-    """Prometheus writes numbers as strings; NaN is a ratio of nothing, so no data."""
-    value = float(text)
-    return None if math.isnan(value) else value

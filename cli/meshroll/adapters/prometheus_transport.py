@@ -1,13 +1,11 @@
 """The ways to Prometheus: straight to its URL, or through the API server's Service proxy.
 
-PrometheusError (exit 3 where a look meets it; a gate turns it into its outcome Error)
-  PrometheusUnreachable   no answer: prometheus-unreachable
-  PrometheusRejected      an answer that says no: prometheus-query-failed
-  PrometheusEmpty         an answer without a single scraped target: prometheus-empty
+Every failure is a PrometheusError with one of the problems in core.prometheus_problems.
 """
 
 from __future__ import annotations
 
+import http.client
 import random
 import ssl
 import time
@@ -16,58 +14,28 @@ from typing import Protocol
 from urllib.parse import unquote, urlencode, urlsplit
 
 import urllib3
+from urllib3 import exceptions
 
-from meshroll.adapters import clock
-from meshroll.core.errors import MeshrollError, Problem, Refused
+from meshroll.adapters import clock, prometheus_access
+from meshroll.adapters.kube.errors import ApiError
+from meshroll.adapters.prometheus_access import PrometheusError
+from meshroll.core import prometheus_problems as problems
+from meshroll.core.errors import MeshrollError, Problem
 from meshroll.core.retry import TRANSIENT, Patience, retry_after_seconds
+from meshroll.core.settings import Prometheus
 
 # Seconds, because whoever asks does so again: a gate at its next interval, a look when it is run again.
 PATIENCE = Patience(8.0)
 TIMEOUT = urllib3.Timeout(connect=5, read=30)
 CONNECTIONS = 8
+# Credentials do not follow to another host (urllib3's own rule).
 REDIRECTS = urllib3.Retry(connect=0, read=0, status=0, other=0, redirect=3, respect_retry_after_header=False)
-HINT_REACH = "Check meshroll_prometheus (url, or service with namespace, name and port), and the way there."
-
-
-class PrometheusError(Refused):
-    """Prometheus could not say what was asked."""
-
-
-class PrometheusUnreachable(PrometheusError):
-    def __init__(self, where: str, why: str) -> None:
-        super().__init__(
-            Problem("prometheus-unreachable", f"Prometheus at {where} does not answer: {why}", HINT_REACH)
-        )
-
-
-class PrometheusRejected(PrometheusError):
-    def __init__(self, where: str, why: str, query: str = "") -> None:
-        of = f" the query {query}" if query else ""
-        super().__init__(
-            Problem(
-                "prometheus-query-failed",
-                f"Prometheus at {where} refused{of}: {why}",
-                "If it is one of meshroll_gate.application_queries, correct it; else see Prometheus' log "
-                "and limits (query.timeout, query.max-samples).",
-            )
-        )
-
-
-class PrometheusEmpty(PrometheusError):
-    def __init__(self, where: str) -> None:
-        super().__init__(
-            Problem(
-                "prometheus-empty",
-                f"Prometheus at {where} answers, but scrapes nothing at all.",
-                "Is it the right one, and has it started to scrape? Its page /targets shows what it knows.",
-            )
-        )
 
 
 class Transport(Protocol):
     """One GET below Prometheus' root. Returns the body of a success or of Prometheus' own JSON error.
 
-    Raises MeshrollError where there is no answer.
+    Raises PrometheusError where there is no answer.
     """
 
     @property
@@ -77,7 +45,10 @@ class Transport(Protocol):
 
 
 class UrlTransport:
-    """Straight to a URL; certificates are verified, and credentials in the URL stay out of every message."""
+    """Straight to a URL; certificates are verified, and credentials in the URL stay out of every message.
+
+    ``access`` holds what else lets one in. Raises PrometheusError where its ca_file cannot be used.
+    """
 
     def __init__(
         self,
@@ -85,53 +56,73 @@ class UrlTransport:
         log: Callable[[str], None] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
         seconds: Callable[[], float] = clock.seconds,
+        access: Prometheus | None = None,
     ) -> None:
         parts = urlsplit(url)
-        self._url = url.rstrip("/")
-        self._where = f"{parts.scheme}://{parts.netloc.rsplit('@', 1)[-1]}{parts.path}".rstrip("/")
-        self._headers = {"Accept": "application/json", "User-Agent": "meshroll"}
+        self._url = f"{parts.scheme}://{parts.netloc.rsplit('@', 1)[-1]}{parts.path}".rstrip("/")
+        self._access = access or Prometheus()
+        self._own: dict[str, str] = {}
         if parts.username:
-            credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            self._headers |= urllib3.make_headers(basic_auth=credentials)
-            self._url = self._where
+            self._own = prometheus_access.basic_authorization(
+                unquote(parts.username), unquote(parts.password or "")
+            )
         self._log, self._sleep, self._seconds = log, sleep, seconds
         self._pool = urllib3.PoolManager(
-            maxsize=CONNECTIONS, ssl_context=ssl.create_default_context(), timeout=TIMEOUT, retries=REDIRECTS
+            maxsize=CONNECTIONS,
+            ssl_context=prometheus_access.tls(self._access.ca_file),
+            timeout=TIMEOUT,
+            retries=REDIRECTS,
         )
 
     @property
     def where(self) -> str:
-        return self._where
+        return self._url
 
     def get(self, path: str, params: Mapping[str, str]) -> bytes:
         begun, tries = self._seconds(), 0
         while True:
             tries += 1
             said, asked_seconds = None, 0.0
+            headers = prometheus_access.headers(self._access) | self._own
             try:
                 response = self._pool.request(
-                    "GET", f"{self._url}{path}?{urlencode(params)}", headers=self._headers
+                    "GET", f"{self._url}{path}?{urlencode(params)}", headers=headers
                 )
-            except (urllib3.exceptions.HTTPError, ValueError) as error:
-                why, again = _reason(error), isinstance(error, urllib3.exceptions.HTTPError)
+            except (exceptions.HTTPError, ValueError) as error:
+                problem, again = self._failure(error)
+                why = problem.code.removeprefix("prometheus-")
             else:
-                status, headers = response.status, response.headers
+                status, answered = response.status, response.headers
                 if status == 200:
                     return response.data
                 # It says why in JSON: 400 a bad query, 422 one that cannot be run, 503 one that took too long.
                 if status in (400, 422, 503) and response.data[:1] == b"{":
                     said = response.data
                 why, again = f"status {status} {response.reason or ''}".strip(), status in TRANSIENT
-                asked_seconds = retry_after_seconds(headers.get("Retry-After", ""), headers.get("Date", ""))
+                asked_seconds = retry_after_seconds(answered.get("Retry-After", ""), answered.get("Date", ""))
+                problem = _refusal(self._url, status, why, asked_seconds)
             wait_seconds = PATIENCE.wait_seconds(
                 tries, self._seconds() - begun, random.random(), asked_seconds
             )
             if not again or wait_seconds is None:
                 if said is not None:
                     return said
-                raise PrometheusUnreachable(self._where, why)
-            self._log(f"Prometheus at {self._where}: {why}; again in {wait_seconds:.1f} s")
+                raise PrometheusError(problem)
+            self._log(f"Prometheus at {self._url}: {why}; again in {wait_seconds:.1f} s")
             self._sleep(wait_seconds)
+
+    def _failure(self, error: Exception) -> tuple[Problem, bool]:
+        """What kept the answer away, and whether it may come at another try."""
+        cause = getattr(error, "reason", None) or error
+        inner = cause.args[-1] if cause.args else None
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return problems.untrusted(self._url, inner.verify_message, self._access.ca_file), False
+        if isinstance(cause, exceptions.TimeoutError):
+            return problems.timed_out(self._url), True
+        if isinstance(inner, http.client.IncompleteRead) or isinstance(cause, exceptions.DecodeError):
+            return problems.half_an_answer(self._url), True
+        why = f"{type(cause).__name__}: {cause}"
+        return problems.unreachable(self._url, why), isinstance(error, exceptions.HTTPError)
 
 
 class ApiServer(Protocol):
@@ -155,12 +146,27 @@ class ServiceTransport:
     def get(self, path: str, params: Mapping[str, str]) -> bytes:
         try:
             return self._api.read_text(f"{self._root}{path}", params)
+        except ApiError as error:
+            raise PrometheusError(self._refusal(error)) from error
         except MeshrollError as error:
-            if getattr(error, "status", None) in (400, 422):
-                raise PrometheusRejected(self._where, str(error)) from error
-            raise PrometheusUnreachable(self._where, str(error)) from error
+            raise PrometheusError(problems.unreachable(self._where, str(error))) from error
+
+    def _refusal(self, error: ApiError) -> Problem:
+        if error.status in (401, 403):
+            return problems.proxy_unauthorized(self._where, str(error))
+        # The API server gives a reason of its own (no endpoints, say); what is behind it does not.
+        if error.status in (400, 422) or (error.status == 503 and not error.reason):
+            return problems.rejected(self._where, str(error))
+        if error.status == 429:
+            return problems.busy(self._where, str(error), 0.0)
+        return problems.unreachable(self._where, str(error))
 
 
-def _reason(error: Exception) -> str:
-    cause = getattr(error, "reason", None) or error
-    return f"{type(cause).__name__}: {cause}"
+def _refusal(where: str, status: int, why: str, asked_seconds: float) -> Problem:
+    if status in (401, 403):
+        return problems.unauthorized(where, why)
+    if status in (429, 503):
+        return problems.busy(where, why, asked_seconds)
+    if status in (400, 404, 405, 422):
+        return problems.other_api(where, why)
+    return problems.unreachable(where, why)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from meshroll.core import prometheus_url
 from meshroll.core.errors import Problem, UsageError
 
 Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -43,11 +44,45 @@ class PrometheusService(_Settings, frozen=True):
     port: str = "9090"
 
 
+class BasicAuth(_Settings, frozen=True):
+    username: Annotated[str, msgspec.Meta(pattern=r"^[^:]+$")]
+    password_file: str
+
+
 class Prometheus(_Settings, frozen=True):
+    """Where Prometheus is and how it lets one in; secrets are named by their files."""
+
     url: str | None = None
     service: PrometheusService | None = None
+    basic_auth: BasicAuth | None = None
+    bearer_token_file: str | None = None
+    ca_file: str | None = None
+    tenant: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9!_.*'()|-]+$")] | None = None
     scrape: Literal["existing", "podmonitor"] = "existing"
     scrape_interval_seconds: PositiveSeconds = 30.0
+
+    def __post_init__(self) -> None:
+        logins = [self.basic_auth, self.bearer_token_file]
+        if not self.url:
+            if any([*logins, self.ca_file, self.tenant]):
+                raise ValueError(
+                    "`basic_auth`, `bearer_token_file`, `ca_file` and `tenant` go with `url`; through `service` "
+                    "the cluster's own credentials count, and no others are passed on"
+                )
+            return
+        if self.service:
+            raise ValueError("give either `url` or `service`")
+        if wrong := prometheus_url.complaint(self.url):
+            raise ValueError(wrong)
+        if len([each for each in logins if each]) + prometheus_url.has_credentials(self.url) > 1:
+            raise ValueError(
+                "give one of `basic_auth`, `bearer_token_file` and a username and password in `url`"
+            )
+        if any(logins) and prometheus_url.readable_on_the_way(self.url):
+            raise ValueError(
+                "with `basic_auth` or `bearer_token_file`, `url` has to be https:// (or this machine itself); "
+                "else whoever is on the way can read the secret"
+            )
 
 
 class ControlPlane(_Settings, frozen=True):
@@ -235,6 +270,7 @@ _KNOWN_FIELDS = sorted(
         for struct in (
             Cluster,
             PrometheusService,
+            BasicAuth,
             Prometheus,
             ControlPlane,
             Certificates,

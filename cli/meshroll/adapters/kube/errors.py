@@ -54,7 +54,9 @@ def refusal(status: int, method: str, path: str, data: bytes, unsure: bool = Fal
     """The error that an answer's body tells of."""
     try:
         parsed = json.loads(data)
-        message, reason = str(parsed.get("message", "")), str(parsed.get("reason", ""))
+        # What is behind the Service proxy (Prometheus) says it in "error".
+        message = str(parsed.get("message") or parsed.get("error") or "")
+        reason = str(parsed.get("reason", ""))
     except (ValueError, AttributeError):
         message, reason = data[:256].decode(errors="replace"), ""
     return ApiError(status, method, path, message, reason, unsure)

@@ -18,6 +18,14 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Series:
+    """One series of a range: (Unix seconds, value) in order. Where PromQL answered NaN there is no point."""
+
+    labels: Mapping[str, str]
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
 class Query:
     """PromQL with placeholders. ``fragments`` are pieces that many queries share; none refers to another.
 

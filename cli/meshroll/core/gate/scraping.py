@@ -8,9 +8,7 @@ from meshroll.core.gate.signals import Reading
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.text import percent
 from meshroll.core.gate.verdict import Finding, Outcome
-
-# Prometheus looks back five minutes, so a target that is no longer scraped goes on answering with old values.
-STALE_AFTER_SCRAPES = 3
+from meshroll.core.prometheus_problems import STALE_AFTER_SCRAPES
 
 # Linkerd's own job, as its PodMonitor renders it. Proxies that are native sidecars are init containers, which
 # Kubernetes discovery includes; a rule that keeps app containers only loses them.
