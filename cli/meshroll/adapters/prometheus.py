@@ -14,6 +14,7 @@ from meshroll.adapters.prometheus_access import PrometheusError
 from meshroll.adapters.prometheus_transport import ApiServer, ServiceTransport, Transport, UrlTransport
 from meshroll.core import prometheus_problems
 from meshroll.core.errors import Problem, Refused
+from meshroll.core.gate import trust
 from meshroll.core.gate.measurements import (
     Measurements,
     Query,
@@ -112,7 +113,7 @@ def measure(
 ) -> Measurements:
     """All queries for one namespace, side by side, over the window that ends at ``at_seconds``.
 
-    Raises the first PrometheusError: a half-measured look is none.
+    Raises the first PrometheusError: a half-measured look is none, and neither is one that cannot be right.
     """
 
     def ask(query: Query) -> tuple[Sample, ...]:
@@ -120,10 +121,13 @@ def measure(
 
     with ThreadPoolExecutor(max_workers=PARALLEL_QUERIES) as pool:
         found = list(pool.map(ask, queries))
-    return Measurements(
+    measured = Measurements(
         namespace=namespace,
         at_seconds=at_seconds,
         window_seconds=window_seconds,
         queries={query.id: query for query in queries},
         samples={query.id: samples for query, samples in zip(queries, found, strict=True)},
     )
+    if doubts := trust.problems(measured):
+        raise PrometheusError(doubts)
+    return measured

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import urllib3
 
 TOOLS = Path.home() / ".cache" / "meshroll" / "tools"
 
@@ -30,14 +29,18 @@ def promtool() -> str:
 
 
 @pytest.fixture(scope="module")
-def serve_series(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
-    """Starts a Prometheus that holds the given OpenMetrics text, and returns its URL."""
+def serve_series(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Starts a Prometheus that holds the given OpenMetrics text, and returns its URL.
+
+    ``web_config`` is the text of its --web.config.file, with which it asks for TLS or a login.
+    """
     running: list[subprocess.Popen[bytes]] = []
 
-    def serve(openmetrics: str) -> str:
+    def serve(openmetrics: str, web_config: str = "{}\n") -> str:
         folder = tmp_path_factory.mktemp("prometheus")
         (folder / "series.txt").write_text(openmetrics)
         (folder / "prometheus.yml").write_text("global: {}\n")
+        (folder / "web.yml").write_text(web_config)
         subprocess.run(
             [tool("promtool"), "tsdb", "create-blocks-from", "openmetrics", "series.txt", "data"],
             cwd=folder,
@@ -54,19 +57,16 @@ def serve_series(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
                     "--config.file=prometheus.yml",
                     "--storage.tsdb.path=data",
                     f"--web.listen-address=127.0.0.1:{port}",
+                    "--web.config.file=web.yml",
                 ],
                 cwd=folder,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=(folder / "log").open("wb"),
             )
         )
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(200):
-            try:
-                if urllib3.request("GET", f"{url}/-/ready", retries=False).status == 200:
-                    return url
-            except urllib3.exceptions.HTTPError:
-                pass
+        for _ in range(1200):
+            if b"ready to receive web requests" in (folder / "log").read_bytes():
+                return f"http://127.0.0.1:{port}"
             time.sleep(0.05)
         raise AssertionError("Prometheus did not become ready")
 

@@ -12,10 +12,16 @@ DURATION_SECONDS = 600
 
 @dataclass
 class Series:
-    """Counters that grow evenly and gauges that stand still, from ``start`` for ten minutes."""
+    """Counters that grow evenly and gauges that stand still, from ``start`` for ten minutes.
+
+    ``external`` is what a Prometheus adds to each of its series when it sends them elsewhere. Of what was before
+    ``held_from`` (seconds after the start) nothing is held any more.
+    """
 
     start: int
     namespace: str
+    external: str = ""
+    held_from: int = 0
     text: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     @property
@@ -31,7 +37,8 @@ class Series:
             self._line(name, labels, value, elapsed)
 
     def _line(self, name: str, labels: str, value: float, elapsed: int) -> None:
-        self.text[name].append(f"{name}{{{labels}}} {value} {self.start + elapsed}\n")
+        if elapsed >= self.held_from:
+            self.text[name].append(f"{name}{{{labels}{self.external}}} {value} {self.start + elapsed}\n")
 
     # -- Linkerd's estate in these terms ---------------------------------------------------------------------
 

@@ -70,6 +70,7 @@ def test_no_placeholder_is_left_and_ids_are_unique() -> None:
         "{increase}",
         "{series}",
         "{proxies}",
+        "{target}",
     )
     assert not [text for text in texts for name in placeholders if name in text]
     assert len(QUERIES) == len(queries())
@@ -241,3 +242,57 @@ def test_a_proxys_own_cpu_is_not_the_applications(promtool: str, tmp_path: Path)
         for name in ("app", "linkerd-proxy", "")
     }
     evaluate(promtool, tmp_path, "pod-cpu", series, {'{pod="a"}': 0.5})
+
+
+APPLICATION = 'namespace="charging",pod="omni-1",job="applications",instance="10.0.0.1:8080"'
+
+
+@pytest.mark.parametrize(
+    ("series", "found"),
+    [
+        ([OMNI, APPLICATION], []),
+        ([f'{OMNI},replica="{name}"' for name in "ab"], ["replica"]),
+        ([OMNI, OMNI.replace('job="linkerd-proxy"', 'job="linkerd/linkerd-proxy"')], ["job"]),
+        ([f'{APPLICATION},replica="{name}"' for name in "ab"], ["replica"]),
+        ([APPLICATION, APPLICATION.replace("8080", "9090")], []),
+        ([f'{APPLICATION},service="{name}"' for name in "ab"], []),
+        ([OMNI, *(f'{APPLICATION},replica="{name}"' for name in "ab")], []),
+    ],
+    ids=[
+        "a proxy and its application are two targets",
+        "a proxy by two replicas",
+        "a proxy by two jobs",
+        "an application by two replicas",
+        "two ports of an application are two targets",
+        "two Services of an application are two targets",
+        "where proxies count, applications may be there twice",
+    ],
+)
+def test_only_what_would_count_double_is_found_twice(
+    promtool: str, tmp_path: Path, series: list[str], found: list[str]
+) -> None:
+    expected = {f"up{{{labels}}}": 1.0 for labels in series} if found else {}
+    evaluate(promtool, tmp_path, "scraped-twice", {f"up{{{labels}}}": "1x30" for labels in series}, expected)
+
+
+def test_of_many_pods_that_are_there_twice_one_is_enough(promtool: str, tmp_path: Path) -> None:
+    series = {
+        f'up{{{OMNI.replace("omni-1", pod)},replica="{name}"}}': "1x30"
+        for pod, names in (("omni-1", "abc"), ("omni-2", "ab"))
+        for name in names
+    }
+    expected = {f'up{{{OMNI},replica="{name}"}}': 1.0 for name in "abc"}
+    evaluate(promtool, tmp_path, "scraped-twice", series, expected)
+
+
+def test_a_proxys_metrics_are_there_without_any_traffic_of_its_workload(
+    promtool: str, tmp_path: Path
+) -> None:
+    admin = INBOUND.replace('target_port="8080"', 'target_port="4191"')
+    series = {
+        f"request_total{{{admin}}}": "0+7x30",
+        f'response_total{{{admin},classification="success"}}': "0+7x30",
+        f'response_latency_ms_bucket{{{INBOUND.replace("charging", "other")},le="5"}}': "0+7x30",
+    }
+    expected = {"request_total": 1.0, "response_total": 1.0}
+    evaluate(promtool, tmp_path, "proxy-metrics", series, expected)
