@@ -10,6 +10,7 @@ import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
 from meshroll.adapters import manifests, prometheus
+from meshroll.adapters.baseline import measure_baseline
 from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
@@ -19,7 +20,6 @@ from meshroll.core.control_plane import install_notes
 from meshroll.core.drift import Since, in_the_way
 from meshroll.core.errors import Drift, MeshrollError, Problem, Refused, UsageError
 from meshroll.core.gate import baseline
-from meshroll.core.gate.reading import read
 from meshroll.core.gate.signals import Reading
 from meshroll.core.gate.subjects import owners_of
 from meshroll.core.history import Inherited, changes_of, fingerprint, inherited, to_undo, unfinished
@@ -191,7 +191,6 @@ class ActionModule(MeshrollAction):
         """
         readings: dict[str, Reading] = {}
         found: list[Problem] = []
-        window_seconds = settings.gate.window_seconds
         try:
             client = prometheus.connect(settings.prometheus, kube, self.warn)
             client.check(settings.prometheus.scrape_interval_seconds)
@@ -199,8 +198,8 @@ class ActionModule(MeshrollAction):
             for name, space in view.namespaces.items():
                 if name in before.baseline:
                     continue
-                measured = prometheus.measure(client, asked, name, window_seconds, client.now_seconds())
-                readings[name] = read(measured, owners_of(space.pods))
+                owners = owners_of(space.pods)
+                readings[name] = measure_baseline(client, asked, name, owners, settings)
                 found += baseline.outside_limits(settings.gate, readings[name], name)
         except prometheus.PrometheusError as error:
             return {}, list(error.problems)

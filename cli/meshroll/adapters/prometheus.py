@@ -25,7 +25,7 @@ from meshroll.core.gate.measurements import (
 )
 from meshroll.core.settings import ApplicationQuery, Prometheus
 
-__all__ = ["PrometheusClient", "PrometheusError", "connect", "measure", "queries"]
+__all__ = ["PrometheusClient", "PrometheusError", "connect", "history", "measure", "queries"]
 
 PARALLEL_QUERIES = 8
 # Shorter than what a transport waits, so that it is Prometheus that says why it takes so long.
@@ -131,3 +131,40 @@ def measure(
     if doubts := trust.problems(measured):
         raise PrometheusError(doubts)
     return measured
+
+
+def history(
+    client: PrometheusClient,
+    queries: Sequence[Query],
+    namespace: str,
+    block_seconds: float,
+    blocks: int,
+    end_seconds: float,
+) -> list[Measurements]:
+    """What ``measure`` would have answered at the end of each of so many blocks that follow one another; oldest first.
+
+    One range query for each query, however many blocks. Raises the first PrometheusError.
+    """
+    ends = [end_seconds - block_seconds * later for later in reversed(range(blocks))]
+
+    def ask(query: Query) -> dict[int, list[Sample]]:
+        found: dict[int, list[Sample]] = {}
+        promql = query.render(namespace, block_seconds)
+        for series in client.range(promql, ends[0], end_seconds, block_seconds):
+            for at_seconds, value in series.points:
+                place = round((at_seconds - ends[0]) / block_seconds)
+                found.setdefault(place, []).append(Sample(series.labels, value))
+        return found
+
+    with ThreadPoolExecutor(max_workers=PARALLEL_QUERIES) as pool:
+        answers = list(pool.map(ask, queries))
+    return [
+        Measurements(
+            namespace=namespace,
+            at_seconds=end,
+            window_seconds=block_seconds,
+            queries={query.id: query for query in queries},
+            samples={query.id: found.get(place, ()) for query, found in zip(queries, answers, strict=True)},
+        )
+        for place, end in enumerate(ends)
+    ]

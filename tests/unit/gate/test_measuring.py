@@ -6,13 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 
-from meshroll.adapters.prometheus import PrometheusClient, UrlTransport, measure, queries
+from meshroll.adapters.prometheus import PrometheusClient, UrlTransport, history, measure, queries
 from meshroll.core.gate.baseline import outside_limits
+from meshroll.core.gate.history import share_queries
 from meshroll.core.gate.judge import judge
+from meshroll.core.gate.measurements import Measurements
 from meshroll.core.gate.reading import read
-from meshroll.core.gate.signals import Reading
+from meshroll.core.gate.signals import Reading, Traffic
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.verdict import Outcome, Verdict
 from meshroll.core.settings import ApplicationQuery, Gate, Prometheus
@@ -172,3 +175,24 @@ def test_the_operators_own_queries_are_used(estate: Estate) -> None:
     assert inbound is not None
     assert (inbound.success_ratio, inbound.responses) == (0.97, None)
     assert inbound.source == "application queries of the inventory"
+
+
+def test_a_history_is_what_one_look_after_the_other_would_have_seen(estate: Estate) -> None:
+    asked = share_queries(queries())
+    at_once = history(estate.client, asked, "errors", 20.0, BLOCKS, estate.end)
+    each = [measure(estate.client, queries(), "errors", 20.0, one.at_seconds) for one in at_once]
+    assert len(at_once) == BLOCKS
+    for block, look in zip(at_once, each, strict=True):
+        assert read(block, OWNERS).of("Deployment/points").inbound == replaced(look)
+
+
+def replaced(look: Measurements) -> Traffic:
+    """Without the requests begun, which a history does not ask for."""
+    inbound = read(look, OWNERS).of("Deployment/points").inbound
+    assert inbound is not None
+    return msgspec.structs.replace(inbound, requests=None)
+
+
+def test_before_prometheus_knew_the_namespace_a_history_is_empty(estate: Estate) -> None:
+    long_ago = history(estate.client, share_queries(queries()), "errors", 20.0, 3, estate.end - 86400)
+    assert [read(block, OWNERS).signals for block in long_ago] == [{}] * 3

@@ -6,24 +6,32 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from meshroll.core.gate.measurements import Query
 from meshroll.core.gate.shares import FAILED
-from meshroll.core.gate.signals import Past, Reading, Signals, Traffic, together
+from meshroll.core.gate.signals import Past, Reading, Signals, Traffic
 
+# Half an hour of 30 s blocks; the same again a day and a week earlier, where Prometheus has them.
+BLOCKS = 60
+DAYS_AGO = (7, 1, 0)
 # With fewer, a share is known no better than it was in them.
 BLOCKS_MIN = 8
+SHARES = ("-responses", "-latency")
 
 
-def signals_of(blocks: Sequence[Reading]) -> Mapping[str, Signals]:
-    """All blocks as one, by workload, with what their scatter says; the latest block comes last."""
-    if len(blocks) < BLOCKS_MIN:
-        return together(blocks).signals
+def share_queries(queries: Sequence[Query]) -> list[Query]:
+    """Those that a history needs."""
+    return [query for query in queries if query.id.endswith(SHARES)]
+
+
+def with_past(signals: Mapping[str, Signals], blocks: Sequence[Reading]) -> dict[str, Signals]:
+    """The signals of a baseline, with what the scatter of a history says of each share."""
     return {
         workload: msgspec.structs.replace(
-            signals,
-            inbound=_with_past(signals.inbound, [block.of(workload).inbound for block in blocks]),
-            outbound=_with_past(signals.outbound, [block.of(workload).outbound for block in blocks]),
+            each,
+            inbound=_with_past(each.inbound, [block.of(workload).inbound for block in blocks]),
+            outbound=_with_past(each.outbound, [block.of(workload).outbound for block in blocks]),
         )
-        for workload, signals in together(blocks).signals.items()
+        for workload, each in signals.items()
     }
 
 

@@ -24,6 +24,11 @@ SCRAPES_MIN = 2
 ERRORS_IN_A_ROW_MAX = 3
 
 
+def block_seconds(gate: Gate, prometheus: Prometheus) -> float:
+    """The time from look to look: what the inventory says, but never too few scrapes."""
+    return max(gate.interval_seconds, SCRAPES_MIN * prometheus.scrape_interval_seconds)
+
+
 @dataclass
 class Observation:
     """One gate from its first look to its verdict. ``before`` is the baseline by workload id."""
@@ -37,8 +42,7 @@ class Observation:
 
     @property
     def block_seconds(self) -> float:
-        """The time from look to look: what the inventory says, but never too few scrapes."""
-        return max(self.gate.interval_seconds, SCRAPES_MIN * self.prometheus.scrape_interval_seconds)
+        return block_seconds(self.gate, self.prometheus)
 
     @property
     def window_seconds(self) -> float:

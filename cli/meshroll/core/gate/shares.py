@@ -117,6 +117,8 @@ def _slow_rows(
     like: Traffic | None,
     limits: Limits,
 ) -> list[Row]:
+    if not whole.histogram.get(math.inf):
+        return []
     bounds = sorted(bound for bound in whole.histogram if bound < math.inf)
     histograms = [block.histogram for block in blocks]
     total = tuple(histogram.get(math.inf, 0.0) for histogram in histograms)
