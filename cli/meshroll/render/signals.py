@@ -29,7 +29,7 @@ _NAMES = {
     "mtls_ratio": "mTLS",
     "busiest_pod_to_mean": "busiest pod / mean",
 }
-_AT_MOST = ("_ms", "_to_mean", "denied_ratio", "refused_ratio")
+_AT_MOST = ("_ms", "_ms_ratio", "_to_mean", "failed_ratio", "denied_ratio", "refused_ratio")
 
 Finding = Mapping[str, Any]
 

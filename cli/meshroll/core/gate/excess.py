@@ -25,7 +25,11 @@ Flags: TypeAlias = NDArray[np.bool_]
 CLUSTERS_MIN, SWINGS_MIN = 1.0, 0.3
 CLUSTERS_UNKNOWN = 2.0
 # A phase of more errors lasts for some blocks, so that they do not count as that many independent witnesses.
-CORRELATED_BLOCKS = 3.0
+CORRELATED_BLOCKS = 2.0
+# Where phases are seen, they last longer than the two blocks that are assumed where they are not.
+LASTING = 1.5
+# As long as a gate of ten minutes.
+STRETCH_BLOCKS = 20
 # Below so many per block, clusters explain all that scatters; above, phases do.
 SWINGS_FROM_MEAN = 5.0
 KNOWN_FROM_COUNT = 20.0
@@ -71,13 +75,12 @@ def noise_of(total: Array, bad: Array) -> Noise:
     """From a history of blocks, never less than any workload has."""
     mean = total * (bad.sum(1) / np.maximum(total.sum(1), 1.0))[:, None]
     count = np.maximum(mean.sum(1), 1e-9)
-    typical = (mean**2).sum(1) / count
+    typical = _typical_mean(total, bad)
     excess = (((bad - mean) ** 2).sum(1) - mean.sum(1)) / count
     phases = typical > SWINGS_FROM_MEAN
     clusters = np.where(phases, CLUSTERS_UNKNOWN, np.maximum(CLUSTERS_MIN, excess - SWINGS_MIN * typical))
-    swings = np.where(
-        phases, np.maximum(SWINGS_MIN, (excess - CLUSTERS_UNKNOWN) / np.maximum(typical, 1e-9)), SWINGS_MIN
-    )
+    measured = (excess - CLUSTERS_UNKNOWN) / np.maximum(typical, 1e-9)
+    swings = np.where(phases, np.maximum(SWINGS_MIN, LASTING * measured), SWINGS_MIN)
     known = mean.sum(1) >= KNOWN_FROM_COUNT
     return Noise(np.where(known, clusters, CLUSTERS_UNKNOWN), np.where(known, swings, SWINGS_MIN))
 
@@ -123,6 +126,25 @@ def judged(
             requests > 0, np.minimum(1.0, _mean_where_tail(least, size, theta, 0.9) / seen), np.nan
         ),
     )
+
+
+def worst_stretch(total: Array, bad: Array) -> Array:
+    """The largest share in any STRETCH_BLOCKS blocks in a row; 0 where chance alone would make one."""
+    if total.shape[1] < STRETCH_BLOCKS:
+        return np.zeros(len(total))
+    zero = np.zeros((len(total), 1))
+    requests, errors = (np.concatenate([zero, each.cumsum(1)], axis=1) for each in (total, bad))
+    stretch = requests[:, STRETCH_BLOCKS:] - requests[:, :-STRETCH_BLOCKS]
+    share = (errors[:, STRETCH_BLOCKS:] - errors[:, :-STRETCH_BLOCKS]) / np.maximum(stretch, 1.0)
+    worst: Array = np.where(_typical_mean(total, bad) > SWINGS_FROM_MEAN, share.max(1), 0.0)
+    return worst
+
+
+def _typical_mean(total: Array, bad: Array) -> Array:
+    """Of a block's errors, weighed by themselves."""
+    mean = total * (bad.sum(1) / np.maximum(total.sum(1), 1.0))[:, None]
+    typical: Array = (mean**2).sum(1) / np.maximum(mean.sum(1), 1e-9)
+    return typical
 
 
 def _exceeded(total: Array, bad: Array, allowed: Array, noise: Noise, level: Array | float) -> Flags:

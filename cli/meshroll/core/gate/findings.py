@@ -109,6 +109,21 @@ def told_findings(limits: Limits, prefix: str, traffic: Traffic, past: Traffic |
     return findings
 
 
+def shown_findings(limits: Limits, prefix: str, traffic: Traffic, past: Traffic | None) -> list[Finding]:
+    """Quantiles that no limit holds: worth seeing, not judged."""
+    return [
+        Finding(
+            signal=f"{prefix}{name}",
+            value=value,
+            before=past.latency_ms(name) if past else None,
+            source=traffic.source,
+            text=f"{prefix.replace('_', ' ')}{name.split('_')[1]} {milliseconds(value)}",
+        )
+        for name in QUANTILES
+        if getattr(limits, f"{name}_max") is None and (value := traffic.latency_ms(name)) is not None
+    ]
+
+
 def refusal_findings(gate: Gate, signals: Signals) -> list[Finding]:
     """What policies denied and undefined ports refused, held to the same share of errors as responses."""
     findings = []

@@ -38,7 +38,7 @@ def with_past(signals: Mapping[str, Signals], blocks: Sequence[Reading]) -> dict
 def _with_past(whole: Traffic | None, blocks: Sequence[Traffic | None]) -> Traffic | None:
     import numpy as np  # here, because it takes long to import and most commands judge nothing
 
-    from meshroll.core.gate.excess import noise_of, upper_bound
+    from meshroll.core.gate.excess import noise_of, upper_bound, worst_stretch
 
     counted = [
         block for block in blocks if block and whole and block.source == whole.source and block.responses
@@ -51,7 +51,7 @@ def _with_past(whole: Traffic | None, blocks: Sequence[Traffic | None]) -> Traff
     noise = noise_of(total, bad)
     upper = upper_bound(total, bad, noise)
     ratio = bad.sum(1) / np.maximum(total.sum(1), 1e-9)
-    numbers = zip(names, ratio, upper, noise.clusters, noise.swings, strict=True)
+    numbers = zip(names, ratio, upper, worst_stretch(total, bad), noise.clusters, noise.swings, strict=True)
     return msgspec.structs.replace(
         whole, past={name: Past(*(float(number) for number in rest)) for name, *rest in numbers}
     )

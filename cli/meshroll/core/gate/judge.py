@@ -18,6 +18,7 @@ from meshroll.core.gate.findings import (
     mesh_findings,
     mtls_findings,
     refusal_findings,
+    shown_findings,
 )
 from meshroll.core.gate.scraping import coverage
 from meshroll.core.gate.shares import Row, judge_rows, rows_of
@@ -101,6 +102,10 @@ def _other_findings(
         measured = scraped.outcome == Outcome.SUCCESSFUL
         findings.append(scraped)
     findings += expected_traffic_findings(gate, subject, signals, past, reading.window_seconds)
+    for prefix, attribute in DIRECTIONS.items():
+        traffic: Traffic | None = getattr(signals, attribute)
+        if traffic and enough(gate, traffic):
+            findings += shown_findings(gate.limits, prefix, traffic, getattr(past, attribute))
     rest = [
         *refusal_findings(gate, signals),
         *mtls_findings(gate, signals, past),

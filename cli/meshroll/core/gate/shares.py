@@ -25,7 +25,7 @@ FAILED = "failed"
 # The chance that a gate without any fault calls something Failed: all its workloads, signals and looks together.
 FALSE_ALARMS_RATIO = 0.002
 # No share is the same in two windows; these much larger ones are no alarm yet.
-FAILED_TIMES, FAILED_DRIFT = 1.25, 0.0003
+FAILED_TIMES, FAILED_DRIFT = 1.25, 0.0002
 SLOW_DRIFT_MIN, SLOW_DRIFT_MAX = 0.0025, 0.10
 # The bounds that are compared with before are the first that fewer requests than these exceeded.
 SLOWER = (0.3, 0.05, 0.01, 0.001)
@@ -102,10 +102,8 @@ def _failed_rows(
     known = like.past.get(FAILED) if like else None
     if known is None:
         return [held]
-    return [
-        held,
-        _compared(held, f"{prefix}failed_ratio", known, FAILED_TIMES * known.ratio, FAILED_DRIFT, limits),
-    ]
+    allowed = allowed_failed(known)
+    return [held, _compared(held, f"{prefix}failed_ratio", known, allowed, limits)]
 
 
 def _slow_rows(
@@ -155,20 +153,29 @@ def _slow_rows(
                 )
             )
     for bound, known in _to_compare(like, bounds) if like else ():
-        drift = min(SLOW_DRIFT_MAX, max(SLOW_DRIFT_MIN, known.ratio))
+        allowed = allowed_slow(known)
         signal = f"{prefix}slower_than_{bound:g}_ms_ratio"
-        rows.append(_compared(slower(bound), signal, known, known.ratio, drift, limits))
+        rows.append(_compared(slower(bound), signal, known, allowed, limits))
     return rows
 
 
-def _compared(row: Row, signal: str, known: Past, usual: float, drift: float, limits: Limits) -> Row:
-    """The same counts, held to what the share was before; that is not known better than its history was long."""
-    allowed = max(usual, known.upper) + drift
+def allowed_failed(past: Past) -> float:
+    """The most that may fail: not less than in its own worst times, and known no better than its history is long."""
+    return max(FAILED_TIMES * past.ratio, past.upper, past.worst) + FAILED_DRIFT
+
+
+def allowed_slow(past: Past) -> float:
+    """The same of requests slower than some bound."""
+    return max(past.upper, past.worst) + min(SLOW_DRIFT_MAX, max(SLOW_DRIFT_MIN, past.ratio))
+
+
+def _compared(row: Row, signal: str, known: Past, allowed: float, limits: Limits) -> Row:
+    """The same counts, held to what the share was before."""
     return msgspec.structs.replace(
         row,
         signal=signal,
         allowed=allowed,
-        proved=allowed + max(drift, limits.growth_ratio_max),
+        proved=allowed + max(allowed - known.ratio, limits.growth_ratio_max),
         known=known,
         value=None,
         limit=allowed,

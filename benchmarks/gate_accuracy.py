@@ -1,0 +1,201 @@
+"""How often the gate is right: false alarms, faults found, and how long that took.
+
+    .venv/bin/python benchmarks/gate_accuracy.py [--runs 1000] [--seed 7] [--family judging|tuning]
+
+A run is one gate of WORKLOADS workloads, five rows each; a fault is in one of them. Histories are three times half an
+hour. Side by side: fixed thresholds as Flagger and Argo Rollouts apply them (a success ratio below 99 % in five checks
+of a minute), and a Mann-Whitney test of the blocks' ratios as Kayenta does (98 %, and a quarter more than before).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+import numpy as np
+from generators import BOUNDS_MS, STEPS, Array, Blocks, Family, Judging, Tuning
+from scipy.stats import mannwhitneyu
+
+from meshroll.core.gate.evenness import evenness
+from meshroll.core.gate.excess import Noise, judged, noise_of, upper_bound, worst_stretch
+from meshroll.core.gate.shares import FALSE_ALARMS_RATIO, allowed_failed, allowed_slow
+from meshroll.core.gate.signals import Past
+
+WORKLOADS, ROWS, GATES = 10, 5, 5
+LEVEL = FALSE_ALARMS_RATIO / (WORKLOADS * ROWS)
+HISTORY = 180
+GROWTH = 0.005
+GOOD = 0.9995
+
+
+@dataclass
+class Result:
+    """Of so many cases: called Failed, called Successful, and the median block of the call."""
+
+    failed: float
+    successful: float
+    fixed: float
+    ranks: float
+
+
+def gate(before: Blocks, after: Blocks, bad: Callable[[Blocks], Array], slow: bool) -> tuple[Array, Array]:
+    """(Failed, Successful) by row, for one share."""
+    total, history = before.total, bad(before)
+    noise = noise_of(total, history)
+    ratio = history.sum(1) / np.maximum(total.sum(1), 1)
+    known = zip(ratio, upper_bound(total, history, noise), worst_stretch(total, history), strict=True)
+    allowed_of = allowed_slow if slow else allowed_failed
+    allowed = np.array([allowed_of(Past(*each, clusters=0.0, swings=0.0)) for each in known])
+    return verdicts(after.total, bad(after), allowed, noise)
+
+
+def verdicts(total: Array, bad: Array, allowed: Array, noise: Noise) -> tuple[Array, Array]:
+    shares = judged(total, bad, allowed, noise, total.shape[1], LEVEL)
+    failed = shares.exceeded | shares.collapsed
+    return failed, ~failed & (shares.upper <= allowed + GROWTH)
+
+
+def failed_of(blocks: Blocks) -> Array:
+    return blocks.failed
+
+
+def slower_than(bound: float) -> Callable[[Blocks], Array]:
+    return lambda blocks: blocks.slower[bound]
+
+
+def fixed(after: Blocks) -> Array:
+    """Five checks of a minute below 99 %; no traffic counts as a failed check."""
+    rows, blocks = after.total.shape
+    minutes = blocks // 2 * 2
+    total, bad = (each[:, :minutes].reshape(rows, -1, 2).sum(2) for each in (after.total, after.failed))
+    return ((bad > 0.01 * total) | (total == 0)).sum(1) >= min(5, minutes // 2)
+
+
+def ranks(before: Blocks, after: Blocks) -> Array:
+    """The blocks' ratios, the last half hour against the gate."""
+    past, now = (each.failed / np.maximum(each.total, 1) for each in (before, after))
+    past = past[:, -60:]
+    p = mannwhitneyu(now, past, alternative="greater", axis=1).pvalue
+    return (p < 0.02) & (now.mean(1) > 1.25 * past.mean(1))
+
+
+def drop(
+    family: Family, runs: int, per_second: float, ratio: float, added: float, blocks: int, third: bool = False
+) -> Result:
+    steps = blocks * STEPS
+    failing = np.full((runs, steps), added)
+    if third:  # a minute in three
+        begin = np.random.default_rng(1).integers(0, 18, (runs, 1))
+        failing = np.where((np.arange(steps) + begin) % 18 < 6, added, 0.0)
+    before = family.make(runs, HISTORY, per_second, ratio, None, None)
+    after = family.make(runs, blocks, per_second, ratio, failing, None)
+    failed, successful = gate(before, after, failed_of, slow=False)
+    return Result(failed.mean(), successful.mean(), fixed(after).mean(), ranks(before, after).mean())
+
+
+def nothing(family: Family, runs: int, per_second: float, ratio: float, blocks: int = 20) -> Result:
+    """Whole runs: all gates, workloads and rows."""
+    rows = runs * WORKLOADS
+    wrong, others, tests = np.zeros(runs, bool), np.zeros(runs, bool), np.zeros(runs, bool)
+    good = []
+    before = family.make(rows, HISTORY, per_second, ratio, None, None)
+    for _ in range(GATES):
+        after = family.make(rows, blocks, per_second, ratio, None, None)
+        shares = [gate(before, after, failed_of, slow=False)]
+        shares += [gate(before, after, slower_than(bound), slow=True) for bound in BOUNDS_MS]
+        for failed, _successful in shares:
+            wrong |= failed.reshape(runs, WORKLOADS).any(1)
+        good.append(shares[0][1].mean())
+        others |= fixed(after).reshape(runs, WORKLOADS).any(1)
+        tests |= ranks(before, after).reshape(runs, WORKLOADS).any(1)
+    return Result(wrong.mean(), float(np.mean(good)), others.mean(), tests.mean())
+
+
+def slower(family: Family, runs: int, per_second: float, times: float, blocks: int = 20) -> Result:
+    before = family.make(runs, HISTORY, per_second, 1 - GOOD, None, None)
+    after = family.make(runs, blocks, per_second, 1 - GOOD, None, np.full((runs, blocks * STEPS), times))
+    found = np.zeros(runs, bool)
+    for bound in BOUNDS_MS:
+        found |= gate(before, after, slower_than(bound), slow=True)[0]
+    return Result(found.mean(), 0.0, np.nan, np.nan)
+
+
+def collapse(family: Family, runs: int, per_second: float, success: float, blocks: int) -> Result:
+    return drop(family, runs, per_second, 1 - GOOD, 1 - success, blocks)
+
+
+def pinned(runs: int, pods: int, requests: int) -> float:
+    names = [f"pod-{number}" for number in range(pods)]
+    seen = evenness({names[0]: float(requests)}, names, (), "requests", "callers' proxies")
+    return float(bool(seen and seen.is_beyond(2.0))) if runs else 0.0
+
+
+def balanced(runs: int, pods: int, requests: int) -> float:
+    """The most uneven that taking the better of two can be: each pod is always better than the next."""
+    dice = np.random.default_rng(2)
+    names = [f"pod-{number}" for number in range(pods)]
+    wrong = 0
+    for _ in range(runs):
+        first, shift = dice.integers(0, pods, requests), dice.integers(1, pods, requests)
+        best = np.minimum(first, (first + shift) % pods)
+        load = {name: float((best == number).sum()) for number, name in enumerate(names)}
+        seen = evenness(load, names, (), "requests", "callers' proxies")
+        wrong += bool(seen and seen.is_beyond(2.0))
+    return wrong / runs
+
+
+@click.command()
+@click.option("--runs", default=1000)
+@click.option("--seed", default=7)
+@click.option("--family", type=click.Choice(["judging", "tuning"]), default="judging")
+def main(runs: int, seed: int, family: str) -> None:
+    """Print the table."""
+    dice = np.random.default_rng([seed, {"tuning": 0, "judging": 1}[family]])
+    make: Family = Tuning(dice) if family == "tuning" else Judging(dice)
+    click.echo(f"{runs} runs a cell, {family} family, seed {seed}\n")
+    click.echo(
+        "| case | target | Failed | Successful | fixed thresholds | ranks |\n|---|---|---|---|---|---|"
+    )
+
+    def line(case: str, target: str, result: Result) -> None:
+        numbers = (result.failed, result.successful, result.fixed, result.ranks)
+        click.echo(
+            f"| {case} | {target} | "
+            + " | ".join("" if np.isnan(n) else f"{100 * n:.1f} %" for n in numbers)
+            + " |"
+        )
+
+    for success in (0.9995, 0.995, 0.99):
+        for rate in (1, 5, 50, 500, 2000):
+            case = f"nothing changed, {rate}/s, {100 * success:g} %: runs of {GATES} gates"
+            line(case, "<= 1 %", nothing(make, runs, rate, 1 - success))
+    for rate, blocks, third in (
+        (5, 120, False),
+        (10, 20, False),
+        (50, 20, False),
+        (50, 20, True),
+        (500, 20, False),
+        (500, 20, True),
+        (2000, 20, True),
+    ):
+        how = "a third of the time" if third else "steady"
+        case = f"99.95 -> 99.0 % {how}, {rate}/s, {blocks / 2:g} min"
+        line(case, ">= 95 %", drop(make, runs, rate, 1 - GOOD, 0.0095, blocks, third))
+    for times in (2.0, 1.5):
+        line(f"latency x {times:g}, 50/s, 10 min", ">= 95 %", slower(make, runs, 50, times))
+    for rate, success, blocks in ((50, 0.85, 3), (10, 0.8, 3), (5, 0.7, 3), (1, 0.5, 6)):
+        case = f"collapse to {100 * success:g} %, {rate}/s, {blocks} blocks"
+        line(case, ">= 95 %", collapse(make, runs, rate, success, blocks))
+    empty = Result(pinned(runs, 3, 30), 0.0, np.nan, np.nan)
+    line("pinned to one of 3 pods, 30 requests", "100 %", empty)
+    for pods in (3, 5, 10):
+        line(
+            f"better of two, {pods} pods, 1000 requests",
+            "0 %",
+            Result(balanced(runs, pods, 1000), 0.0, np.nan, np.nan),
+        )
+
+
+if __name__ == "__main__":
+    main()

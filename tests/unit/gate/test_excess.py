@@ -1,0 +1,121 @@
+"""What the test of shares must hold for any traffic; how often it is right is measured in benchmarks/."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshroll.core.gate.excess import (
+    CLUSTERS_UNKNOWN,
+    SWINGS_MIN,
+    Noise,
+    Shares,
+    binomial_tail,
+    judged,
+    looks_of,
+    noise_of,
+    worst_stretch,
+)
+
+NOISE = Noise(np.array([CLUSTERS_UNKNOWN]), np.array([SWINGS_MIN]))
+LEVEL = 1e-4
+
+
+def shares(bad: list[float], total: float = 1500.0, allowed: float = 0.01, planned: int = 0) -> Shares:
+    counts = np.array([bad])
+    return judged(np.full_like(counts, total), counts, np.array([allowed]), NOISE, planned or len(bad), LEVEL)
+
+
+def called(found: Shares) -> bool:
+    return bool(found.exceeded[0] or found.collapsed[0])
+
+
+many = st.lists(st.integers(0, 1500).map(float), min_size=1, max_size=30)
+
+
+@given(many, st.integers(0, 29), st.integers(1, 500))
+@settings(max_examples=200)
+def test_one_more_failure_never_takes_an_alarm_back(bad: list[float], where: int, more: int) -> None:
+    worse = list(bad)
+    worse[where % len(bad)] = min(1500.0, worse[where % len(bad)] + more)
+    assert called(shares(worse)) or not called(shares(bad))
+
+
+@given(many, st.floats(0.001, 0.5), st.floats(1.0, 5.0))
+def test_a_laxer_limit_never_makes_an_alarm(bad: list[float], allowed: float, factor: float) -> None:
+    assert called(shares(bad, allowed=allowed)) or not called(shares(bad, allowed=min(1.0, allowed * factor)))
+
+
+@given(many)
+def test_the_share_lies_between_its_bounds(bad: list[float]) -> None:
+    found = shares(bad)
+    assert 0 <= found.lower[0] <= found.ratio[0] + 1e-9
+    assert found.ratio[0] <= found.upper[0] + 1e-9
+
+
+@given(many)
+def test_what_is_no_more_than_allowed_is_no_alarm(bad: list[float]) -> None:
+    assert not called(shares([min(each, 15.0) for each in bad]))
+
+
+def test_an_alarm_at_a_look_that_was_due_stays_one() -> None:
+    assert called(shares([60.0] * 6, planned=20))
+    assert called(shares([60.0] * 6 + [0.0] * 14, planned=20))
+
+
+def test_between_the_looks_only_a_collapse_is_called() -> None:
+    assert not called(shares([60.0] * 5, planned=20))
+    assert shares([0.0, 400.0, 400.0], planned=20).collapsed[0]
+
+
+def test_a_single_burst_however_large_is_no_alarm() -> None:
+    assert not called(shares([0.0] * 9 + [1500.0] + [0.0] * 10))
+
+
+def test_no_requests_say_nothing() -> None:
+    found = shares([0.0] * 20, total=0.0)
+    assert not called(found)
+    assert np.isnan(found.ratio[0])
+    assert np.isnan(found.upper[0]), "no bound, so never below any"
+
+
+def test_the_smallest_share_that_would_have_been_found_shrinks_with_traffic() -> None:
+    little, much = (shares([0.0] * 20, total=total).smallest[0] for total in (30.0, 3000.0))
+    assert 0.01 < much < little < 1
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"), [(4, [4]), (6, [6]), (20, [6, 12, 20]), (26, [6, 12, 20, 26])]
+)
+def test_the_looks_end_with_the_last_block(blocks: int, expected: list[int]) -> None:
+    assert looks_of(blocks) == expected
+
+
+def test_a_history_in_clusters_and_phases_is_known_as_such() -> None:
+    dice = np.random.default_rng(5)
+    total = np.full((1, 180), 1500.0)
+    alone = noise_of(total, dice.poisson(1.0, (1, 180)).astype(float))
+    clusters = noise_of(total, 5.0 * dice.poisson(0.2, (1, 180)))
+    phases = noise_of(
+        total, dice.poisson(np.repeat([[10.0, 90.0]], 90, axis=0).reshape(1, 180)).astype(float)
+    )
+    assert clusters.clusters[0] > 2 * alone.clusters[0]
+    assert phases.swings[0] > alone.swings[0]
+
+
+def test_the_worst_stretch_is_that_of_many_errors_and_not_of_single_ones() -> None:
+    total, bad = np.full((2, 60), 1500.0), np.zeros((2, 60))
+    bad[0, :], bad[0, 20:40], bad[1, 20] = 15.0, 60.0, 3.0
+    assert worst_stretch(total, bad).tolist() == [pytest.approx(0.04), 0.0]
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.floats(0.05, 0.95))
+def test_the_binomial_tail_is_the_sum_of_its_terms(total: int, count: int, share: float) -> None:
+    from math import comb
+
+    terms = [
+        comb(total, k) * share**k * (1 - share) ** (total - k) for k in range(min(count, total), total + 1)
+    ]
+    assert binomial_tail(float(min(count, total)), float(total), share) == pytest.approx(sum(terms), abs=1e-9)
