@@ -13,6 +13,8 @@ from meshroll.core.plan import Plan
 from meshroll.core.recreation import GIVEN
 from meshroll.core.retry import holds
 
+# What an object carries only where it is not one of a list.
+IN_LISTS = ("apiVersion", "kind")
 _HINT = "Look at it: `meshroll runs show RUN --diff` has what was written. `--take {name}` overwrites it."
 
 
@@ -63,7 +65,10 @@ class Since:
             if made:
                 ours = _rest(manifest, change) in [_rest(whole, change) for whole in made]
             else:  # the run died before it saw what became of it
-                ours = holds(manifest, change.body)
+                ours = holds(
+                    manifest,
+                    {key: value for key, value in (change.body or {}).items() if key not in IN_LISTS},
+                )
             return [] if ours else ["it is not as it was made"]
         found = []
         for field in change.fields:

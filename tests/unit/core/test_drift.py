@@ -14,6 +14,7 @@ from meshroll.core.plan import Plan
 from meshroll.core.way_out import previous_plan
 
 BODY: Json = {
+    "apiVersion": "v1",
     "kind": "Service",
     "metadata": {
         "name": "points-clusterip",
@@ -27,9 +28,9 @@ DELETED = Change("Service", "charging", "points-clusterip", "delete", "a run mad
 
 
 def there(**spec: Any) -> Json:
-    """The Service as the API server has it."""
+    """The Service as the API server has it in a list, where objects do not say their kind."""
     meta = {**BODY["metadata"], "uid": "u-1", "resourceVersion": "7"}
-    return {**BODY, "metadata": meta, "spec": {**BODY["spec"], "clusterIP": "10.96.0.9", **spec}}
+    return {"metadata": meta, "spec": {**BODY["spec"], "clusterIP": "10.96.0.9", **spec}}
 
 
 def with_service(found: Json) -> ClusterView:
