@@ -110,9 +110,8 @@ class Tuning:
 
 @dataclass
 class Judging:
-    """Errors that are four times as many in phases of a minute and a half, a tenth of the time, in clusters of any size
-    up to three; load with a daily rhythm and calls that come in batches; latency that shifts from hour to hour.
-    """
+    """Errors that are four times as many in phases of a minute and a half, a tenth of the time, in clusters of two;
+    load with a daily rhythm and calls that come in batches; latency that shifts from hour to hour."""
 
     dice: np.random.Generator
 
@@ -139,7 +138,6 @@ class Judging:
             state = np.where(state, leave > STEP_SECONDS / 90, enter < STEP_SECONDS / 90 / 9)
         own = ratio * np.where(unrest, 4.0, 1.0) / 1.3
         drift = 1 + 0.05 * np.sin(hour * 24)
-        cluster = float(self.dice.uniform(1.0, 2.0))
         added = 0.0 if failing is None else failing
         slowed = drift if times is None else drift * times
-        return counted(self.dice, load, np.minimum(own + added, 1.0), max(cluster, 1.01), slowed, SPREAD)
+        return counted(self.dice, load, np.minimum(own + added, 1.0), 2.0, slowed, SPREAD)

@@ -26,8 +26,6 @@ CLUSTERS_MIN, SWINGS_MIN = 1.0, 0.3
 CLUSTERS_UNKNOWN = 2.0
 # A phase of more errors lasts for some blocks, so that they do not count as that many independent witnesses.
 CORRELATED_BLOCKS = 2.0
-# Where phases are seen, they last longer than the two blocks that are assumed where they are not.
-LASTING = 1.5
 # As long as a gate of ten minutes.
 STRETCH_BLOCKS = 20
 # Below so many per block, clusters explain all that scatters; above, phases do.
@@ -36,7 +34,8 @@ KNOWN_FROM_COUNT = 20.0
 # Looks at the whole of what was seen so far, in blocks: each costs a part of the error rate.
 LOOKS = (6, 12, 20, 40, 60, 80, 120)
 BAD_BLOCKS_MIN, BAD_BLOCKS_RATIO_MIN = 4, 0.2
-FRESH_LEVEL = 0.05
+FRESH_LEVEL = 0.1
+BOUND_LEVEL = 0.05
 STEADY = 1e6
 COLLAPSE_RATIO, COLLAPSE_TIMES_ALLOWED, COLLAPSE_BLOCKS, COLLAPSE_LEVEL = 0.07, 3.0, 2, 1e-5
 
@@ -80,7 +79,7 @@ def noise_of(total: Array, bad: Array) -> Noise:
     phases = typical > SWINGS_FROM_MEAN
     clusters = np.where(phases, CLUSTERS_UNKNOWN, np.maximum(CLUSTERS_MIN, excess - SWINGS_MIN * typical))
     measured = (excess - CLUSTERS_UNKNOWN) / np.maximum(typical, 1e-9)
-    swings = np.where(phases, np.maximum(SWINGS_MIN, LASTING * measured), SWINGS_MIN)
+    swings = np.where(phases, np.maximum(SWINGS_MIN, measured), SWINGS_MIN)
     known = mean.sum(1) >= KNOWN_FROM_COUNT
     return Noise(np.where(known, clusters, CLUSTERS_UNKNOWN), np.where(known, swings, SWINGS_MIN))
 
@@ -88,7 +87,7 @@ def noise_of(total: Array, bad: Array) -> Noise:
 def upper_bound(total: Array, bad: Array, noise: Noise) -> Array:
     """The 95 % upper bound of the share that these blocks are a sample of, their swings included."""
     theta = 1 + noise.clusters
-    upper: Array = _mean_where_tail(bad.sum(1) + theta, _size(total, noise), theta, 1 - FRESH_LEVEL)
+    upper: Array = _mean_where_tail(bad.sum(1) + theta, _size(total, noise), theta, 1 - BOUND_LEVEL)
     bound: Array = np.minimum(1.0, upper / np.maximum(total.sum(1), 1e-9))
     return bound
 
@@ -116,9 +115,9 @@ def judged(
     least = _least_found(requests * allowed, size, theta, level_of_look)
     return Shares(
         ratio=np.where(requests > 0, count / seen, np.nan),
-        lower=np.where(count > 0, _mean_where_tail(count, steady, theta, FRESH_LEVEL), 0.0) / seen,
+        lower=np.where(count > 0, _mean_where_tail(count, steady, theta, BOUND_LEVEL), 0.0) / seen,
         upper=np.where(
-            requests > 0, _mean_where_tail(count + theta, steady, theta, 1 - FRESH_LEVEL) / seen, np.nan
+            requests > 0, _mean_where_tail(count + theta, steady, theta, 1 - BOUND_LEVEL) / seen, np.nan
         ),
         exceeded=exceeded,
         collapsed=_collapsed(total, bad, allowed, theta),

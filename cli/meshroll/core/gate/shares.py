@@ -25,7 +25,9 @@ FAILED = "failed"
 # The chance that a gate without any fault calls something Failed: all its workloads, signals and looks together.
 FALSE_ALARMS_RATIO = 0.002
 # No share is the same in two windows; these much larger ones are no alarm yet.
-FAILED_TIMES, FAILED_DRIFT = 1.25, 0.0002
+FAILED_TIMES, FAILED_DRIFT = 1.25, 0.0001
+# Who fails more often than this does so in phases, and a history of hours has not seen the longest of them.
+UNRULY_FROM = 0.002
 SLOW_DRIFT_MIN, SLOW_DRIFT_MAX = 0.0025, 0.10
 # The bounds that are compared with before are the first that fewer requests than these exceeded.
 SLOWER = (0.3, 0.05, 0.01, 0.001)
@@ -161,7 +163,8 @@ def _slow_rows(
 
 def allowed_failed(past: Past) -> float:
     """The most that may fail: not less than in its own worst times, and known no better than its history is long."""
-    return max(FAILED_TIMES * past.ratio, past.upper, past.worst) + FAILED_DRIFT
+    usual = max(FAILED_TIMES * past.ratio, past.upper, past.worst)
+    return usual + FAILED_DRIFT + max(0.0, past.ratio - UNRULY_FROM)
 
 
 def allowed_slow(past: Past) -> float:
