@@ -34,8 +34,7 @@ KNOWN_FROM_COUNT = 20.0
 # Looks at the whole of what was seen so far, in blocks: each costs a part of the error rate.
 LOOKS = (6, 12, 20, 40, 60, 80, 120)
 BAD_BLOCKS_MIN, BAD_BLOCKS_RATIO_MIN = 4, 0.2
-FRESH_LEVEL = 0.1
-BOUND_LEVEL = 0.05
+FRESH_LEVEL = BOUND_LEVEL = 0.05
 STEADY = 1e6
 COLLAPSE_RATIO, COLLAPSE_TIMES_ALLOWED, COLLAPSE_BLOCKS, COLLAPSE_LEVEL = 0.07, 3.0, 2, 1e-5
 

@@ -25,7 +25,7 @@ FAILED = "failed"
 # The chance that a gate without any fault calls something Failed: all its workloads, signals and looks together.
 FALSE_ALARMS_RATIO = 0.002
 # No share is the same in two windows; these much larger ones are no alarm yet.
-FAILED_TIMES, FAILED_DRIFT = 1.25, 0.0001
+FAILED_TIMES, FAILED_DRIFT = 1.25, 0.0002
 # Who fails more often than this does so in phases, and a history of hours has not seen the longest of them.
 UNRULY_FROM = 0.002
 SLOW_DRIFT_MIN, SLOW_DRIFT_MAX = 0.0025, 0.10
