@@ -31,7 +31,7 @@ demo: ## The main job on a local cluster: bring it up, roll out, say how it stan
 test: test-unit test-contract test-sandbox ## All tests; sandbox tests bring up clusters of their own.
 
 test-unit: $(INSTALLED) ## The pure parts, in seconds.
-	@$(BIN)/pytest -q tests/unit
+	@$(BIN)/pytest -q -n 2 tests/unit
 
 test-contract: $(INSTALLED) ## What users and parts rely on: layers, options, documents, schemas.
 	@$(BIN)/pytest -q tests/contract

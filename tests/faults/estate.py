@@ -29,7 +29,7 @@ WARM_SECONDS = 3.0
 GATE = {
     "settle_seconds": 2,
     "window_seconds": 4,
-    "window_max_seconds": 50,
+    "window_max_seconds": 30,
     "interval_seconds": 2,
     "requests_min": 10,
     # A balancer that met its pods three seconds ago is uneven, and nothing here is about evenness.

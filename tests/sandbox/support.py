@@ -30,7 +30,7 @@ MESHROLL = Path(sys.executable).parent / "meshroll"
 GATE = {
     "settle_seconds": 8,
     "window_seconds": 8,
-    "window_max_seconds": 50,
+    "window_max_seconds": 30,
     "interval_seconds": 2,
     "requests_min": 30,
     "limits": {"growth_ratio_max": 0.5},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 from unit.authority import Authority
 
 from meshroll.adapters import prometheus
-from meshroll.adapters.prometheus import PrometheusError
+from meshroll.adapters.prometheus import PrometheusError, UrlTransport
 from meshroll.core.settings import BasicAuth, Prometheus
 
 EMPTY = {"status": "success", "data": {"resultType": "vector", "result": []}}
@@ -180,3 +181,14 @@ def test_a_file_that_holds_no_authority_is_named_with_its_setting(
     error = refused(Prometheus(url="https://prometheus.example", ca_file=str(file)))
     assert error.problems[0].code == "prometheus-file"
     assert f"meshroll_prometheus.ca_file: {file}" in str(error)
+
+
+def test_a_connection_that_is_refused_is_told_from_an_answer_that_is_late() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    hours = iter(range(0, 36000, 3600))
+    transport = UrlTransport(f"http://127.0.0.1:{port}", seconds=lambda: float(next(hours)))
+    with pytest.raises(PrometheusError) as raised:
+        transport.get("/api/v1/query", {"query": "x"})
+    assert [problem.code for problem in raised.value.problems] == ["prometheus-unreachable"]

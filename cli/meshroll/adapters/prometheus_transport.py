@@ -117,7 +117,10 @@ class UrlTransport:
         inner = cause.args[-1] if cause.args else None
         if isinstance(inner, ssl.SSLCertVerificationError):
             return problems.untrusted(self._url, inner.verify_message, self._access.ca_file), False
-        if isinstance(cause, exceptions.TimeoutError):
+        # A connection that is refused is a timeout too, in urllib3's eyes.
+        if isinstance(cause, exceptions.TimeoutError) and not isinstance(
+            cause, exceptions.NewConnectionError
+        ):
             return problems.timed_out(self._url), True
         if isinstance(inner, http.client.IncompleteRead) or isinstance(cause, exceptions.DecodeError):
             return problems.half_an_answer(self._url), True
