@@ -71,6 +71,7 @@ def test_rollback_takes_the_proxy_out_and_a_second_one_changes_nothing(estate: E
     assert estate.fingerprint() == before
 
 
+@pytest.mark.exhaustive
 def test_wait_before_exit_puts_the_proxy_among_the_containers(estate: Estate) -> None:
     estate.namespace_settings(**ONE, sidecar="wait", wait_before_exit_seconds=5)
     ran = estate.run("rollout")
