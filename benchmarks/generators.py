@@ -66,14 +66,25 @@ def clustered(dice: np.random.Generator, mean: Array, size: float) -> Array:
 
 
 def counted(
-    dice: np.random.Generator, load: Array, failing: Array, cluster: float, times: Array, spread: float
+    dice: np.random.Generator,
+    load: Array,
+    own: Array,
+    failing: Array | None,
+    cluster: float,
+    drift: Array,
+    times: Array | None,
 ) -> Blocks:
-    """By block, from steps: a scrape is late or early by up to a tenth of its interval."""
+    """By block, from steps: a scrape is late or early by up to a tenth of its interval.
+
+    ``own`` failures and ``drift`` of the latency are the workload's; ``failing`` and ``times`` are a fault's.
+    """
+    failing = np.minimum(own + (0.0 if failing is None else failing), 1.0)
+    times = drift if times is None else drift * times
     total = dice.poisson(load * (1 + dice.uniform(-0.1, 0.1, load.shape))).astype(float)
     failed = np.minimum(clustered(dice, total * failing, cluster), total)
     slower = {}
     for bound in BOUNDS_MS:
-        share = ndtr(-(np.log(bound / MEDIAN_MS) - np.log(times)) / spread)
+        share = ndtr(-(np.log(bound / MEDIAN_MS) - np.log(times)) / SPREAD)
         slower[bound] = _blocks(dice.binomial(total.astype(int), share).astype(float))
     return Blocks(_blocks(total), _blocks(failed), slower)
 
@@ -103,9 +114,7 @@ class Tuning:
         load = np.where(self.dice.random(load.shape) < 0.01, 3 * load, load)
         own = ratio * wander(self.dice, rows, steps, 6, 0.6)
         drift = wander(self.dice, rows, steps, 60, 0.03)
-        added = 0.0 if failing is None else failing
-        slowed = drift if times is None else drift * times
-        return counted(self.dice, load, np.minimum(own + added, 1.0), 1.5, slowed, SPREAD)
+        return counted(self.dice, load, own, failing, 1.5, drift, times)
 
 
 @dataclass
@@ -138,6 +147,4 @@ class Judging:
             state = np.where(state, leave > STEP_SECONDS / 90, enter < STEP_SECONDS / 90 / 9)
         own = ratio * np.where(unrest, 4.0, 1.0) / 1.3
         drift = 1 + 0.05 * np.sin(hour * 24)
-        added = 0.0 if failing is None else failing
-        slowed = drift if times is None else drift * times
-        return counted(self.dice, load, np.minimum(own + added, 1.0), 2.0, slowed, SPREAD)
+        return counted(self.dice, load, own, failing, 2.0, drift, times)

@@ -7,8 +7,7 @@ import pytest
 from meshroll.core.gate.history import BLOCKS_MIN, share_queries, with_past
 from meshroll.core.gate.judge import judge
 from meshroll.core.gate.measurements import Query
-from meshroll.core.gate.shares import FAILED
-from meshroll.core.gate.signals import Reading, Signals, Traffic
+from meshroll.core.gate.signals import FAILED, Reading, Signals, Traffic
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.verdict import Outcome, Verdict
 from meshroll.core.settings import Gate, Prometheus

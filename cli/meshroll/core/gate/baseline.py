@@ -51,7 +51,7 @@ def outside_limits(gate: Gate, reading: Reading, namespace: str) -> list[Problem
             if enough(gate, traffic):
                 rows += rows_of(workload, prefix, [traffic], traffic, None, gate.limits)
             elif traffic.responses is None:
-                found = told_findings(gate.limits, prefix, traffic, None)
+                found = told_findings(gate.limits, prefix, traffic)
                 problems += [_outside(workload, namespace, reading, each) for each in found]
     problems += [
         _outside(row.workload, namespace, reading, finding)

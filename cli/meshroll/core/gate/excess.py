@@ -71,9 +71,9 @@ def looks_of(blocks: int) -> list[int]:
 
 def noise_of(total: Array, bad: Array) -> Noise:
     """From a history of blocks, never less than any workload has."""
-    mean = total * (bad.sum(1) / np.maximum(total.sum(1), 1.0))[:, None]
+    mean = _expected(total, bad)
     count = np.maximum(mean.sum(1), 1e-9)
-    typical = _typical_mean(total, bad)
+    typical = _typical(mean)
     excess = (((bad - mean) ** 2).sum(1) - mean.sum(1)) / count
     phases = typical > SWINGS_FROM_MEAN
     clusters = np.where(phases, CLUSTERS_UNKNOWN, np.maximum(CLUSTERS_MIN, excess - SWINGS_MIN * typical))
@@ -134,13 +134,18 @@ def worst_stretch(total: Array, bad: Array) -> Array:
     requests, errors = (np.concatenate([zero, each.cumsum(1)], axis=1) for each in (total, bad))
     stretch = requests[:, STRETCH_BLOCKS:] - requests[:, :-STRETCH_BLOCKS]
     share = (errors[:, STRETCH_BLOCKS:] - errors[:, :-STRETCH_BLOCKS]) / np.maximum(stretch, 1.0)
-    worst: Array = np.where(_typical_mean(total, bad) > SWINGS_FROM_MEAN, share.max(1), 0.0)
+    worst: Array = np.where(_typical(_expected(total, bad)) > SWINGS_FROM_MEAN, share.max(1), 0.0)
     return worst
 
 
-def _typical_mean(total: Array, bad: Array) -> Array:
-    """Of a block's errors, weighed by themselves."""
-    mean = total * (bad.sum(1) / np.maximum(total.sum(1), 1.0))[:, None]
+def _expected(total: Array, bad: Array) -> Array:
+    """How many of each block would be bad, were the share the same in all."""
+    expected: Array = total * (bad.sum(1) / np.maximum(total.sum(1), 1.0))[:, None]
+    return expected
+
+
+def _typical(mean: Array) -> Array:
+    """Of a block's expected errors, weighed by themselves."""
     typical: Array = (mean**2).sum(1) / np.maximum(mean.sum(1), 1e-9)
     return typical
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshroll.core.gate.latency import QUANTILES
 from meshroll.core.gate.signals import Signals, Traffic
 from meshroll.core.gate.subjects import Subject
-from meshroll.core.gate.text import count, milliseconds, percent, times
+from meshroll.core.gate.text import count, direction, milliseconds, percent, times
 from meshroll.core.gate.verdict import Finding, Outcome
 from meshroll.core.settings import Gate, Limits
 
@@ -82,7 +82,7 @@ def expected_traffic_findings(
     return findings
 
 
-def told_findings(limits: Limits, prefix: str, traffic: Traffic, past: Traffic | None) -> list[Finding]:
+def told_findings(limits: Limits, prefix: str, traffic: Traffic) -> list[Finding]:
     """What the inventory's own queries say where nothing was counted: taken at their word."""
     findings = []
     for name in ("success_ratio", *QUANTILES):
@@ -99,7 +99,6 @@ def told_findings(limits: Limits, prefix: str, traffic: Traffic, past: Traffic |
                 signal=f"{prefix}{name}",
                 value=value,
                 limit=limit,
-                before=past.told.get(name) if past else None,
                 outcome=None if limit is None else _outcome(good),
                 source=traffic.source,
                 text=f"{name.replace('_', ' ')} {said(value)}"
@@ -117,7 +116,7 @@ def shown_findings(limits: Limits, prefix: str, traffic: Traffic, past: Traffic 
             value=value,
             before=past.latency_ms(name) if past else None,
             source=traffic.source,
-            text=f"{prefix.replace('_', ' ')}{name.split('_')[1]} {milliseconds(value)}",
+            text=f"{direction(prefix)}{name.split('_')[1]} {milliseconds(value)}",
         )
         for name in QUANTILES
         if getattr(limits, f"{name}_max") is None and (value := traffic.latency_ms(name)) is not None

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from meshroll.core.gate.measurements import Query
-from meshroll.core.gate.shares import FAILED
-from meshroll.core.gate.signals import Past, Reading, Signals, Traffic
+from meshroll.core.gate.signals import FAILED, Past, Reading, Signals, Traffic
 
 # Half an hour of 30 s blocks; the same again a day and a week earlier, where Prometheus has them.
 BLOCKS = 60
@@ -46,8 +45,8 @@ def _with_past(whole: Traffic | None, blocks: Sequence[Traffic | None]) -> Traff
     if whole is None or len(counted) < BLOCKS_MIN:
         return whole
     names = [FAILED, *(bound for bound in whole.buckets if bound != "inf")]
-    total = np.array([_totals(counted, name) for name in names])
-    bad = np.array([_bad(counted, name) for name in names])
+    counts = np.array([[block.counts(name) for block in counted] for name in names])
+    total, bad = counts[:, :, 0], counts[:, :, 1]
     noise = noise_of(total, bad)
     upper = upper_bound(total, bad, noise)
     ratio = bad.sum(1) / np.maximum(total.sum(1), 1e-9)
@@ -55,17 +54,3 @@ def _with_past(whole: Traffic | None, blocks: Sequence[Traffic | None]) -> Traff
     return msgspec.structs.replace(
         whole, past={name: Past(*(float(number) for number in rest)) for name, *rest in numbers}
     )
-
-
-def _totals(blocks: Sequence[Traffic], name: str) -> list[float]:
-    return [block.responses or 0.0 if name == FAILED else block.buckets.get("inf", 0.0) for block in blocks]
-
-
-def _bad(blocks: Sequence[Traffic], name: str) -> list[float]:
-    """Failed ones, or those that took longer than the bucket's bound."""
-    return [
-        block.failures
-        if name == FAILED
-        else max(0.0, block.buckets.get("inf", 0.0) - block.buckets.get(name, 0.0))
-        for block in blocks
-    ]

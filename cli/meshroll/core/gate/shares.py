@@ -7,21 +7,20 @@ quantile is never compared: a histogram knows how many requests were slower than
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from meshroll.core.gate.latency import QUANTILES
-from meshroll.core.gate.signals import Past, Traffic
-from meshroll.core.gate.text import count, milliseconds, share
+from meshroll.core.gate.signals import FAILED, Past, Traffic
+from meshroll.core.gate.text import count, direction, milliseconds, share
 from meshroll.core.gate.verdict import Finding, Outcome
 from meshroll.core.settings import Limits
 
 if TYPE_CHECKING:
     from meshroll.core.gate.excess import Noise, Shares
 
-FAILED = "failed"
 # The chance that a gate without any fault calls something Failed: all its workloads, signals and looks together.
 FALSE_ALARMS_RATIO = 0.002
 # No share is the same in two windows; these much larger ones are no alarm yet.
@@ -69,95 +68,70 @@ def rows_of(
     limits: Limits,
 ) -> list[Row]:
     """The rows of one direction. ``whole`` are all blocks as one; ``past`` is the same before the change."""
-    like = past if past and past.source == whole.source else None
-    return [
-        *_failed_rows(workload, prefix, blocks, whole, past, like, limits),
-        *_slow_rows(workload, prefix, blocks, whole, past, like, limits),
-    ]
+    known = past.past if past and past.source == whole.source else {}
 
-
-def _failed_rows(
-    workload: str,
-    prefix: str,
-    blocks: Sequence[Traffic],
-    whole: Traffic,
-    past: Traffic | None,
-    like: Traffic | None,
-    limits: Limits,
-) -> list[Row]:
-    if not whole.responses:
-        return []
-    failed = 1 - limits.success_ratio_min
-    held = Row(
-        workload=workload,
-        signal=f"{prefix}success_ratio",
-        source=whole.source,
-        what=f"{_said(prefix)}requests failed",
-        total=tuple(block.responses or 0.0 for block in blocks),
-        bad=tuple(block.failures for block in blocks),
-        allowed=failed,
-        proved=failed + limits.growth_ratio_max,
-        value=whole.success_ratio,
-        limit=limits.success_ratio_min,
-        before=past.success_ratio if past else None,
-    )
-    known = like.past.get(FAILED) if like else None
-    if known is None:
-        return [held]
-    allowed = allowed_failed(known)
-    return [held, _compared(held, f"{prefix}failed_ratio", known, allowed, limits)]
-
-
-def _slow_rows(
-    workload: str,
-    prefix: str,
-    blocks: Sequence[Traffic],
-    whole: Traffic,
-    past: Traffic | None,
-    like: Traffic | None,
-    limits: Limits,
-) -> list[Row]:
-    if not whole.histogram.get(math.inf):
-        return []
-    bounds = sorted(bound for bound in whole.histogram if bound < math.inf)
-    histograms = [block.histogram for block in blocks]
-    total = tuple(histogram.get(math.inf, 0.0) for histogram in histograms)
-
-    def slower(bound: float) -> Row:
+    def row(
+        signal: str,
+        share: str,
+        what: str,
+        allowed: float,
+        *,
+        value: float | None = None,
+        limit: float | None = None,
+        before: float | None = None,
+    ) -> Row:
+        total, bad = zip(*(block.counts(share) for block in blocks), strict=True)
         return Row(
             workload=workload,
-            signal="",
+            signal=f"{prefix}{signal}",
             source=whole.source,
-            what=f"{_said(prefix)}requests took more than {milliseconds(bound)}",
+            what=f"{direction(prefix)}requests {what}",
             total=total,
-            bad=tuple(
-                max(0.0, timed - histogram.get(bound, timed))
-                for timed, histogram in zip(total, histograms, strict=True)
-            ),
-            allowed=1.0,
-            proved=1.0,
+            bad=bad,
+            allowed=allowed,
+            proved=allowed + limits.growth_ratio_max,
+            value=value,
+            limit=limit,
+            before=before,
         )
 
     rows = []
+    if whole.responses:
+        held = row(
+            "success_ratio",
+            FAILED,
+            "failed",
+            1 - limits.success_ratio_min,
+            value=whole.success_ratio,
+            limit=limits.success_ratio_min,
+            before=past.success_ratio if past else None,
+        )
+        rows.append(held)
+        if FAILED in known:
+            signal = f"{prefix}failed_ratio"
+            rows.append(_compared(held, signal, known[FAILED], allowed_failed(known[FAILED]), limits))
+    histogram = whole.histogram
+    bounds = sorted(bound for bound in histogram if bound < math.inf) if histogram.get(math.inf) else []
     for name, quantile in QUANTILES.items():
         limit: float | None = getattr(limits, f"{name}_max")
         bound = next((each for each in bounds if limit is not None and each >= limit), None)
-        if limit is not None and bound is not None:
+        if bound is not None:
             rows.append(
-                msgspec.structs.replace(
-                    slower(bound),
-                    signal=f"{prefix}{name}",
-                    allowed=1 - quantile,
-                    proved=1 - quantile + limits.growth_ratio_max,
+                row(
+                    name,
+                    f"{bound:g}",
+                    f"took more than {milliseconds(bound)}",
+                    1 - quantile,
                     value=whole.latency_ms(name),
                     limit=limit,
                     before=past.latency_ms(name) if past else None,
                 )
             )
-    for bound, known in _to_compare(like, bounds) if like else ():
-        allowed = allowed_slow(known)
+    for bound, slower in _to_compare(known, bounds):
+        allowed = allowed_slow(slower)
+        counted = row("", f"{bound:g}", f"took more than {milliseconds(bound)}", allowed)
         signal = f"{prefix}slower_than_{bound:g}_ms_ratio"
-        rows.append(_compared(slower(bound), signal, known, allowed, limits))
+        rows.append(_compared(counted, signal, slower, allowed, limits))
     return rows
 
 
@@ -186,10 +160,12 @@ def _compared(row: Row, signal: str, known: Past, allowed: float, limits: Limits
     )
 
 
-def _to_compare(like: Traffic, bounds: Sequence[float]) -> list[tuple[float, Past]]:
-    known = {bound: like.past[f"{bound:g}"] for bound in bounds if f"{bound:g}" in like.past}
-    found = {min((b for b, past in known.items() if past.ratio <= most), default=math.inf) for most in SLOWER}
-    return sorted((bound, known[bound]) for bound in found if bound < math.inf)
+def _to_compare(known: Mapping[str, Past], bounds: Sequence[float]) -> list[tuple[float, Past]]:
+    slower = {bound: known[f"{bound:g}"] for bound in bounds if f"{bound:g}" in known}
+    found = {
+        min((b for b, past in slower.items() if past.ratio <= most), default=math.inf) for most in SLOWER
+    }
+    return sorted((bound, slower[bound]) for bound in found if bound < math.inf)
 
 
 def judge_rows(rows: Sequence[Row], planned_blocks: int) -> list[Finding]:
@@ -247,7 +223,3 @@ def _finding(row: Row, shares: Shares, place: int) -> Finding:
         text=text,
         hint=HINT if outcome == Outcome.INCONCLUSIVE else "",
     )
-
-
-def _said(prefix: str) -> str:
-    return prefix.replace("_", " ")

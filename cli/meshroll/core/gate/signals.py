@@ -12,6 +12,8 @@ from meshroll.core.gate.latency import QUANTILES, quantile
 
 KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
 PROXIES = "proxy metrics"
+# A share of requests goes by this name, or by a bucket's bound.
+FAILED = "failed"
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -55,6 +57,13 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     def success_ratio(self) -> float | None:
         failed = ratio(self.failures, self.responses)
         return self.told.get("success_ratio", None if failed is None else 1 - failed)
+
+    def counts(self, share: str) -> tuple[float, float]:
+        """(requests, the bad ones among them): those that failed, or took longer than the bucket's bound ``share``."""
+        if share == FAILED:
+            return self.responses or 0.0, self.failures
+        timed = self.buckets.get("inf", 0.0)
+        return timed, max(0.0, timed - self.buckets.get(share, timed))
 
     @property
     def histogram(self) -> dict[float, float]:
