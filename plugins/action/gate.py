@@ -14,7 +14,7 @@ from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
 from meshroll.core.errors import Failed, MeshrollError, Paused, Problem
 from meshroll.core.gate import baseline
-from meshroll.core.gate.observation import Observation
+from meshroll.core.gate.observation import Look, Observation
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.subjects import owners_of, with_pods
 from meshroll.core.gate.verdict import Outcome, Verdict, nothing_to_judge
@@ -102,13 +102,17 @@ class ActionModule(MeshrollAction):
                     client, asked, step.namespace, now_seconds - since_seconds, now_seconds
                 )
             except prometheus.PrometheusError as error:
-                verdict = observation.not_measured(error.problems[0], elapsed)
                 self.warn(str(error))
+                (problem, *_) = error.problems
+                look = Look(elapsed_seconds=elapsed, problem=problem.message, hint=problem.hint)
             else:
                 pods = self._pods(kube, step.namespace)
-                verdict = observation.measured(
-                    with_pods(step.subjects, pods), read(measured, owners_of(pods)), elapsed
+                look = Look(
+                    elapsed_seconds=elapsed,
+                    subjects=tuple(with_pods(step.subjects, pods)),
+                    reading=read(measured, owners_of(pods)),
                 )
+            verdict = observation.looked(look)
             if verdict:
                 return verdict
             total = round(observation.window_seconds)

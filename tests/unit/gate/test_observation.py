@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshroll.core.errors import Problem
-from meshroll.core.gate.observation import ERRORS_IN_A_ROW_MAX, Observation
+from meshroll.core.gate.observation import ERRORS_IN_A_ROW_MAX, Look, Observation
 from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.verdict import Outcome, Verdict
@@ -11,10 +10,9 @@ from meshroll.core.settings import Gate, Prometheus
 
 from .counted import traffic
 
-SUBJECT = [
-    Subject(workload="Deployment/omni", pods=("omni-1",), meshed_pods=("omni-1",), traffic_expected=True)
-]
-DOWN = Problem("prometheus-unreachable", "Prometheus does not answer", "Start it.")
+SUBJECT = Subject(
+    workload="Deployment/omni", pods=("omni-1",), meshed_pods=("omni-1",), traffic_expected=True
+)
 BLOCK = 15.0
 
 
@@ -35,11 +33,19 @@ def block(
     )
 
 
+def seen(reading: Reading, elapsed_seconds: float, subject: Subject = SUBJECT) -> Look:
+    return Look(elapsed_seconds=elapsed_seconds, subjects=(subject,), reading=reading)
+
+
+def down(elapsed_seconds: float) -> Look:
+    return Look(elapsed_seconds=elapsed_seconds, problem="Prometheus does not answer", hint="Start it.")
+
+
 def look(watch: Observation, *blocks: Reading, since_seconds: float = 0.0) -> Verdict | None:
     """Block after block, until a verdict is there."""
     verdict = None
-    for number, seen in enumerate(blocks, 1):
-        verdict = watch.measured(SUBJECT, seen, since_seconds + number * BLOCK)
+    for number, reading in enumerate(blocks, 1):
+        verdict = watch.looked(seen(reading, since_seconds + number * BLOCK))
         if verdict:
             break
     return verdict
@@ -81,9 +87,9 @@ def test_what_a_plain_limit_holds_is_judged_once_the_window_is_over() -> None:
         mesh_expected=True,
     )
     watch = observation()
-    early = [watch.measured([half], block(), number * BLOCK) for number in range(1, 8)]
+    early = [watch.looked(seen(block(), number * BLOCK, half)) for number in range(1, 8)]
     assert set(early) == {None}
-    assert outcome(watch.measured([half], block(), 120)) == Outcome.FAILED
+    assert outcome(watch.looked(seen(block(), 120, half))) == Outcome.FAILED
 
 
 def test_the_next_block_covers_what_the_last_could_not_measure() -> None:
@@ -99,15 +105,15 @@ def test_a_prometheus_that_is_away_within_the_window_is_waited_for() -> None:
     """From the first look on: what is missed then is not known, and the window is there to know it in."""
     watch = observation()
     for elapsed in range(15, 120, 15):
-        assert watch.not_measured(DOWN, elapsed) is None
-    assert outcome(watch.measured(SUBJECT, block(per_second=400.0), 120)) == Outcome.SUCCESSFUL
+        assert watch.looked(down(elapsed)) is None
+    assert outcome(watch.looked(seen(block(per_second=400.0), 120))) == Outcome.SUCCESSFUL
 
 
 def test_several_failed_measurements_in_a_row_are_an_error_once_the_window_is_over() -> None:
     watch = observation()
-    assert watch.not_measured(DOWN, 15) is None
-    assert watch.measured(SUBJECT, block(), 30) is None
-    answers = [watch.not_measured(DOWN, 120 + looks * 15) for looks in range(ERRORS_IN_A_ROW_MAX)]
+    assert watch.looked(down(15)) is None
+    assert watch.looked(seen(block(), 30)) is None
+    answers = [watch.looked(down(120 + looks * 15)) for looks in range(ERRORS_IN_A_ROW_MAX)]
     assert answers[:-1] == [None] * (ERRORS_IN_A_ROW_MAX - 1)
     last = answers[-1]
     assert last is not None
@@ -116,7 +122,7 @@ def test_several_failed_measurements_in_a_row_are_an_error_once_the_window_is_ov
 
 def test_proxies_that_are_not_scraped_end_in_error_and_never_in_inconclusive() -> None:
     watch = observation()
-    answers = [watch.measured(SUBJECT, block(scraped=False), number * BLOCK) for number in range(1, 9)]
+    answers = [watch.looked(seen(block(scraped=False), number * BLOCK)) for number in range(1, 9)]
     assert [outcome(answer) for answer in answers] == [None] * 7 + [Outcome.ERROR]
 
 

@@ -9,10 +9,11 @@ looks in a row have failed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from meshroll.core.errors import Problem
+import msgspec
+
 from meshroll.core.gate.judge import judge
 from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.subjects import Subject
@@ -29,6 +30,19 @@ def block_seconds(gate: Gate, prometheus: Prometheus) -> float:
     return max(gate.interval_seconds, SCRAPES_MIN * prometheus.scrape_interval_seconds)
 
 
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One look: what was measured of whom, or (``reading`` None) why nothing was.
+
+    ``elapsed_seconds`` is how long the gate had looked by then.
+    """
+
+    elapsed_seconds: float
+    subjects: tuple[Subject, ...] = ()
+    reading: Reading | None = None
+    problem: str = ""
+    hint: str = ""
+
+
 @dataclass
 class Observation:
     """One gate from its first look to its verdict. ``before`` is the baseline by workload id."""
@@ -37,6 +51,7 @@ class Observation:
     prometheus: Prometheus
     before: Mapping[str, Signals]
     wave: str = ""
+    looks: list[Look] = field(default_factory=list)
     blocks: list[Reading] = field(default_factory=list)
     errors_in_a_row: int = 0
 
@@ -57,27 +72,30 @@ class Observation:
         """Unix time by Prometheus' clock at which the next block begins; None before the first."""
         return self.blocks[-1].at_seconds if self.blocks else None
 
-    def measured(self, subjects: Sequence[Subject], block: Reading, elapsed_seconds: float) -> Verdict | None:
-        """The verdict, or None to go on looking; ``elapsed_seconds`` is how long the gate has looked so far."""
-        over = elapsed_seconds >= self.window_seconds
-        planned = max(round(self.longest_seconds / self.block_seconds), len(self.blocks) + 1)
-        verdict = judge(
-            self.gate, self.prometheus, subjects, [*self.blocks, block], self.before, planned, over, self.wave
-        )
+    def looked(self, look: Look) -> Verdict | None:
+        """The verdict, or None to go on looking."""
+        self.looks.append(look)
+        over = look.elapsed_seconds >= self.window_seconds
+        verdict = self._judge(look, over)
         if verdict.outcome == Outcome.ERROR:
-            return self._error(verdict, elapsed_seconds)
+            self.errors_in_a_row += 1
+            return verdict if over and self.errors_in_a_row >= ERRORS_IN_A_ROW_MAX else None
         self.errors_in_a_row = 0
-        self.blocks.append(block)
+        if look.reading:
+            self.blocks.append(look.reading)
         if verdict.outcome == Outcome.FAILED:
             return verdict
-        undecided = verdict.outcome == Outcome.INCONCLUSIVE and elapsed_seconds < self.longest_seconds
+        undecided = verdict.outcome == Outcome.INCONCLUSIVE and look.elapsed_seconds < self.longest_seconds
         return verdict if over and not undecided else None
 
-    def not_measured(self, problem: Problem, elapsed_seconds: float) -> Verdict | None:
-        """After a measurement that failed: the verdict Error, or None to try again at the next interval."""
-        return self._error(error(problem.message, problem.hint, self.wave), elapsed_seconds)
+    def ended(self) -> Verdict:
+        """The verdict by the looks so far, as if there were to be no more."""
+        return self._judge(self.looks[-1], over=True)
 
-    def _error(self, verdict: Verdict, elapsed_seconds: float) -> Verdict | None:
-        self.errors_in_a_row += 1
-        over = elapsed_seconds >= self.window_seconds
-        return verdict if over and self.errors_in_a_row >= ERRORS_IN_A_ROW_MAX else None
+    def _judge(self, look: Look, over: bool) -> Verdict:
+        if look.reading is None:
+            return error(look.problem, look.hint, self.wave)
+        counted = bool(self.blocks) and self.blocks[-1] is look.reading
+        blocks = self.blocks if counted else [*self.blocks, look.reading]
+        planned = max(round(self.longest_seconds / self.block_seconds), len(blocks))
+        return judge(self.gate, self.prometheus, look.subjects, blocks, self.before, planned, over, self.wave)

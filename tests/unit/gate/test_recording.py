@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from meshroll.core.gate.observation import Look, Observation
+from meshroll.core.gate.recording import Recording, decoded, recorded, replayed
+from meshroll.core.gate.verdict import Outcome, Verdict
+from meshroll.core.settings import Gate, Limits
+
+from .test_observation import BLOCK, block, down, observation, seen
+
+
+def watched(*looks: Look) -> tuple[Observation, Verdict]:
+    watch = observation()
+    for each in looks:
+        verdict = watch.looked(each)
+        if verdict:
+            return watch, verdict
+    raise AssertionError("no verdict")
+
+
+def good_gate() -> Recording:
+    looks = [seen(block(at_seconds=1000 + number * BLOCK), number * BLOCK) for number in range(1, 9)]
+    return recorded(*spread(watched(down(1), *looks)))
+
+
+def spread(watched: tuple[Observation, Verdict]) -> tuple[Observation, str, Verdict]:
+    return watched[0], "omni", watched[1]
+
+
+def test_a_replay_by_the_same_policy_gives_the_same_verdict() -> None:
+    recording = good_gate()
+    assert recording.verdict.outcome == Outcome.SUCCESSFUL
+    assert replayed(recording, {}) == recording.verdict
+
+
+def test_a_recording_survives_being_written_and_read() -> None:
+    recording = good_gate()
+    assert decoded(recording.encoded()) == recording
+    assert recording.encoded() == recording.encoded()
+
+
+def test_it_begins_with_the_first_block_that_was_measured() -> None:
+    assert good_gate().began_at_seconds == 1000.0
+
+
+@pytest.mark.parametrize("data", [b"", b"nonsense", good_gate().encoded()[:-20]])
+def test_what_is_no_recording_is_a_value_error(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        decoded(data)
+
+
+def test_a_stricter_policy_fails_what_has_passed() -> None:
+    looks = [seen(block(0.98), number * BLOCK) for number in range(1, 9)]
+    watch = Observation(
+        Gate(window_seconds=120, interval_seconds=15, limits=Limits(success_ratio_min=0.9)),
+        observation().prometheus,
+        {},
+    )
+    verdict = next(found for each in looks if (found := watch.looked(each)))
+    assert verdict.outcome == Outcome.SUCCESSFUL
+    stricter = msgspec.structs.replace(watch.gate, limits=Limits(success_ratio_min=0.999))
+    assert replayed(recorded(watch, "omni", verdict), {}, stricter).outcome == Outcome.FAILED
+
+
+def test_a_policy_that_would_have_looked_longer_decides_by_what_there_is() -> None:
+    recording = good_gate()
+    longer = msgspec.structs.replace(recording.gate, window_seconds=400.0, window_max_seconds=400.0)
+    assert replayed(recording, {}, longer).outcome == Outcome.SUCCESSFUL
+
+
+def test_a_policy_that_would_have_looked_shorter_leaves_the_rest_out() -> None:
+    recording = good_gate()
+    shorter = msgspec.structs.replace(recording.gate, window_seconds=60.0)
+    assert replayed(recording, {}, shorter).window_seconds == 60.0
+
+
+def test_a_gate_that_could_never_measure_is_replayed_as_an_error() -> None:
+    watch, verdict = watched(*(down(120 + number * BLOCK) for number in range(9)))
+    recording = recorded(watch, "omni", verdict)
+    assert recording.began_at_seconds == 0.0
+    assert replayed(recording, {}) == verdict
