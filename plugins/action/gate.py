@@ -16,6 +16,7 @@ from meshroll.core.errors import Failed, MeshrollError, Paused, Problem
 from meshroll.core.gate import baseline
 from meshroll.core.gate.observation import Look, Observation
 from meshroll.core.gate.reading import read
+from meshroll.core.gate.recording import recorded
 from meshroll.core.gate.subjects import owners_of, with_pods
 from meshroll.core.gate.verdict import Outcome, Verdict, nothing_to_judge
 from meshroll.core.journal import Line, Record, passed, pausing
@@ -49,7 +50,8 @@ class ActionModule(MeshrollAction):
             verdict = self._observe(observation, work.kube, settings, step)
             self._say(verdict)
             if work.record:
-                self._remember(work.journal, work.record, step, verdict)
+                kept = work.journal.keep(work.record, recorded(observation, step.namespace, verdict))
+                self._remember(work.journal, work.record, step, verdict, kept)
         result = {"verdict": verdict.as_dict(), "outcome": str(verdict.outcome)}
         if verdict.outcome != Outcome.SUCCESSFUL:
             kind = Failed if verdict.outcome == Outcome.FAILED else Paused
@@ -71,9 +73,9 @@ class ActionModule(MeshrollAction):
             ],
         )
 
-    def _remember(self, journal: Journal, record: Record, step: Step, verdict: Verdict) -> None:
+    def _remember(self, journal: Journal, record: Record, step: Step, verdict: Verdict, kept: int) -> None:
         """Writes the gate down. A journal that cannot be written must not swallow a verdict that is known."""
-        line = Line(verdict.wave, verdict.outcome, verdict.summary)
+        line = Line(verdict.wave, verdict.outcome, verdict.summary, kept)
         record = msgspec.structs.replace(record, verdicts=[*record.verdicts, line])
         if verdict.outcome == Outcome.SUCCESSFUL:
             journal.write(passed(record, step))

@@ -2,19 +2,26 @@
 
 The first one, ``run-ID``, has the run and its first changes; ``run-ID-2`` and so on have those that do not fit in it.
 They are written before it, so what it counts is always there. Each carries a checksum of its data: what a slip of an
-editor has changed is not acted upon.
+editor has changed is not acted upon. The signals from before the run are compressed: only meshroll reads them, and
+those of a few hundred workloads would fill an object.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import gzip
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
 
 from meshroll.core.errors import Problem, Refused
+from meshroll.core.gate.signals import Signals
 from meshroll.core.journal import Entry, Record
 
 Object = dict[str, Any]
@@ -23,14 +30,15 @@ LABEL, RUN_LABEL, PAGE_LABEL, STATE_LABEL = (
     f"meshroll.io/{name}" for name in ("journal", "run", "page", "state")
 )
 CHECKSUM = "meshroll.io/sha256"
-HEAD, CHANGES = "run.json", "changes.json"
+HEAD, CHANGES, BASELINE = "run.json", "changes.json", "baseline.json.gz.base64"
 # An object holds 1 MiB. A change takes 1 to 4 KiB, one with a large Service in it perhaps 15.
 ENTRIES_PER_OBJECT = 50
+BASELINE_PER_OBJECT = 200_000
 OBJECTS_MAX = 1000
 
 
 class Head(msgspec.Struct, frozen=True):
-    """What ``run.json`` says: the run without its changes, and how many objects hold these."""
+    """What ``run.json`` says: the run without its changes and its baseline, and how many objects hold these."""
 
     run: Record
     objects: int
@@ -43,14 +51,29 @@ def name_of(run_id: str, page: int) -> str:
 
 def objects_of(record: Record) -> list[Object]:
     """The run's ConfigMaps, the one with its head first."""
-    entries = record.entries
-    pages: list[Sequence[Entry]] = [
-        entries[start : start + ENTRIES_PER_OBJECT] for start in range(0, len(entries), ENTRIES_PER_OBJECT)
-    ] or [[]]
-    head = Head(msgspec.structs.replace(record, entries=[]), len(pages))
+    entries, past = record.entries, _packed(record.baseline)
+    pages = list(
+        zip_longest(
+            [
+                entries[start : start + ENTRIES_PER_OBJECT]
+                for start in range(0, len(entries), ENTRIES_PER_OBJECT)
+            ]
+            or [[]],
+            [past[start : start + BASELINE_PER_OBJECT] for start in range(0, len(past), BASELINE_PER_OBJECT)],
+        )
+    )
+    head = Head(msgspec.structs.replace(record, entries=[], baseline={}), len(pages))
     return [
-        _object(record, page, {CHANGES: _readable(part), **({HEAD: _readable(head)} if page == 1 else {})})
-        for page, part in enumerate(pages, 1)
+        _object(
+            record,
+            page,
+            {
+                **({HEAD: _readable(head)} if page == 1 else {}),
+                **({CHANGES: _readable(part)} if part is not None else {}),
+                **({BASELINE: text} if text else {}),
+            },
+        )
+        for page, (part, text) in enumerate(pages, 1)
     ]
 
 
@@ -77,15 +100,35 @@ def strays(items: Iterable[Object]) -> list[str]:
 def _record(item: Object, by_name: Mapping[str, Object]) -> Record:
     head = _head(item)
     entries: list[Entry] = []
+    past = ""
     for name in pages_of(item):
         if name not in by_name:
             raise _unreadable(item, f"{name} is not there")
         _check(by_name[name])
+        data = by_name[name]["data"]
         try:
-            entries += msgspec.json.decode(by_name[name]["data"][CHANGES], type=list[Entry])
-        except (msgspec.MsgspecError, KeyError, TypeError) as error:
+            entries += msgspec.json.decode(data.get(CHANGES, "[]"), type=list[Entry])
+        except (msgspec.MsgspecError, TypeError) as error:
             raise _unreadable(by_name[name], str(error)) from error
-    return msgspec.structs.replace(head.run, entries=entries)
+        past += data.get(BASELINE, "")
+    try:
+        return msgspec.structs.replace(head.run, entries=entries, baseline=_unpacked(past))
+    except (msgspec.MsgspecError, binascii.Error, OSError, EOFError, zlib.error) as error:
+        raise _unreadable(item, str(error)) from error
+
+
+def _packed(baseline: Mapping[str, Mapping[str, Signals]]) -> str:
+    if not baseline:
+        return ""
+    return base64.b64encode(gzip.compress(msgspec.json.encode(baseline), mtime=0)).decode()
+
+
+def _unpacked(text: str) -> dict[str, dict[str, Signals]]:
+    if not text:
+        return {}
+    return msgspec.json.decode(
+        gzip.decompress(base64.b64decode(text, validate=True)), type=dict[str, dict[str, Signals]]
+    )
 
 
 def _check(item: Object) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 import msgspec
 
 from meshroll.adapters.kube.client import Kube, Object
+from meshroll.core import recording_objects
+from meshroll.core.errors import Refused
+from meshroll.core.gate.recording import Recording
 from meshroll.core.history import forgettable
 from meshroll.core.journal import Record
 from meshroll.core.journal_objects import LABEL, NAMESPACE, name_of, objects_of, pages_of, records_of, strays
@@ -56,6 +59,27 @@ class Journal:
                 self._kube.apply(f"{PATH}/{name}", item)
                 self._known[name] = item["data"]
 
+    def keep(self, record: Record, recording: Recording) -> int:
+        """Keeps what the run's next gate measured, and says in how many objects; 0 where they cannot be written.
+
+        Interrupted passes through: a run that has lost its lock writes nothing more.
+        """
+        objects = recording_objects.objects_of(record.run_id, len(record.verdicts) + 1, recording)
+        try:
+            for item in objects:
+                self._kube.apply(f"{PATH}/{item['metadata']['name']}", item)
+        except Refused as error:
+            self._say(f"What the gate measured is not kept: {error}")
+            return 0
+        return len(objects)
+
+    def recordings(self, record: Record) -> list[Recording | None]:
+        """What each gate of the run measured; None where that was not kept or cannot be read any more."""
+        return [
+            recording_objects.recording_of([self._kube.get(f"{PATH}/{name}") for name in names])
+            for names in recording_objects.names_of(record)
+        ]
+
     def prune(self) -> None:
         """Drops all but the newest runs, so that a yearly job does not fill the cluster.
 
@@ -63,9 +87,16 @@ class Journal:
         next time.
         """
         items, _ = self._kube.list_all(PATH, labelSelector=LABEL)
-        dropped = forgettable(records_of(items))
+        records = records_of(items)
+        dropped = forgettable(records)
         names = [str(item["metadata"]["name"]) for record in dropped for item in objects_of(record)]
         for name in [*names, *strays(items)]:
+            self._kube.delete(f"{PATH}/{name}")
+        if not dropped:
+            return
+        kept = [record for record in records if record not in dropped]
+        recordings, _ = self._kube.list_all(PATH, labelSelector=recording_objects.LABEL)
+        for name in recording_objects.forgotten(recordings, kept):
             self._kube.delete(f"{PATH}/{name}")
         if self._local is not None:
             for record in dropped:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from meshroll.core.gate.measurements import Query
+from meshroll.core.gate.shares import to_compare
 from meshroll.core.gate.signals import FAILED, Past, Reading, Signals, Traffic
 
 # Half an hour of 30 s blocks; the same again a day and a week earlier, where Prometheus has them.
@@ -51,6 +52,8 @@ def _with_past(whole: Traffic | None, blocks: Sequence[Traffic | None]) -> Traff
     upper = upper_bound(total, bad, noise)
     ratio = bad.sum(1) / np.maximum(total.sum(1), 1e-9)
     numbers = zip(names, ratio, upper, worst_stretch(total, bad), noise.clusters, noise.swings, strict=True)
-    return msgspec.structs.replace(
-        whole, past={name: Past(*(float(number) for number in rest)) for name, *rest in numbers}
-    )
+    known = {name: Past(*(float(f"{number:.6g}") for number in rest)) for name, *rest in numbers}
+    compared = to_compare(known, [float(name) for name in names if name != FAILED])
+    # The others are never looked at, and a journal has to hold these for every workload.
+    kept = {FAILED, *(f"{bound:g}" for bound, _ in compared)}
+    return msgspec.structs.replace(whole, past={name: known[name] for name in names if name in kept})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Mapping
 
 import msgspec
@@ -36,7 +37,7 @@ def decoded(data: bytes) -> Recording:
     """The recording that ``encoded`` made these bytes of. Raises ValueError where they are no such thing."""
     try:
         return msgspec.json.decode(gzip.decompress(data), type=Recording)
-    except (OSError, EOFError, msgspec.MsgspecError) as error:
+    except (OSError, EOFError, zlib.error, msgspec.MsgspecError) as error:
         raise ValueError(str(error)) from error
 
 

@@ -127,7 +127,7 @@ def rows_of(
                     before=past.latency_ms(name) if past else None,
                 )
             )
-    for bound, slower in _to_compare(known, bounds):
+    for bound, slower in to_compare(known, bounds):
         allowed = allowed_slow(slower)
         counted = row("", f"{bound:g}", f"took more than {milliseconds(bound)}", allowed)
         signal = f"{prefix}slower_than_{bound:g}_ms_ratio"
@@ -160,7 +160,8 @@ def _compared(row: Row, signal: str, known: Past, allowed: float, limits: Limits
     )
 
 
-def _to_compare(known: Mapping[str, Past], bounds: Sequence[float]) -> list[tuple[float, Past]]:
+def to_compare(known: Mapping[str, Past], bounds: Sequence[float]) -> list[tuple[float, Past]]:
+    """The bounds (milliseconds) by which latency is compared with before, and how many were slower then."""
     slower = {bound: known[f"{bound:g}"] for bound in bounds if f"{bound:g}" in known}
     found = {
         min((b for b, past in slower.items() if past.ratio <= most), default=math.inf) for most in SLOWER

@@ -1,0 +1,80 @@
+"""What the gates of a run measured, as Kubernetes objects: ``gate-ID-N-P`` is page P of the run's Nth gate.
+
+Written before the line in the journal that counts the pages, so what it counts is there. No run depends on them: one
+that cannot be read is missing in the report, and stops nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from meshroll.core.gate.recording import Recording, decoded
+from meshroll.core.journal import Record
+from meshroll.core.journal_objects import CHECKSUM, NAMESPACE, RUN_LABEL, checksum
+
+Object = dict[str, Any]
+LABEL = "meshroll.io/recording"
+DATA = "recording.json.gz.base64"
+# An object holds 1 MiB.
+CHARACTERS_PER_OBJECT = 900_000
+
+
+def name_of(run_id: str, gate: int, page: int) -> str:
+    """Gates and pages count from 1."""
+    return f"gate-{run_id}-{gate}-{page}"
+
+
+def objects_of(run_id: str, gate: int, recording: Recording) -> list[Object]:
+    text = base64.b64encode(recording.encoded()).decode()
+    parts = [
+        text[start : start + CHARACTERS_PER_OBJECT] for start in range(0, len(text), CHARACTERS_PER_OBJECT)
+    ]
+    return [_object(run_id, gate, page, {DATA: part}) for page, part in enumerate(parts, 1)]
+
+
+def names_of(record: Record) -> list[list[str]]:
+    """By gate of the run the objects that hold it; none where it was not kept."""
+    return [
+        [name_of(record.run_id, gate, page) for page in range(1, line.recorded + 1)]
+        for gate, line in enumerate(record.verdicts, 1)
+    ]
+
+
+def recording_of(pages: Sequence[Object | None]) -> Recording | None:
+    """The recording that these pages hold; None where one is gone, or was changed since it was written."""
+    if not pages or any(page is None or not _whole(page) for page in pages):
+        return None
+    try:
+        return decoded(base64.b64decode("".join(page["data"][DATA] for page in pages if page), validate=True))
+    except (KeyError, binascii.Error, ValueError):
+        return None
+
+
+def forgotten(items: Iterable[Object], kept: Iterable[Record]) -> list[str]:
+    """The names of those objects whose run is not among the kept ones."""
+    runs = {record.run_id for record in kept}
+    return [
+        str(item["metadata"]["name"]) for item in items if item["metadata"]["labels"][RUN_LABEL] not in runs
+    ]
+
+
+def _whole(item: Object) -> bool:
+    noted = (item["metadata"].get("annotations") or {}).get(CHECKSUM)
+    return bool(noted == checksum(item.get("data") or {}))
+
+
+def _object(run_id: str, gate: int, page: int, data: dict[str, str]) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name_of(run_id, gate, page),
+            "namespace": NAMESPACE,
+            "annotations": {CHECKSUM: checksum(data)},
+            "labels": {LABEL: str(gate), RUN_LABEL: run_id},
+        },
+        "data": data,
+    }
