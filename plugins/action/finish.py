@@ -35,7 +35,7 @@ NOTHING_SEEN: dict[str, Any] = {"release": None, "kubernetes_version": None, "na
 
 class ActionModule(MeshrollAction):
     _VALID_ARGS = frozenset(
-        {"command", "plan", "failure", "taken_back", "rollback_failure", "rollback_plan", "verdict", "run"}
+        {"command", "plan", "failure", "taken_back", "rollback_failure", "rollback_plan", "verdicts", "run"}
     )
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class ActionModule(MeshrollAction):
         if command == "verify":
             outcome = of_verify(outcome)
         plan = plan_from(args["plan"]) if args.get("plan") else None
-        verdicts = [*self.run_context.verdicts, *unpassed(args.get("verdict"))]
+        verdicts = [*self.run_context.verdicts, *(args.get("verdicts") or [])]
         entry = ended(cluster, outcome, record, plan, status, command, check_mode, verdicts)
         entry["conversions"] = list(self.run_context.conversions)
         entry["summary"] += [f"{problem.message} {problem.hint}" for problem in open_elsewhere]
@@ -117,8 +117,3 @@ class ActionModule(MeshrollAction):
         for line in entry["summary"]:
             self.events.say("summary", line)
         return {"cluster": entry}
-
-
-def unpassed(verdict: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The verdict that ended the run; those that let it go on are remembered by the run itself."""
-    return [verdict] if verdict and verdict["outcome"] != "Successful" else []

@@ -12,8 +12,9 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 from meshroll.adapters import prometheus
 from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
-from meshroll.core.errors import Failed, MeshrollError, Paused, Problem
+from meshroll.core.errors import MeshrollError, Paused
 from meshroll.core.gate import baseline
+from meshroll.core.gate.ending import ending
 from meshroll.core.gate.observation import Look, Observation
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.recording import recorded
@@ -24,13 +25,6 @@ from meshroll.core.model import Pod
 from meshroll.core.plan import Step, step_from
 from meshroll.core.settings import Settings
 
-CODES = {
-    Outcome.FAILED: "gate-failed",
-    Outcome.INCONCLUSIVE: "gate-inconclusive",
-    Outcome.ERROR: "gate-error",
-}
-LEVELS = {Outcome.SUCCESSFUL: "info", Outcome.FAILED: "error"}
-
 
 class ActionModule(MeshrollAction):
     _VALID_ARGS = frozenset({"step", "baseline"})
@@ -38,7 +32,7 @@ class ActionModule(MeshrollAction):
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         step = step_from(args["step"])
         if check_mode:
-            return {"verdict": None, "outcome": None}
+            return {"verdicts": [], "outcome": None}
         if not step.subjects:
             raise Paused(nothing_to_judge(step.namespace))
         before = baseline.from_dict(args.get("baseline") or {}, step.namespace)
@@ -48,30 +42,15 @@ class ActionModule(MeshrollAction):
             self.between = work.check
             self._wait(settings.gate.settle_seconds, f"settling for {settings.gate.settle_seconds:.0f} s")
             verdict = self._observe(observation, work.kube, settings, step)
-            self._say(verdict)
+            self.say_verdict(verdict)
             if work.record:
                 kept = work.journal.keep(work.record, recorded(observation, step.namespace, verdict))
                 self._remember(work.journal, work.record, step, verdict, kept)
-        result = {"verdict": verdict.as_dict(), "outcome": str(verdict.outcome)}
-        if verdict.outcome != Outcome.SUCCESSFUL:
-            kind = Failed if verdict.outcome == Outcome.FAILED else Paused
-            return {**failure(kind(_problem(verdict, step))), **result}
-        verdicts = [*self.run_context.verdicts, verdict.as_dict()]
-        return {**result, "ansible_facts": {**self.identity, "meshroll_verdicts": verdicts}}
-
-    def _say(self, verdict: Verdict) -> None:
-        self.events.say(
-            "verdict",
-            verdict.summary,
-            stage="gate",
-            level=LEVELS.get(verdict.outcome, "warning"),
-            outcome=verdict.outcome,
-            findings=[
-                {"workload": each.workload, **msgspec.to_builtins(finding)}
-                for each in verdict.workloads
-                for finding in each.findings
-            ],
-        )
+        found = {"verdicts": [verdict.as_dict()], "outcome": str(verdict.outcome)}
+        if error := ending(verdict, step.namespace):
+            return {**failure(error), **found}
+        verdicts = [*self.run_context.verdicts, *found["verdicts"]]
+        return {**found, "ansible_facts": {**self.identity, "meshroll_verdicts": verdicts}}
 
     def _remember(self, journal: Journal, record: Record, step: Step, verdict: Verdict, kept: int) -> None:
         """Writes the gate down. A journal that cannot be written must not swallow a verdict that is known."""
@@ -141,15 +120,3 @@ class ActionModule(MeshrollAction):
             self.between()
             time.sleep(min(1.0, left))
         self.events.stop_if_asked()
-
-
-def _problem(verdict: Verdict, step: Step) -> Problem:
-    failed = [each.workload for each in verdict.workloads if each.outcome == verdict.outcome]
-    return Problem(
-        CODES[verdict.outcome],
-        f"{step.title}: {verdict.summary}",
-        verdict.hint
-        or "The result's `gate` has every number; correct meshroll_gate.limits if this is its normal state.",
-        namespace=step.namespace,
-        object=", ".join(failed) or None,
-    )

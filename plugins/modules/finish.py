@@ -32,9 +32,10 @@ options:
   run:
     type: str
     description: The run to tell in full, for C(runs).
-  verdict:
-    type: dict
-    description: The last gate's verdict, which ended the run if it did not pass.
+  verdicts:
+    type: list
+    elements: dict
+    description: The verdicts that ended the run; those of gates that were passed are remembered by the run itself.
   rollback_failure:
     type: dict
     description: The failed rollback task's result, if one failed.

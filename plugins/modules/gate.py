@@ -40,10 +40,12 @@ EXAMPLES = r"""
 RETURN = r"""
 outcome:
   description: Successful; every other outcome fails the task. Null where nothing was judged.
-  returned: success
+  returned: always
   type: str
-verdict:
-  description: The outcome, one line for people, and each signal with its value, limit and value before.
-  returned: success
-  type: dict
+verdicts:
+  description: One, or none in check mode. The outcome, one line for people, and each signal with its value, limit and
+    value before.
+  returned: always
+  type: list
+  elements: dict
 """

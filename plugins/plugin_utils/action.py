@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from ansible.plugins.action import ActionBase
 
 from meshroll.adapters import alive
@@ -21,10 +22,14 @@ from meshroll.adapters.kube.journal import Journal, local_folder
 from meshroll.adapters.kube.lock import Lock
 from meshroll.core import settings as inventory
 from meshroll.core.errors import MeshrollError
+from meshroll.core.gate.verdict import Outcome as GateOutcome
+from meshroll.core.gate.verdict import Verdict
 from meshroll.core.history import changes_of
 from meshroll.core.journal import Record
 from meshroll.core.outcome import Outcome, after_failure, unread
 from meshroll.core.run import Run, run_id_of
+
+_LEVELS = {GateOutcome.SUCCESSFUL: "info", GateOutcome.FAILED: "error"}
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,20 @@ class MeshrollAction(ActionBase):
             fenced = kube.fenced(lock.fence)
             journal = self.journal(fenced)
             yield Work(fenced, journal, journal.read_run(self.run_context.id), lock.check)
+
+    def say_verdict(self, verdict: Verdict) -> None:
+        self.events.say(
+            "verdict",
+            verdict.summary,
+            stage="gate",
+            level=_LEVELS.get(verdict.outcome, "warning"),
+            outcome=verdict.outcome,
+            findings=[
+                {"workload": each.workload, **msgspec.to_builtins(finding)}
+                for each in verdict.workloads
+                for finding in each.findings
+            ],
+        )
 
     def report(self, stage: str) -> Callable[[str, int, int], None]:
         return lambda message, done, total: self.events.say(

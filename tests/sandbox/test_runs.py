@@ -47,6 +47,19 @@ def test_a_run_is_shown_with_each_change_and_the_versions_around_it(estate: Esta
     assert estate.run("runs", "show", "1999").codes == ["run-unknown"]
 
 
+def test_a_run_is_judged_again_by_another_policy(estate: Estate, rolled_out: str, tmp_path: Path) -> None:
+    before = estate.fingerprint()
+    same = estate.run("verify", "--replay", rolled_out)
+    assert (same.code, same.cluster["gate"][0]["was"]) == (0, "Successful"), same.result["errors"]
+    stricter = tmp_path / "stricter.yml"
+    stricter.write_text("meshroll_gate: {requests_min: 10000000}\n")
+    again = estate.run("verify", "--replay", rolled_out, "--policy", str(stricter))
+    assert (again.code, again.codes) == (9, ["gate-inconclusive"])
+    assert {verdict["was"] for verdict in again.cluster["gate"]} == {"Successful"}
+    assert estate.run("verify", "--replay", "1999").codes == ["run-unknown"]
+    assert estate.fingerprint() == before
+
+
 def test_kubectl_shows_a_run_line_by_line_and_no_value_of_a_variable(estate: Estate, rolled_out: str) -> None:
     item = estate.kube.get(f"/api/v1/namespaces/meshroll/configmaps/run-{rolled_out}")
     assert item

@@ -8,18 +8,33 @@ from meshroll.core.errors import ExitCode
 
 
 @click.command()
+@click.option("--replay", metavar="RUN", help="Judge again what the gates of an earlier run measured.")
+@click.option(
+    "--policy",
+    type=click.Path(exists=True, dir_okay=False),
+    help="With --replay: judge by the meshroll_gate in this file, not by the inventory's.",
+)
 @where_and_how
-def command() -> ExitCode:
+def command(replay: str | None, policy: str | None) -> ExitCode:
     """Judge the golden signals of what is meshed, now.
 
     \b
     meshroll verify -i inventories/prod -n charging
+    meshroll verify -i inventories/prod --replay 20261124t200539z-6f2330 --policy stricter.yml
 
-    Changes nothing. Each namespace takes meshroll_gate.settle_seconds and window_seconds, and up to 45 s longer
-    while it is undecided.
+    Changes nothing. Each namespace takes meshroll_gate.settle_seconds and window_seconds, and up to
+    window_max_seconds while it is undecided; a replay only reads.
 
     \b
-    Exit codes: 0 Successful, 9 Inconclusive, 10 Failed, 11 Error (could not
-    be measured).
+    Exit codes: 0 Successful, 2 no such run, 3 nothing was recorded, 9 Inconclusive,
+    10 Failed, 11 Error (could not be measured).
     """
-    return run_playbook("verify")
+    if policy and not replay:
+        raise click.UsageError("--policy goes with --replay; `verify` itself judges by the inventory.")
+    if not replay:
+        return run_playbook("verify")
+    from meshroll.adapters import policy_file
+
+    return run_playbook(
+        "verify", extra_vars={"verify_replay": replay, **(policy_file.read(policy) if policy else {})}
+    )

@@ -49,6 +49,8 @@ def print_gates(console: Console, verdicts: Sequence[Mapping[str, Any]], verbose
 
 def _said(verdict: Mapping[str, Any]) -> Text:
     wave, outcome = verdict.get("wave"), verdict["outcome"]
+    if verdict.get("was"):
+        wave = f"{wave} (the run's own verdict: {verdict['was']})"
     if outcome == SUCCESSFUL:
         return Text(wave or verdict["summary"])
     summary = verdict["summary"].removeprefix(f"{outcome}: ")

@@ -54,7 +54,7 @@ class WorkloadVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """A gate's end. ``window_seconds`` is how much was looked at."""
+    """A gate's end. ``window_seconds`` is how much was looked at; ``was`` the run's own outcome, in a replay."""
 
     outcome: Outcome
     summary: str
@@ -63,6 +63,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     window_seconds: float | None = None
     workloads: tuple[WorkloadVerdict, ...] = ()
+    was: Outcome | None = None
 
     def as_dict(self) -> dict[str, Any]:
         plain: dict[str, Any] = msgspec.to_builtins(self, str_keys=True)

@@ -1,0 +1,28 @@
+"""What a verdict means for the run whose gate gave it."""
+
+from __future__ import annotations
+
+from meshroll.core.errors import Failed, MeshrollError, Paused, Problem
+from meshroll.core.gate.verdict import Outcome, Verdict
+
+_CODES = {
+    Outcome.FAILED: "gate-failed",
+    Outcome.INCONCLUSIVE: "gate-inconclusive",
+    Outcome.ERROR: "gate-error",
+}
+
+
+def ending(verdict: Verdict, namespace: str) -> MeshrollError | None:
+    """How a run ends by this verdict: Failed, Paused (Inconclusive and Error are for a person), or not at all."""
+    if verdict.outcome == Outcome.SUCCESSFUL:
+        return None
+    guilty = [each.workload for each in verdict.workloads if each.outcome == verdict.outcome]
+    problem = Problem(
+        _CODES[verdict.outcome],
+        f"{verdict.wave}: {verdict.summary}",
+        verdict.hint
+        or "The result's `gate` has every number; correct meshroll_gate.limits if this is its normal state.",
+        namespace=namespace,
+        object=", ".join(guilty) or None,
+    )
+    return Failed(problem) if verdict.outcome == Outcome.FAILED else Paused(problem)
