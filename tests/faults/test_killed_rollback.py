@@ -11,7 +11,7 @@ from faults.estate import Estate
 from faults.fault import Undisturbed
 from faults.kills import When, kills, run_killed
 
-WRITES_MAX = 20
+WRITES_MAX = 28
 """More than a rollback of the estate makes."""
 
 

@@ -9,7 +9,7 @@ from faults.estate import Estate
 from faults.fault import Undisturbed
 from faults.kills import When, kills, run_killed
 
-WRITES_MAX = 30
+WRITES_MAX = 40
 """More than a rollout of the estate makes."""
 
 

@@ -20,7 +20,7 @@ MOMENTS = {
     "lock": path_has("/leases"),
     "journal": path_has("/namespaces/meshroll/configmaps/"),
     "first template": TEMPLATE,
-    "Service": path_has("/services/"),
+    "Service": path_has("/services$"),
 }
 
 
