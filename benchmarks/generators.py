@@ -120,7 +120,10 @@ class Tuning:
 @dataclass
 class Judging:
     """Errors that are four times as many in phases of a minute and a half, a tenth of the time, in clusters of two;
-    load with a daily rhythm and calls that come in batches; latency that shifts from hour to hour."""
+    load with a daily rhythm and calls that come in batches; latency that shifts from hour to hour.
+
+    ``per_second`` is the rate when the blocks end, wherever in its day the workload is then.
+    """
 
     dice: np.random.Generator
 
@@ -138,7 +141,8 @@ class Judging:
             self.dice.uniform(0, 2 * np.pi, (rows, 1)) + np.arange(steps) * STEP_SECONDS / 86400 * 2 * np.pi
         )
         batches = self.dice.gamma(8.0, 1 / 8.0, (rows, steps))
-        load = per_second * STEP_SECONDS * (1 + 0.4 * np.sin(hour)) * batches
+        rhythm = 1 + 0.4 * np.sin(hour)
+        load = per_second * STEP_SECONDS * rhythm / rhythm[:, -1:] * batches
         unrest = np.empty((rows, steps), bool)
         state = self.dice.random(rows) < 0.1
         for step in range(steps):

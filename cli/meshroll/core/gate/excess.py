@@ -31,10 +31,13 @@ STRETCH_BLOCKS = 20
 # Below so many per block, clusters explain all that scatters; above, phases do.
 SWINGS_FROM_MEAN = 5.0
 KNOWN_FROM_COUNT = 20.0
-# Looks at the whole of what was seen so far, in blocks: each costs a part of the error rate.
+# Looks at the whole of what was seen so far, in blocks: each costs a part of the error rate (Lan-DeMets).
 LOOKS = (6, 12, 20, 40, 60, 80, 120)
 BAD_BLOCKS_MIN, BAD_BLOCKS_RATIO_MIN = 4, 0.2
-FRESH_LEVEL = BOUND_LEVEL = 0.05
+BOUND_LEVEL, FRESH_LEVEL = 0.05, 0.1
+# After half of the blocks a quarter of the error rate is spent: what is plain is found early at that, and what is not
+# has most of it left at the end.
+SPENDING_POWER = 2.0
 STEADY = 1e6
 COLLAPSE_RATIO, COLLAPSE_TIMES_ALLOWED, COLLAPSE_BLOCKS, COLLAPSE_LEVEL = 0.07, 3.0, 2, 1e-5
 
@@ -100,10 +103,11 @@ def judged(
     Exceeded at one look stays exceeded: the looks before the last block are judged as they were when they were due.
     """
     rows, blocks = total.shape
-    looks = looks_of(planned_blocks)
     exceeded = np.zeros(rows, bool)
-    level_of_look = level / len(looks)
-    for look in looks:
+    spent: Array | float = 0.0
+    for look in looks_of(planned_blocks):
+        by_now = level * (look / planned_blocks) ** SPENDING_POWER
+        level_of_look, spent = by_now - spent, by_now
         if look <= blocks:
             exceeded |= _exceeded(total[:, :look], bad[:, :look], allowed, noise, level_of_look)
     size, theta = _size(total, noise), 1 + noise.clusters
