@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from meshroll.core.errors import Problem
-from meshroll.core.gate.findings import DIRECTIONS, enough, told_findings
+from meshroll.core.gate.findings import COUNTED, enough, told_findings
 from meshroll.core.gate.shares import Row, judge_rows, rows_of
 from meshroll.core.gate.signals import Reading, Signals, Traffic
 from meshroll.core.gate.verdict import Finding, Outcome
@@ -44,7 +44,7 @@ def outside_limits(gate: Gate, reading: Reading, namespace: str) -> list[Problem
     problems: list[Problem | None] = []
     rows: list[Row] = []
     for workload, signals in reading.signals.items():
-        for prefix, attribute in DIRECTIONS.items():
+        for prefix, attribute in COUNTED.items():
             traffic: Traffic | None = getattr(signals, attribute)
             if traffic is None:
                 continue

@@ -14,10 +14,24 @@ from meshroll.core.settings import Gate, Limits
 EVEN, BETTER_OF_TWO = 1.25, 2.0
 # Prefix of a finding's signal -> the attribute of Signals it comes from.
 DIRECTIONS = {"": "inbound", "outbound_": "outbound"}
+# The same with what applications count beside proxies.
+COUNTED = {
+    **DIRECTIONS,
+    "application_": "application_inbound",
+    "application_outbound_": "application_outbound",
+}
 
 
 def enough(gate: Gate, traffic: Traffic | None) -> bool:
     return bool(traffic and traffic.responses and traffic.responses >= gate.requests_min)
+
+
+def like(before: Signals, attribute: str) -> Traffic | None:
+    """What ``attribute`` of COUNTED was before: without proxies, an application's count was the only one."""
+    found: Traffic | None = getattr(before, attribute) or getattr(
+        before, attribute.removeprefix("application_")
+    )
+    return found
 
 
 def mesh_findings(subject: Subject) -> list[Finding]:

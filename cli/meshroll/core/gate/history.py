@@ -9,6 +9,7 @@ import msgspec
 from meshroll.core.gate.measurements import Query
 from meshroll.core.gate.shares import to_compare
 from meshroll.core.gate.signals import FAILED, Past, Reading, Signals, Traffic
+from meshroll.core.gate.traffic import CLIENTS
 
 # Half an hour of 30 s blocks; the same again a day and a week earlier, where Prometheus has them.
 BLOCKS = 60
@@ -30,6 +31,12 @@ def with_past(signals: Mapping[str, Signals], blocks: Sequence[Reading]) -> dict
             each,
             inbound=_with_past(each.inbound, [block.of(workload).inbound for block in blocks]),
             outbound=_with_past(each.outbound, [block.of(workload).outbound for block in blocks]),
+            application_inbound=_with_past(
+                each.application_inbound, [block.of(workload).application_inbound for block in blocks]
+            ),
+            application_outbound=_with_past(
+                each.application_outbound, [block.of(workload).application_outbound for block in blocks]
+            ),
         )
         for workload, each in signals.items()
     }
@@ -45,7 +52,9 @@ def _with_past(whole: Traffic | None, blocks: Sequence[Traffic | None]) -> Traff
     ]
     if whole is None or len(counted) < BLOCKS_MIN:
         return whole
-    names = [FAILED, *(bound for bound in whole.buckets if bound != "inf")]
+    # A client's own clock has dialling and proxies in it, which are to change.
+    bounds = [] if whole.source in CLIENTS.values() else [bound for bound in whole.buckets if bound != "inf"]
+    names = [FAILED, *bounds]
     counts = np.array([[block.counts(name) for block in counted] for name in names])
     total, bad = counts[:, :, 0], counts[:, :, 1]
     noise = noise_of(total, bad)
@@ -53,7 +62,7 @@ def _with_past(whole: Traffic | None, blocks: Sequence[Traffic | None]) -> Traff
     ratio = bad.sum(1) / np.maximum(total.sum(1), 1e-9)
     numbers = zip(names, ratio, upper, worst_stretch(total, bad), noise.clusters, noise.swings, strict=True)
     known = {name: Past(*(float(f"{number:.6g}") for number in rest)) for name, *rest in numbers}
-    compared = to_compare(known, [float(name) for name in names if name != FAILED])
+    compared = to_compare(known, [float(bound) for bound in bounds])
     # The others are never looked at, and a journal has to hold these for every workload.
     kept = {FAILED, *(f"{bound:g}" for bound, _ in compared)}
     return msgspec.structs.replace(whole, past={name: known[name] for name in names if name in kept})

@@ -1,7 +1,7 @@
 """Signals against limits and against before: one finding a signal, one outcome a workload, one verdict a wave.
 
 What was counted by another instrument before (application metrics, then proxies) is shown beside each number and
-decides what traffic to expect, but is not compared with.
+decides what traffic to expect, but is not compared with. What applications count beside the proxies is.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from meshroll.core.gate.findings import (
+    COUNTED,
     DIRECTIONS,
     enough,
     evenness_findings,
     expected_traffic_findings,
+    like,
     mesh_findings,
     mtls_findings,
     refusal_findings,
@@ -126,14 +128,14 @@ def _rows(
     gate: Gate, subject: Subject, blocks: Sequence[Reading], reading: Reading, before: Mapping[str, Signals]
 ) -> list[Row]:
     rows = []
-    for prefix, attribute in DIRECTIONS.items():
+    for prefix, attribute in COUNTED.items():
         whole: Traffic | None = getattr(reading.of(subject.workload), attribute)
         if whole is None or not enough(gate, whole):
             continue
         nothing = Traffic(source=whole.source)
         each = [getattr(block.of(subject.workload), attribute) or nothing for block in blocks]
         counted = [traffic if traffic.source == whole.source else nothing for traffic in each]
-        past = getattr(before.get(subject.workload) or Signals(), attribute)
+        past = like(before.get(subject.workload) or Signals(), attribute)
         rows += rows_of(subject.workload, prefix, counted, whole, past, gate.limits)
     return rows
 

@@ -7,8 +7,14 @@ from collections.abc import Iterable, Mapping
 
 from meshroll.core.gate.evenness import Evenness, evenness
 from meshroll.core.gate.measurements import Measurements, Sample
-from meshroll.core.gate.signals import Reading, Signals, workload_of
-from meshroll.core.gate.traffic import APPLICATIONS, inbound_traffic, outbound_traffic, sum_by_workload
+from meshroll.core.gate.signals import PROXIES, Reading, Signals, Traffic, workload_of
+from meshroll.core.gate.traffic import (
+    APPLICATIONS,
+    application_traffic,
+    inbound_traffic,
+    outbound_traffic,
+    sum_by_workload,
+)
 
 
 def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
@@ -18,6 +24,7 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     young = {pod for pod, started in _by_label(measured.of("proxy-started-at")).items() if started > began}
     inbound = inbound_traffic(measured, owners)
     outbound = outbound_traffic(measured, owners)
+    served, called = application_traffic(measured, owners)
     load = _load(measured, owners, young)
     pairs = _meshed_pairs(measured, set(targets))
     requests = sum_by_workload(measured.of("inbound-requests"))
@@ -33,6 +40,8 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
         signals[workload] = Signals(
             inbound=inbound.get(workload),
             outbound=outbound.get(workload),
+            application_inbound=_beside_proxies(served, inbound, workload),
+            application_outbound=_beside_proxies(called, outbound, workload),
             load=load.get(workload),
             secured_requests=secured.get(workload, 0.0) if workload in requests else None,
             meshed_pair_requests=met,
@@ -54,6 +63,13 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
         ),
         warnings=measured.warnings,
     )
+
+
+def _beside_proxies(
+    counted: Mapping[str, Traffic], traffic: Mapping[str, Traffic], workload: str
+) -> Traffic | None:
+    by_proxies = workload in traffic and traffic[workload].source == PROXIES
+    return counted.get(workload) if by_proxies else None
 
 
 def _load(measured: Measurements, owners: Mapping[str, str], young: set[str]) -> dict[str, Evenness]:

@@ -39,21 +39,25 @@ HINT = (
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One share of one workload: by block the requests, and how many of them were ``bad``.
 
+    share      its name (``failed``, or a bucket's bound); rows of one share differ in what they hold it to
     allowed    a larger share is a fault, once it is no chance
     proved     a Successful verdict has ruled out a larger one
     known      what it was before the change, where ``allowed`` comes from there and not from the inventory
+    decides    False: it may fail a gate, but what it leaves open is settled by the proxies' count of the same requests
     value, limit, before   what the finding shows; a share, or a quantile in milliseconds
     """
 
     workload: str
     signal: str
     source: str
+    share: str
     what: str
     total: tuple[float, ...]
     bad: tuple[float, ...]
     allowed: float
     proved: float
     known: Past | None = None
+    decides: bool = True
     value: float | None = None
     limit: float | None = None
     before: float | None = None
@@ -85,11 +89,13 @@ def rows_of(
             workload=workload,
             signal=f"{prefix}{signal}",
             source=whole.source,
+            share=share,
             what=f"{direction(prefix)}requests {what}",
             total=total,
             bad=bad,
             allowed=allowed,
             proved=allowed + limits.growth_ratio_max,
+            decides=not prefix.startswith("application_"),
             value=value,
             limit=limit,
             before=before,
@@ -184,9 +190,21 @@ def judge_rows(rows: Sequence[Row], planned_blocks: int) -> list[Finding]:
         np.array([row.allowed for row in rows]),
         _noise(rows),
         planned_blocks,
-        FALSE_ALARMS_RATIO / len(rows),
+        np.array(levels_of(rows)),
     )
     return [_finding(row, shares, place) for place, row in enumerate(rows)]
+
+
+def levels_of(rows: Sequence[Row]) -> list[float]:
+    """The chance of a false alarm that each row may spend: half for what failed, half for what was slow.
+
+    A share that is held to several limits spends once: beyond the highest it is beyond the others too.
+    """
+    shares = {(row.workload, row.what): row.share == FAILED for row in rows}
+    failed = sum(shares.values())
+    slow = len(shares) - failed
+    both = 2 if failed and slow else 1
+    return [FALSE_ALARMS_RATIO / both / (failed if row.share == FAILED else slow) for row in rows]
 
 
 def _noise(rows: Sequence[Row]) -> Noise:
@@ -206,10 +224,13 @@ def _finding(row: Row, shares: Shares, place: int) -> Finding:
     text = (
         f"{share(ratio)} of {count(sum(row.total))} {row.what}, at most {share(row.allowed)} wanted{before}"
     )
+    outcome: Outcome | None
     if shares.collapsed[place] or shares.exceeded[place]:
         outcome = Outcome.FAILED
     elif upper <= row.proved and (row.known or ratio <= row.allowed):
         outcome = Outcome.SUCCESSFUL
+    elif not row.decides:
+        outcome = None
     else:
         outcome = Outcome.INCONCLUSIVE
         found = f"{share(float(shares.smallest[place]))} is the least that would have been found"

@@ -78,6 +78,8 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
 class Signals(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one workload over some time.
 
+    application_inbound, application_outbound   what the application itself counted, where proxies counted too: the
+                            same instrument as before there were proxies, and it sees what fails before it reaches one
     secured_requests        inbound ones that came over mutual TLS
     meshed_pair_requests    between this workload and others where both ends have a proxy; ``mtls_requests`` of them
                             over mutual TLS
@@ -86,6 +88,8 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
 
     inbound: Traffic | None = None
     outbound: Traffic | None = None
+    application_inbound: Traffic | None = None
+    application_outbound: Traffic | None = None
     load: Evenness | None = None
     secured_requests: float | None = None
     meshed_pair_requests: float | None = None
@@ -142,6 +146,8 @@ def _summed(many: Sequence[Signals]) -> Signals:
     return Signals(
         inbound=_traffic([each.inbound for each in many]),
         outbound=_traffic([each.outbound for each in many]),
+        application_inbound=_traffic([each.application_inbound for each in many]),
+        application_outbound=_traffic([each.application_outbound for each in many]),
         load=evenness_of_all([each.load for each in many]),
         secured_requests=_sum([each.secured_requests for each in many]),
         meshed_pair_requests=_sum([each.meshed_pair_requests for each in many]),

@@ -36,6 +36,13 @@ def outbound_traffic(measured: Measurements, owners: Mapping[str, str]) -> dict[
     return {**_applications(measured, owners, CLIENTS), **_proxies(measured, "outbound")}
 
 
+def application_traffic(
+    measured: Measurements, owners: Mapping[str, str]
+) -> tuple[dict[str, Traffic], dict[str, Traffic]]:
+    """(Inbound, outbound) by what applications count themselves."""
+    return _applications(measured, owners, APPLICATIONS), _applications(measured, owners, CLIENTS)
+
+
 def sum_by_workload(
     samples: Sequence[Sample], wanted: Callable[[Sample], bool] = lambda _: True
 ) -> dict[str, float]:
