@@ -50,9 +50,20 @@ class SlowPod:
     service: str | None = None
 
 
-Fault = Errors | NoTraffic | ErrorsWithMesh | SlowPod
+@dataclass(frozen=True)
+class Partition:
+    """Nobody reaches one pod, or any pod behind a Service; both are named "namespace/name"."""
 
-KINDS: dict[str, type[Fault]] = {kind.name: kind for kind in (Errors, NoTraffic, ErrorsWithMesh, SlowPod)}
+    name: ClassVar[str] = "partition"
+    pod: str | None = None
+    service: str | None = None
+
+
+Fault = Errors | NoTraffic | ErrorsWithMesh | SlowPod | Partition
+
+KINDS: dict[str, type[Fault]] = {
+    kind.name: kind for kind in (Errors, NoTraffic, ErrorsWithMesh, SlowPod, Partition)
+}
 
 
 def write(folder: Path, faults: Iterable[Fault]) -> None:
@@ -105,13 +116,12 @@ def _check(fault: Fault) -> None:
         raise SandboxError(
             f"{fault.name}: {ratio!r} is not a share of requests", "Give more than 0, at most 1."
         )
-    if isinstance(fault, SlowPod):
-        if (fault.pod is None) == (fault.service is None):
-            raise SandboxError(f"{fault.name}: which pods?", "Name either a pod or a service.")
-        if not isinstance(fault.milliseconds, int | float) or fault.milliseconds <= 0:
-            raise SandboxError(
-                f"{fault.name}: {fault.milliseconds!r} is no delay", "Give milliseconds above 0."
-            )
+    if isinstance(fault, SlowPod | Partition) and (fault.pod is None) == (fault.service is None):
+        raise SandboxError(f"{fault.name}: which pods?", "Name either a pod or a service.")
+    if isinstance(fault, SlowPod) and (
+        not isinstance(fault.milliseconds, int | float) or fault.milliseconds <= 0
+    ):
+        raise SandboxError(f"{fault.name}: {fault.milliseconds!r} is no delay", "Give milliseconds above 0.")
 
 
 def _settings(fault: Fault) -> dict[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FAULTS = ("errors", "errors-with-mesh", "no-traffic", "slow-pod")
+FAULTS = ("errors", "errors-with-mesh", "no-traffic", "partition", "slow-pod")
 FIRST_NAMESPACE = "charging"
 
 _folder: Callable[[Command], Command] = click.option(
@@ -100,7 +100,7 @@ def status(folder: Path) -> ExitCode:
 @command.command()
 @click.argument("name", required=False, type=click.Choice([*FAULTS, "off"]))
 @click.option("--service", metavar="NS/NAME", help="The Service whose answers are at fault.")
-@click.option("--pod", metavar="NS/NAME", help="The pod that is slow.")
+@click.option("--pod", metavar="NS/NAME", help="The pod that is slow, or that nobody reaches.")
 @click.option("--ratio", type=float, metavar="SHARE", help="The share of requests, for example 0.2.")
 @click.option("--milliseconds", type=float, metavar="MS", help="How much slower answers are.")
 @_folder
@@ -113,6 +113,7 @@ def fault(name: str | None, folder: Path, **settings: str | float | None) -> Exi
     meshroll sandbox fault errors-with-mesh --ratio 0.2
     meshroll sandbox fault no-traffic
     meshroll sandbox fault slow-pod --service charging/tariffs --milliseconds 400
+    meshroll sandbox fault partition --service charging/tariffs
     meshroll sandbox fault off
 
     errors-with-mesh begins with the first meshed pod, as a bad release or a wrong policy would.

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.sandbox.traffic_cluster import GOOD, NAMESPACE, PORT, Cluster, client, requests, responses
 
-from meshroll_sandbox.faults import Errors, ErrorsWithMesh, NoTraffic
+from meshroll_sandbox.faults import Errors, ErrorsWithMesh, NoTraffic, Partition
 from meshroll_sandbox.standins.traffic import latency
 from meshroll_sandbox.standins.traffic.effects import BAD_RELEASE, BAD_RELEASE_RATIO
 from meshroll_sandbox.standins.traffic.proxy import IDLE_SECONDS
@@ -153,6 +153,39 @@ def test_errors_with_mesh_of_one_service_spare_others() -> None:
     made.faults = (ErrorsWithMesh(0.25, service=f"{NAMESPACE}/sessions"),)
     made.play(20)
     assert sum(responses(meter, "failure") for meter in made.of("tariffs")) == 0
+
+
+@pytest.mark.parametrize("release", [GOOD, None])
+def test_callers_turn_away_from_a_pod_that_nobody_reaches(release: str | None) -> None:
+    made = Cluster()
+    made.run("tariffs", 3, release=release)
+    made.expose("tariffs", "tariffs")
+    made.run("pricing", 1, client("tariffs", 40), release)
+    made.play(10)
+    (busiest, *_) = sorted(made.served("tariffs"), key=made.served("tariffs").__getitem__, reverse=True)
+    made.faults = (Partition(pod=f"{NAMESPACE}/{busiest}"),)
+    counts = made.served_during("tariffs", 10)
+    assert counts[busiest] == 0
+    assert sum(counts.values()) == 400
+    made.faults = ()
+    made.play(30)
+    assert sum(made.served_during("tariffs", 30).values()) == 1200
+
+
+def test_calls_to_a_service_that_nobody_reaches_fail_in_the_client_alone() -> None:
+    made = Cluster()
+    made.run("tariffs", 2, release=GOOD)
+    made.expose("tariffs", "tariffs")
+    made.run("pricing", 1, client("tariffs", 40), GOOD)
+    made.play(10)
+    before = responses(made.meter("pricing-0"), 'direction="outbound"')
+    made.faults = (Partition(service=f"{NAMESPACE}/tariffs"),)
+    assert sum(made.served_during("tariffs", 10).values()) == 0
+    assert responses(made.meter("pricing-0"), 'direction="outbound"') == before
+    failed = [
+        count for (_, code), count in made.meter("pricing-0").made.handled.items() if code == "Unavailable"
+    ]
+    assert sum(failed) == 400
 
 
 def test_the_bad_release_fails_requests() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from meshroll_sandbox import faults
 from meshroll_sandbox.errors import SandboxError
-from meshroll_sandbox.faults import Errors, ErrorsWithMesh, NoTraffic, SlowPod
+from meshroll_sandbox.faults import Errors, ErrorsWithMesh, NoTraffic, Partition, SlowPod
 from meshroll_sandbox.standins.traffic.service import FaultsFile
 
 ALL = (
@@ -18,6 +18,8 @@ ALL = (
     ErrorsWithMesh(1, service="charging/tariffs"),
     SlowPod(200, pod="charging/tariffs-0"),
     SlowPod(0.5, service="charging/tariffs"),
+    Partition(pod="charging/tariffs-0"),
+    Partition(service="charging/tariffs"),
 )
 
 
@@ -43,6 +45,8 @@ def test_faults_are_read_as_they_were_written(tmp_path: Path) -> None:
         {"name": "slow-pod", "milliseconds": 100},
         {"name": "slow-pod", "milliseconds": 100, "pod": "a/b", "service": "a/b"},
         {"name": "slow-pod", "milliseconds": -1, "pod": "a/b"},
+        {"name": "partition"},
+        {"name": "partition", "pod": "a/b", "service": "a/b"},
     ],
 )
 def test_a_fault_that_cannot_be_is_refused(tmp_path: Path, item: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from meshroll_sandbox.faults import Errors, ErrorsWithMesh, Fault, NoTraffic, SlowPod
+from meshroll_sandbox.faults import Errors, ErrorsWithMesh, Fault, NoTraffic, Partition, SlowPod
 from meshroll_sandbox.standins.traffic.topology import Pod, Topology
 
 BAD_RELEASE = "edge-26.6.99"
@@ -24,6 +24,15 @@ class Effects:
 def silent(faults: Sequence[Fault]) -> bool:
     """Whether nobody sends anything."""
     return any(isinstance(fault, NoTraffic) for fault in faults)
+
+
+def cut_off(faults: Sequence[Fault], topology: Topology, server: Pod) -> bool:
+    """Whether no connection to the pod can be had."""
+    return any(
+        _behind(topology, fault.service, server) if fault.service else fault.pod == "/".join(server.key)
+        for fault in faults
+        if isinstance(fault, Partition)
+    )
 
 
 def effects(faults: Sequence[Fault], topology: Topology, client: Pod, server: Pod) -> Effects:

@@ -7,7 +7,7 @@ from random import Random
 from meshroll_sandbox.faults import Fault
 from meshroll_sandbox.standins.traffic.callers import Caller, route
 from meshroll_sandbox.standins.traffic.edges import Edge
-from meshroll_sandbox.standins.traffic.effects import effects, silent
+from meshroll_sandbox.standins.traffic.effects import cut_off, effects, silent
 from meshroll_sandbox.standins.traffic.meters import PodMeter
 from meshroll_sandbox.standins.traffic.topology import Endpoint, Key, Pod, Service, Topology
 
@@ -51,7 +51,12 @@ class Model:
         running = {
             key: pod for key, pod in self._topology.pods.items() if any(one.running for one in pod.containers)
         }
-        self._alive = {pod.uid for pod in running.values() if pod.alive}
+        # Whom nobody reaches is dead to all who call it, and goes on living.
+        self._alive = {
+            pod.uid
+            for pod in running.values()
+            if pod.alive and not cut_off(self._faults, self._topology, pod)
+        }
         for key in [key for key, meter in self.meters.items() if not _same(running.get(key), meter.pod)]:
             self._forget(key)
         for key, pod in sorted(running.items()):
