@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import click
 import numpy as np
 from generators import BOUNDS_MS, STEPS, Array, Blocks, Family, Judging, Tuning
+from pod_accuracy import lines
+from pod_generators import JudgingPods, PodFamily, TuningPods
 from scipy.stats import mannwhitneyu
 
 from meshroll.core.gate.evenness import evenness
@@ -187,6 +189,10 @@ def main(runs: int, seed: int, family: str) -> None:
     line("pinned to one of 3 pods, 30 requests", "100 %", Result(float(is_pinned(one_of_three))))
     for pods in (3, 5, 10):
         line(f"better of two, {pods} pods, 1000 requests", "0 %", balanced(runs, pods, 1000))
+    pods_of: PodFamily = TuningPods(dice) if family == "tuning" else JudgingPods(dice)
+    click.echo("\n| case | target | a pod Failed | or reported |\n|---|---|---|---|")
+    for case, target, failed, shown in lines(pods_of, runs):
+        click.echo(f"| {case} | {target} | {100 * failed:.1f} % | {100 * shown:.1f} % |")
 
 
 if __name__ == "__main__":
