@@ -296,3 +296,28 @@ def test_a_proxys_metrics_are_there_without_any_traffic_of_its_workload(
     }
     expected = {"request_total": 1.0, "response_total": 1.0}
     evaluate(promtool, tmp_path, "proxy-metrics", series, expected)
+
+
+def test_each_pods_median_is_its_own_and_a_pod_without_answers_has_none(
+    promtool: str, tmp_path: Path
+) -> None:
+    series = {}
+    for pod, counts in (("omni-1", (0, 4, 4)), ("omni-2", (0, 0, 4)), ("omni-3", (0, 0, 0))):
+        labels = INBOUND.replace("omni-1", pod)
+        for bound, count in zip(("10", "20", "+Inf"), counts, strict=True):
+            series[f'response_latency_ms_bucket{{{labels},le="{bound}"}}'] = f"0+{count}x30"
+    expected = {'{pod="omni-1"}': 15.0, '{pod="omni-2"}': 20.0}
+    evaluate(promtool, tmp_path, "inbound-median-by-pod", series, expected)
+
+
+def test_responses_of_each_pod_are_counted_by_success_and_failure(promtool: str, tmp_path: Path) -> None:
+    series = {
+        f'response_total{{{INBOUND.replace("omni-1", pod)},classification="{said}"}}': f"0+{step}x30"
+        for pod, said, step in (("omni-1", "success", 5), ("omni-2", "success", 4), ("omni-2", "failure", 1))
+    }
+    expected = {
+        '{pod="omni-1",classification="success"}': 60.0,
+        '{pod="omni-2",classification="success"}': 48.0,
+        '{pod="omni-2",classification="failure"}': 12.0,
+    }
+    evaluate(promtool, tmp_path, "inbound-by-pod", series, expected)

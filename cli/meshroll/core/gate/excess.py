@@ -109,7 +109,8 @@ def judged(
         by_now = level * (look / planned_blocks) ** SPENDING_POWER
         level_of_look, spent = by_now - spent, by_now
         if look <= blocks:
-            exceeded |= _exceeded(total[:, :look], bad[:, :look], allowed, noise, level_of_look)
+            seen_total, seen_bad = total[:, :look], bad[:, :look]
+            exceeded |= more_than(seen_total, seen_bad, seen_total * allowed[:, None], noise, level_of_look)
     size, theta = _size(total, noise), 1 + noise.clusters
     # The bounds are of the share in these blocks, whose phases have happened.
     steady = np.full(rows, STEADY)
@@ -154,14 +155,17 @@ def _typical(mean: Array) -> Array:
     return typical
 
 
-def _exceeded(total: Array, bad: Array, allowed: Array, noise: Noise, level: Array | float) -> Flags:
-    """On the whole, and in its latest third alone: what has passed already is no reason to undo anything."""
+def more_than(total: Array, bad: Array, most: Array, noise: Noise, level: Array | float) -> Flags:
+    """Whether more were bad than ``most``, which may differ from block to block.
+
+    On the whole, and in its latest third alone: what has passed already is no reason to undo anything.
+    """
     blocks = total.shape[1]
     latest = -max(1, blocks // 3)
-    bad_blocks = (bad > np.maximum(total * allowed[:, None], 1.0)).sum(1)
+    bad_blocks = (bad > np.maximum(most, 1.0)).sum(1)
     enough = bad_blocks >= max(min(BAD_BLOCKS_MIN, blocks), BAD_BLOCKS_RATIO_MIN * blocks)
-    whole = _tail(total, bad, allowed, noise)
-    fresh = _tail(total[:, latest:], bad[:, latest:], allowed, noise)
+    whole = _tail(total, bad, most, noise)
+    fresh = _tail(total[:, latest:], bad[:, latest:], most[:, latest:], noise)
     found: Flags = enough & (whole < level) & (fresh < FRESH_LEVEL)
     return found
 
@@ -181,10 +185,10 @@ def _collapsed(total: Array, bad: Array, allowed: Array, theta: Array) -> Flags:
     return found
 
 
-def _tail(total: Array, bad: Array, allowed: Array, noise: Noise) -> Array:
-    """The chance of at least so many where the share is just what is allowed."""
+def _tail(total: Array, bad: Array, most: Array, noise: Noise) -> Array:
+    """The chance of at least so many where ``most`` are to be expected."""
     theta = 1 + noise.clusters
-    return _nbinom_tail(bad.sum(1) / theta, total.sum(1) * allowed / theta, _size(total, noise))
+    return _nbinom_tail(bad.sum(1) / theta, most.sum(1) / theta, _size(total, noise))
 
 
 def _size(total: Array, noise: Noise) -> Array:

@@ -22,8 +22,9 @@ from meshroll.core.gate.findings import (
     refusal_findings,
     shown_findings,
 )
+from meshroll.core.gate.pods import pod_findings
 from meshroll.core.gate.scraping import coverage
-from meshroll.core.gate.shares import Row, judge_rows, rows_of
+from meshroll.core.gate.shares import FAILING, Row, judge_rows, rows_of
 from meshroll.core.gate.signals import Reading, Signals, Traffic, together
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.text import summary
@@ -60,8 +61,14 @@ def judge(
         for row in _rows(gate, subject, blocks, reading, before)
     ]
     found: dict[str, list[Finding]] = {}
+    failing = set()
     for row, finding in zip(rows, judge_rows(rows, planned_blocks), strict=True):
         found.setdefault(row.workload, []).append(finding)
+        if finding.outcome == Outcome.FAILED and finding.signal in FAILING:
+            failing.add(row.workload)
+    whole = [subject.workload for subject, (_, measured) in zip(subjects, parts, strict=True) if measured]
+    for workload, named in pod_findings(whole, failing, blocks, planned_blocks).items():
+        found[workload] = [*named, *found.get(workload, ())]
     workloads = tuple(
         _verdict(subject.workload, [*(others if over else _shown(others)), *found.get(subject.workload, ())])
         for subject, (others, _) in zip(subjects, parts, strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from meshroll.core.gate.evenness import Evenness, evenness
 from meshroll.core.gate.measurements import Measurements, Sample
+from meshroll.core.gate.pod_traffic import traffic_of_pods
 from meshroll.core.gate.signals import PROXIES, Reading, Signals, Traffic, workload_of
 from meshroll.core.gate.traffic import (
     APPLICATIONS,
@@ -34,6 +35,7 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     denied = sum_by_workload((*measured.of("inbound-denials"), *measured.of("inbound-tcp-denials")))
     refused = sum_by_workload(measured.of("outbound-refusals"))
     ports = _refused_ports(measured)
+    pods = traffic_of_pods(measured, owners, young, inbound)
     signals = {}
     for workload in sorted({*inbound, *outbound, *load, *pairs, *denied, *refused}):
         met, over_tls = pairs.get(workload, (None, None))
@@ -49,6 +51,7 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
             denied_requests=denied.get(workload),
             refused_connections=refused.get(workload),
             refused_ports=tuple(sorted(ports.get(workload, ()))),
+            pods=pods.get(workload, {}),
         )
     return Reading(
         at_seconds=measured.at_seconds,

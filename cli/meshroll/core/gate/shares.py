@@ -21,8 +21,9 @@ from meshroll.core.settings import Limits
 if TYPE_CHECKING:
     from meshroll.core.gate.excess import Noise, Shares
 
-# The chance that a gate without any fault calls something Failed: all its workloads, signals and looks together.
-FALSE_ALARMS_RATIO = 0.002
+# The chance that a gate without any fault calls a workload Failed: all its workloads, shares and looks together. The
+# rest of what a gate may spend is the pods'.
+FALSE_ALARMS_RATIO = 0.0015
 # No share is the same in two windows; these much larger ones are no alarm yet.
 FAILED_TIMES, FAILED_DRIFT = 1.25, 0.0002
 # Who fails more often than this does so in phases, and a history of hours has not seen the longest of them.
@@ -30,6 +31,8 @@ UNRULY_FROM = 0.002
 SLOW_DRIFT_MIN, SLOW_DRIFT_MAX = 0.0025, 0.10
 # The bounds that are compared with before are the first that fewer requests than these exceeded.
 SLOWER = (0.3, 0.05, 0.01, 0.001)
+# Signals that say that a workload itself fails too often.
+FAILING = ("success_ratio", "failed_ratio")
 HINT = (
     "Send it traffic, or set a longer window_max_seconds or a larger limits.growth_ratio_max in meshroll_gate; "
     "`meshroll rollout` goes on at this gate, `meshroll rollback` undoes."

@@ -75,6 +75,14 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
         return self.told.get(name, quantile(self.histogram, QUANTILES[name]))
 
 
+class PodTraffic(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one pod answered in one block: ``failures`` of its ``responses``, and the median of their latency."""
+
+    responses: float
+    failures: float
+    median_ms: float | None = None
+
+
 class Signals(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one workload over some time.
 
@@ -84,6 +92,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     meshed_pair_requests    between this workload and others where both ends have a proxy; ``mtls_requests`` of them
                             over mutual TLS
     refused_connections     of this workload to the ``refused_ports``, which no Service declares
+    pods                    of one block only, because medians do not add up: the inbound traffic of each Ready pod
     """
 
     inbound: Traffic | None = None
@@ -97,6 +106,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     denied_requests: float | None = None
     refused_connections: float | None = None
     refused_ports: tuple[str, ...] = ()
+    pods: dict[str, PodTraffic] = {}
 
     @property
     def mtls_ratio(self) -> float | None:

@@ -111,7 +111,7 @@ def _traffic(
         if workload and sample.value is not None:
             total[workload] += sample.value
             good[workload] += sample.value if sample.labels.get("classification") == "success" else 0.0
-    buckets = _buckets(measured, f"{prefix}-latency", owner)
+    buckets = buckets_by(measured, f"{prefix}-latency", owner)
     return {
         workload: Traffic(
             source=source,
@@ -125,8 +125,8 @@ def _traffic(
     }
 
 
-def _buckets(measured: Measurements, query_id: str, owner: Owner) -> dict[str, dict[str, float]]:
-    """Workload -> bucket bound in milliseconds -> cumulative count."""
+def buckets_by(measured: Measurements, query_id: str, owner: Owner) -> dict[str, dict[str, float]]:
+    """What ``owner`` says of a sample -> bucket bound in milliseconds -> cumulative count."""
     query = measured.queries.get(query_id)
     scale = 1000.0 if query and query.unit == "seconds" else 1.0
     buckets: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))

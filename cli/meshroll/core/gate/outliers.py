@@ -1,0 +1,90 @@
+"""Which pods fail more than the others of their workload in the same blocks.
+
+The others are the control: what shakes all pods alike is no fault of one. Arrays are pods x blocks, and the pods of a
+workload follow one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from meshroll.core.gate.excess import (
+    CLUSTERS_UNKNOWN,
+    STEADY,
+    SWINGS_MIN,
+    Array,
+    Flags,
+    Noise,
+    more_than,
+    noise_of,
+    upper_bound,
+)
+
+# What a pod has answered before it is compared.
+REQUESTS_MIN = 100
+# A pod that fails more than the others, but less than this, is reported.
+FAILING_RATIO_MIN = 0.025
+# Pods are not alike: these much more than the others fail is chance or their place.
+FAILED_TIMES, FAILED_FLOOR = 1.5, 0.005
+# In how many blocks errors show whether they come one by one or in bursts.
+SCATTER_BLOCKS_MIN = 12
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Of each pod beside its siblings, over the blocks in which both answered.
+
+    responses  of the pod
+    value, siblings   the share that failed, or the median in milliseconds; NaN where nothing can be said
+    """
+
+    responses: Array
+    value: Array
+    siblings: Array
+
+
+def failing(
+    responses: Array, failures: Array, starts: Sequence[int], level_shown: Array, level: Array
+) -> tuple[Compared, Flags, Flags]:
+    """(each pod beside its siblings, whether it fails more than they, whether that is a fault to act on).
+
+    ``starts``: where each workload's pods begin. The levels are the chance that this is said of a pod without a fault.
+    """
+    others, others_failed = (_rest(each, starts) for each in (responses, failures))
+    shared = (responses > 0) & (others > 0)
+    total, bad, others, others_failed = (
+        np.where(shared, each, 0.0) for each in (responses, failures, others, others_failed)
+    )
+    noise = Noise(np.full(len(total), CLUSTERS_UNKNOWN), np.full(len(total), SWINGS_MIN))
+    # The others' phases are in these blocks already, so what is not known of their share is chance alone.
+    chance = upper_bound(others, others_failed, Noise(noise.clusters, noise.swings / STEADY))
+    unknown = chance - others_failed.sum(1) / np.maximum(others.sum(1), 1.0)
+    share = others_failed / np.maximum(others, 1.0)
+    most = total * np.maximum(FAILED_FLOOR, share + np.maximum((FAILED_TIMES - 1) * share, unknown[:, None]))
+    enough = np.minimum(total.sum(1), others.sum(1)) >= REQUESTS_MIN
+    scatter = _scatter(total, bad, noise)
+    shown, fault = (enough & more_than(total, bad, most, scatter, each) for each in (level_shown, level))
+    compared = Compared(total.sum(1), _ratio(bad, total), _ratio(others_failed, others))
+    return compared, shown, fault & (compared.value >= FAILING_RATIO_MIN)
+
+
+def _scatter(total: Array, bad: Array, unknown: Noise) -> Noise:
+    """Of a pod's own errors, once there are blocks enough to tell one burst from single errors."""
+    return noise_of(total, bad) if total.shape[1] >= SCATTER_BLOCKS_MIN else unknown
+
+
+def _rest(counts: Array, starts: Sequence[int]) -> Array:
+    """Of all other pods of the workload."""
+    sums = np.add.reduceat(counts, starts, axis=0)
+    sizes = np.diff([*starts, len(counts)])
+    rest: Array = np.repeat(sums, sizes, axis=0) - counts
+    return rest
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    requests = whole.sum(1)
+    ratio: Array = np.where(requests > 0, part.sum(1) / np.maximum(requests, 1.0), np.nan)
+    return ratio
