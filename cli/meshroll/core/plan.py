@@ -13,6 +13,18 @@ from meshroll.core.errors import Problem
 Stage = Literal["namespace", "wave", "services", "dial", "clients", "servers", "verify"]
 
 
+class Known(msgspec.Struct, frozen=True):
+    """What manifests and inventory say of a server's callers; those of other namespaces as ``reporting/Deployment/x``.
+
+    ``headless`` are the Services without a ClusterIP over it, ``unmeshed`` its callers without a proxy, and ``unmoved``
+    the clients that are moved later or never: they balance as they always did.
+    """
+
+    headless: list[str] = []
+    unmeshed: list[str] = []
+    unmoved: list[str] = []
+
+
 class Subject(msgspec.Struct, frozen=True):
     """A workload that a gate judges, and what may be expected of it at this point of the rollout."""
 
@@ -20,6 +32,7 @@ class Subject(msgspec.Struct, frozen=True):
     traffic_expected: bool
     evenness_expected: bool
     mesh_expected: bool = False
+    known: Known = Known()
 
 
 class Step(msgspec.Struct, frozen=True):

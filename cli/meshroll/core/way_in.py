@@ -16,8 +16,9 @@ from meshroll.core.changes import Change, fields_between, pointer
 from meshroll.core.conversion import cluster_domain
 from meshroll.core.foresight import once_changed
 from meshroll.core.injection import WAIT, Sidecar, injected, sidecar_mode, unlike
+from meshroll.core.known_callers import known_callers, with_known
 from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
-from meshroll.core.plan import Plan, Step, Subject
+from meshroll.core.plan import Known, Plan, Step, Subject
 from meshroll.core.releases import Edge
 from meshroll.core.scope import eligible, home_clients
 from meshroll.core.service_steps import additions, conversion_step
@@ -87,17 +88,18 @@ def _namespace_steps(
     beside = Step(
         "services", f"Services of {space.name}", space.name, additions(left, namespace), services=listed
     )
-    dials: list[Step] = []
+    moves: list[tuple[str, Step]] = []
     converting = conversion_step(
         left, namespace, cluster_domain(view, settings), meshed, mode, edge, run_id, pending
     )
     if converting:
-        dials.append(converting)
+        moves.append(("", converting))
         left = once_changed(left, converting.changes)
     for client in home_clients(namespace):
         if client.service in listed and (client.workload in meshed or space.fully_meshed(client.workload)):
-            dials.append(_dial(left, client, mode, edge, run_id, pending, acknowledged))
-            left = once_changed(left, dials[-1].changes)
+            moves.append((client.workload, _dial(left, client, mode, edge, run_id, pending, acknowledged)))
+            left = once_changed(left, moves[-1][1].changes)
+    dials = with_known(moves, namespace, known_callers(view, space, callers, meshed))
     if beside.changes or any(step.gate or step.pause for step in dials):
         steps.append(beside)
     steps += dials
@@ -241,12 +243,14 @@ def _subjects(
                 _balanced(view, namespace, caller, name, meshed) for caller in found
             )
             even[server.id] = even.get(server.id, True) and balanced
+    known = known_callers(view, space, callers, meshed)
     return [
         Subject(
             identifier,
             identifier in calling or identifier in even,
             even.get(identifier, False),
             mesh_expected=True,
+            known=known.get(identifier, Known()),
         )
         for identifier in wave
         if not identifier.startswith("CronJob/")

@@ -31,13 +31,29 @@ OWNERS = {"omni-1": "Deployment/omni", **dict.fromkeys(POINTS, "Deployment/point
 
 
 def meshed(
-    made: Series, shares: tuple[float, ...] = (1 / 3, 1 / 3, 1 / 3), success: float = 1.0, lost: str = ""
+    made: Series,
+    shares: tuple[float, ...] = (1 / 3, 1 / 3, 1 / 3),
+    success: float = 1.0,
+    lost: str = "",
+    service: str = "points",
 ) -> Series:
     """omni calls three pods of points 60 times a second; Prometheus stops scraping the pod ``lost``."""
     made.proxy("omni", "omni-1")
     for pod, share in zip(POINTS, shares, strict=True):
         made.proxy("points", pod, scraped_until=480 if pod == lost else DURATION_SECONDS)
-        made.call(("omni", "omni-1"), ("points", pod), 60 * share, success)
+        made.call(("omni", "omni-1"), ("points", pod), 60 * share, success, service)
+    return made
+
+
+def hidden_caller(made: Series) -> Series:
+    """And a caller without a proxy, which sends 20 more a second to one pod: the callers' proxies see an even load."""
+    meshed(made)
+    target = made.target("points", "points-2")
+    labels = f'{target},direction="inbound",tls="no_identity",route_name="default",target_port="8080"'
+    made.counter("request_total", labels, 20)
+    made.counter("response_total", f'{labels},classification="success"', 20)
+    for bound in ("10", "+Inf"):
+        made.counter("response_latency_ms_bucket", f'{labels},le="{bound}"', 20)
     return made
 
 
@@ -67,7 +83,8 @@ def network_only(made: Series) -> Series:
 CASES: dict[str, Callable[[Series], Series]] = {
     "good": meshed,
     "errors": lambda made: meshed(made, success=0.8),
-    "pinned": lambda made: meshed(made, shares=(1.0, 0.0, 0.0)),
+    "pinned": lambda made: meshed(made, shares=(1.0, 0.0, 0.0), service=""),
+    "hidden-caller": hidden_caller,
     "silent": lambda made: meshed(made, shares=(0.0, 0.0, 0.0)),
     "lost": lambda made: meshed(made, lost="points-3"),
     "unmeshed": unmeshed,
@@ -132,6 +149,16 @@ def test_good_signals_have_their_numbers(estate: Estate) -> None:
         ("good", Outcome.SUCCESSFUL, "2 workloads, success 100 %"),
         ("errors", Outcome.FAILED, "20 % of 7200 requests failed, at most 1 % wanted"),
         ("pinned", Outcome.FAILED, "busiest pod points-1 has 3.00x the mean"),
+        (
+            "pinned",
+            Outcome.FAILED,
+            "client omni-1 (Deployment/omni): 7200 of 7200 requests go to pod points-1, one",
+        ),
+        (
+            "hidden-caller",
+            Outcome.FAILED,
+            "a client without a proxy: 2400 of 2400 requests go to pod points-2, one",
+        ),
         ("silent", Outcome.INCONCLUSIVE, "50 are needed"),
         ("lost", Outcome.ERROR, "points-3"),
         ("unmeshed", Outcome.ERROR, "no target for the proxies"),

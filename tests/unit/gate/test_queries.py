@@ -165,6 +165,44 @@ def test_the_matrix_says_who_calls_which_pod_from_whatever_namespace(promtool: s
     )
 
 
+def test_of_each_client_pod_there_is_all_it_sends_and_the_pod_that_gets_most(
+    promtool: str, tmp_path: Path
+) -> None:
+    other = OMNI.replace("omni-1", "omni-2").replace('"i"', '"j"')
+    to = 'direction="outbound",dst_namespace="charging",dst_deployment="tariffs"'
+    series = {
+        f'request_total{{{OMNI},{to},dst_service="tariffs",dst_pod="t-1",tls="true"}}': "0+1x30",
+        f'request_total{{{OMNI},{to},dst_service="tariffs",dst_pod="t-2",tls="true"}}': "0+2x30",
+        f'request_total{{{OMNI},{to},dst_service="tariffs",dst_pod="t-2",tls="no_identity"}}': "0+1x30",
+        f'request_total{{{OMNI},{to},dst_pod="t-1",tls="true"}}': "0+4x30",
+        f'request_total{{{other},{to},dst_pod="t-3",tls="true"}}': "0+5x30",
+        f'request_total{{{other},{to},dst_service="tariffs",dst_pod="t-3",tls="true"}}': "9x30",
+    }
+    omni, other = (
+        f'namespace="charging",deployment="omni",pod="{pod}",dst_deployment="tariffs"'
+        for pod in ("omni-1", "omni-2")
+    )
+    by_service = f'{omni},dst_service="tariffs"'
+    evaluate(
+        promtool,
+        tmp_path,
+        "outbound-clients",
+        series,
+        {f"{{{by_service}}}": 48, f"{{{omni}}}": 48, f"{{{other}}}": 60},
+    )
+    evaluate(
+        promtool,
+        tmp_path,
+        "outbound-busiest",
+        series,
+        {
+            f'{{{by_service},dst_pod="t-2"}}': 36,
+            f'{{{omni},dst_pod="t-1"}}': 48,
+            f'{{{other},dst_pod="t-3"}}': 60,
+        },
+    )
+
+
 @pytest.mark.parametrize(
     ("query", "metric", "code_label", "codes"),
     [

@@ -14,7 +14,6 @@ from meshroll.core.gate.findings import (
     COUNTED,
     DIRECTIONS,
     enough,
-    evenness_findings,
     expected_traffic_findings,
     like,
     mesh_findings,
@@ -23,6 +22,7 @@ from meshroll.core.gate.findings import (
     shown_findings,
 )
 from meshroll.core.gate.pods import pod_findings
+from meshroll.core.gate.pinning import balance_findings
 from meshroll.core.gate.scraping import coverage
 from meshroll.core.gate.shares import FAILING, Row, judge_rows, rows_of
 from meshroll.core.gate.signals import Reading, Signals, Traffic, together
@@ -118,7 +118,7 @@ def _other_findings(
     rest = [
         *refusal_findings(gate, signals),
         *mtls_findings(gate, signals, past),
-        *evenness_findings(gate, subject, signals, past),
+        *balance_findings(gate, subject, signals, past),
     ]
     return [*findings, *(rest if measured else _shown(rest))], measured
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from meshroll.core.gate.evenness import Evenness, evenness
+from meshroll.core.gate.matrix import balanced_by_server, calls_by_server
 from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.pod_traffic import traffic_of_pods
 from meshroll.core.gate.signals import PROXIES, Reading, Signals, Traffic, workload_of
@@ -36,8 +37,9 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     refused = sum_by_workload(measured.of("outbound-refusals"))
     ports = _refused_ports(measured)
     pods = traffic_of_pods(measured, owners, young, inbound)
+    calls, balanced = calls_by_server(measured), balanced_by_server(measured)
     signals = {}
-    for workload in sorted({*inbound, *outbound, *load, *pairs, *denied, *refused}):
+    for workload in sorted({*inbound, *outbound, *load, *pairs, *denied, *refused, *calls}):
         met, over_tls = pairs.get(workload, (None, None))
         signals[workload] = Signals(
             inbound=inbound.get(workload),
@@ -52,6 +54,8 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
             refused_connections=refused.get(workload),
             refused_ports=tuple(sorted(ports.get(workload, ()))),
             pods=pods.get(workload, {}),
+            calls=calls.get(workload, ()),
+            balanced_requests=balanced.get(workload),
         )
     return Reading(
         at_seconds=measured.at_seconds,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from meshroll.core.gate.calls import Calls, calls_of_all
 from meshroll.core.gate.evenness import Evenness, evenness_of_all
 from meshroll.core.gate.latency import QUANTILES, quantile
 
@@ -93,6 +94,8 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
                             over mutual TLS
     refused_connections     of this workload to the ``refused_ports``, which no Service declares
     pods                    of one block only, because medians do not add up: the inbound traffic of each Ready pod
+    calls                   who calls it and does not spread its calls
+    balanced_requests       to it that callers' proxies balanced
     """
 
     inbound: Traffic | None = None
@@ -107,6 +110,8 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     refused_connections: float | None = None
     refused_ports: tuple[str, ...] = ()
     pods: dict[str, PodTraffic] = {}
+    calls: tuple[Calls, ...] = ()
+    balanced_requests: float | None = None
 
     @property
     def mtls_ratio(self) -> float | None:
@@ -165,6 +170,8 @@ def _summed(many: Sequence[Signals]) -> Signals:
         denied_requests=_sum([each.denied_requests for each in many]),
         refused_connections=_sum([each.refused_connections for each in many]),
         refused_ports=tuple(sorted({port for each in many for port in each.refused_ports})),
+        calls=calls_of_all([each.calls for each in many]),
+        balanced_requests=_sum([each.balanced_requests for each in many]),
     )
 
 

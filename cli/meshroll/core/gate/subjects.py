@@ -18,6 +18,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     traffic_expected   a Service's server or a caller: without traffic nothing is proved
     evenness_expected  its callers are meshed and balanced by Linkerd, so an uneven load is a fault
     mesh_expected      each of its pods is to have a proxy
+    known              what is known of its callers, which names the cause where one of them is pinned
     """
 
     workload: str
@@ -26,6 +27,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     traffic_expected: bool = False
     evenness_expected: bool = False
     mesh_expected: bool = False
+    known: plan.Known = plan.Known()
 
 
 def ready_pods(pods: Iterable[Pod]) -> list[Pod]:
@@ -49,6 +51,7 @@ def with_pods(expected: Sequence[plan.Subject], pods: Iterable[Pod]) -> list[Sub
             traffic_expected=subject.traffic_expected,
             evenness_expected=subject.evenness_expected,
             mesh_expected=subject.mesh_expected,
+            known=subject.known,
         )
         for subject in expected
     ]
