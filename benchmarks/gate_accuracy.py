@@ -17,9 +17,9 @@ import numpy as np
 from generators import BOUNDS_MS, STEPS, Array, Blocks, Family, Judging, Tuning
 from pod_accuracy import lines
 from pod_generators import JudgingPods, PodFamily, TuningPods
+from pinned_clients import Both, better_of_two, even, hidden, pinned
 from scipy.stats import mannwhitneyu
 
-from meshroll.core.gate.evenness import evenness
 from meshroll.core.gate.excess import judged, noise_of, upper_bound, worst_stretch
 from meshroll.core.gate.shares import FALSE_ALARMS_RATIO, allowed_failed, allowed_slow
 from meshroll.core.gate.signals import Past
@@ -125,24 +125,6 @@ def slower(family: Family, runs: int, per_second: float, times: float, blocks: i
     return Result(found.mean())
 
 
-def is_pinned(load: dict[str, float]) -> bool:
-    seen = evenness(load, list(load), (), "requests", "callers' proxies")
-    return bool(seen and seen.is_beyond(2.0))
-
-
-def balanced(runs: int, pods: int, requests: int) -> Result:
-    """The most uneven that taking the better of two can be: each pod is always better than the next."""
-    dice = np.random.default_rng(2)
-    names = [f"pod-{number}" for number in range(pods)]
-    wrong = 0
-    for _ in range(runs):
-        first, shift = dice.integers(0, pods, requests), dice.integers(1, pods, requests)
-        best = np.minimum(first, (first + shift) % pods)
-        load = {name: float((best == number).sum()) for number, name in enumerate(names)}
-        wrong += is_pinned(load)
-    return Result(wrong / runs)
-
-
 @click.command()
 @click.option("--runs", default=1000)
 @click.option("--seed", default=7)
@@ -193,6 +175,22 @@ def main(runs: int, seed: int, family: str) -> None:
     click.echo("\n| case | target | a pod Failed | or reported |\n|---|---|---|---|")
     for case, target, failed, shown in lines(pods_of, runs):
         click.echo(f"| {case} | {target} | {100 * failed:.1f} % | {100 * shown:.1f} % |")
+    click.echo("\n| who is pinned | target | load called uneven | client named |\n|---|---|---|---|")
+
+    def client(case: str, target: str, found: Both) -> None:
+        click.echo(f"| {case} | {target} | {100 * found[0]:.1f} % | {100 * found[1]:.1f} % |")
+
+    for pods in (3, 10, 2):
+        case = f"pinned to one of {pods} pods, 30 requests in 3 blocks"
+        client(case, "100 %" if pods > 2 else "named 100 %", pinned(dice, max(runs, 300), pods))
+    client("three clients, each pinned to a pod of its own, 1/s", "named 100 %", hidden(make, runs, 1))
+    for pods in (2, 3, 5, 10):
+        for rate in (0.1, 1, 50):
+            case = f"better of two, {pods} pods, {rate}/s"
+            client(case, "0 %", even(dice, make, runs, better_of_two(pods), rate, "service"))
+    for pods in (2, 3, 10):
+        case = f"dials for each request, {pods} pods, 0.1/s"
+        client(case, "0 %", even(dice, make, runs, np.full(pods, 1 / pods), 0.1, ""))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,110 @@
+"""A client that stays pinned ends a gate in Failed, by name and with the cause."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox.support import Estate, document_path, make_estate, wait_for_pods
+
+from meshroll_sandbox.status import Status
+
+
+@pytest.fixture
+def estate(sandbox: Status, tmp_path: Path, request: pytest.FixtureRequest) -> Estate:
+    assert sandbox.connection
+    return make_estate(
+        sandbox.connection, "pinned-" + str(abs(hash(request.node.name)) % 10_000_000), tmp_path
+    )
+
+
+def add_caller(estate: Estate, name: str, service: str, port: int) -> None:
+    """A Deployment of one pod that holds its connection, by a name that no search for callers follows."""
+    alias: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": f"old-{service}", "namespace": estate.name},
+        "spec": {"type": "ExternalName", "externalName": f"{service}.{estate.name}.svc.cluster.local"},
+    }
+    pricing = estate.deployment("pricing")
+    labels = {"app.kubernetes.io/name": name}
+    template = copy.deepcopy(pricing["spec"]["template"])
+    template["metadata"] = {
+        "labels": labels,
+        "annotations": {"sandbox.meshroll.io/requests-per-second": "60"},
+    }
+    values = {
+        "TARGET": f"old-{service}.{estate.name}.svc.cluster.local:{port}",
+        "DIAL_MODE": "pooled",
+        "LB_POLICY": "pick_first",
+    }
+    template["spec"]["containers"][0]["env"] = [
+        {"name": key, "value": value} for key, value in values.items()
+    ]
+    caller = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": estate.name, "labels": labels},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
+    }
+    for document in (alias, caller):
+        estate.kube.apply(document_path(document), document)
+    wait_for_pods(estate.kube, estate.name, 21)
+
+
+def client(workload: str, service: str, *switches: Mapping[str, str], **keys: str) -> dict[str, Any]:
+    return {"workload": workload, "service": service, "dial": list(switches), **keys}
+
+
+DIAL_MODE = {"env": "DIAL_MODE", "pooled": "pooled", "per_request": "per_request"}
+
+
+def failed_finding(ran: Any, workload: str) -> dict[str, Any]:
+    gate = ran.cluster["gate"][-1]
+    assert gate["outcome"] == "Failed", gate
+    (judged,) = (each for each in gate["workloads"] if each["workload"] == workload)
+    return dict(next(each for each in judged["findings"] if each["signal"] == "pinned_client"))
+
+
+def test_a_pinned_caller_without_a_proxy_fails_a_load_that_meshed_callers_see_as_even(estate: Estate) -> None:
+    add_caller(estate, "terminal", "tariffs", 80)
+    estate.namespace_settings(
+        workloads=["Deployment/pricing", "Deployment/tariffs"],
+        injection="workloads",
+        clients=[
+            client("Deployment/pricing", "tariffs", DIAL_MODE),
+            client("Deployment/tariff-reports", "tariffs", DIAL_MODE, namespace=f"{estate.name}-reporting"),
+        ],
+    )
+    ran = estate.run("rollout")
+    assert ran.code == 4 and "gate-failed" in ran.codes, ran.result["errors"]
+    found = failed_finding(ran, "Deployment/tariffs")
+    assert found["outcome"] == "Failed"
+    assert found["text"].startswith("a client without a proxy: ")
+    assert "a caller that no manifest names" in found["text"]
+    assert found["text"] in ran.cluster["gate"][-1]["summary"]
+
+
+@pytest.mark.exhaustive
+def test_a_meshed_client_that_dials_pods_itself_is_named_by_its_pod(estate: Estate) -> None:
+    points = "voltnet-omnicharge-points"
+    add_caller(estate, "fleet", points, 8080)
+    target = f"dns:///{points}-clusterip.{estate.name}.svc.cluster.local:80"
+    omni = client(
+        "Deployment/omni", points, {"env": "TARGET", "pooled": target, "per_request": target}, DIAL_MODE
+    )
+    estate.namespace_settings(
+        workloads=["Deployment/omni", "Deployment/fleet", f"Deployment/{points}"],
+        injection="workloads",
+        services=[{"name": points}],
+        clients=[omni],
+    )
+    ran = estate.run("rollout")
+    assert ran.code == 4 and "gate-failed" in ran.codes, ran.result["errors"]
+    found = failed_finding(ran, f"Deployment/{points}")
+    assert found["outcome"] == "Failed"
+    assert found["text"].startswith("client fleet-") and "(Deployment/fleet)" in found["text"]
+    assert f"it dials the pods of headless Service {points} itself" in found["text"]
