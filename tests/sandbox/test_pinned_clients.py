@@ -74,13 +74,14 @@ def test_a_pinned_caller_without_a_proxy_fails_a_load_that_meshed_callers_see_as
     estate.namespace_settings(
         workloads=["Deployment/pricing", "Deployment/tariffs"],
         injection="workloads",
+        services=[{"name": "tariffs"}],
         clients=[
             client("Deployment/pricing", "tariffs", DIAL_MODE),
             client("Deployment/tariff-reports", "tariffs", DIAL_MODE, namespace=f"{estate.name}-reporting"),
         ],
     )
     ran = estate.run("rollout")
-    assert ran.code == 4 and "gate-failed" in ran.codes, ran.result["errors"]
+    assert ran.code == 4 and "gate-failed" in ran.codes, (ran.result["errors"], ran.cluster["gate"])
     found = failed_finding(ran, "Deployment/tariffs")
     assert found["outcome"] == "Failed"
     assert found["text"].startswith("a client without a proxy: ")
@@ -103,7 +104,7 @@ def test_a_meshed_client_that_dials_pods_itself_is_named_by_its_pod(estate: Esta
         clients=[omni],
     )
     ran = estate.run("rollout")
-    assert ran.code == 4 and "gate-failed" in ran.codes, ran.result["errors"]
+    assert ran.code == 4 and "gate-failed" in ran.codes, (ran.result["errors"], ran.cluster["gate"])
     found = failed_finding(ran, f"Deployment/{points}")
     assert found["outcome"] == "Failed"
     assert found["text"].startswith("client fleet-") and "(Deployment/fleet)" in found["text"]

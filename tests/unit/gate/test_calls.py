@@ -18,7 +18,7 @@ UNMESHED = msgspec.structs.replace(CLIENT, client="", workload="")
 
 
 def calls(requests: float, total: float, of: Calls = CLIENT, **changes: object) -> Calls:
-    return msgspec.structs.replace(of, requests=requests, total=total, looks=LOOKS_MIN, **changes)
+    return msgspec.structs.replace(of, requests=requests, total=total, lasting=True, **changes)
 
 
 @given(st.integers(30, 100_000), st.integers(3, 20), st.sampled_from(["", "points"]), st.booleans())
@@ -44,12 +44,12 @@ def test_of_two_pods_only_one_that_balances_by_itself_or_not_at_all_is_pinned_an
     "few",
     [
         calls(29.0, 29.0),
-        msgspec.structs.replace(calls(300.0, 300.0), looks=2),
+        msgspec.structs.replace(calls(300.0, 300.0), lasting=False),
         calls(29.0, 30.0),
         calls(880.0, 1000.0),
         calls(490.0, 1000.0, UNMESHED),
     ],
-    ids=["few requests", "two looks", "chance", "most, but not nearly all", "less than half of the unmeshed"],
+    ids=["few requests", "one burst", "chance", "most, but not nearly all", "less than half of the unmeshed"],
 )
 def test_less_is_not_called_pinned(few: Calls) -> None:
     assert not few.is_pinned(3)
@@ -127,8 +127,14 @@ def test_a_client_that_takes_turns_or_dials_for_each_request_is_never_called_pin
 def test_looks_at_a_pinned_client_add_up(each: list[int], pods: int) -> None:
     many = [[msgspec.structs.replace(CLIENT, requests=float(one), total=float(one))] for one in each]
     (whole,) = calls_of_all(many)
-    assert (whole.requests, whole.total, whole.looks) == (sum(each), sum(each), len(each))
+    assert (whole.requests, whole.total, whole.lasting) == (sum(each), sum(each), True)
     assert whole.is_pinned(pods) == (sum(each) >= 30)
+
+
+def test_a_burst_in_two_of_many_looks_is_no_pinned_client_but_two_may_be_all_there_are() -> None:
+    once = [[msgspec.structs.replace(CLIENT, requests=50.0, total=50.0)]]
+    assert not is_called([[], [], *once, *once], 3)
+    assert is_called([*once, *once], 3)
 
 
 def test_each_client_and_each_way_that_it_goes_is_one_of_its_own() -> None:

@@ -21,7 +21,7 @@ OMNI = Calls(
     pod="points-2",
     requests=412.0,
     total=412.0,
-    looks=4,
+    lasting=True,
 )
 UNMESHED = msgspec.structs.replace(OMNI, client="", workload="")
 
@@ -54,7 +54,7 @@ def test_a_pinned_client_fails_an_even_load_and_is_named() -> None:
     seen = found(signals(*each, load=(401.0, 402.0, 403.0)), known=Known(headless=["points"]))
     assert seen["busiest_pod_to_mean"].outcome == Outcome.SUCCESSFUL
     pinned = seen["pinned_client"]
-    assert (pinned.outcome, pinned.value) == (Outcome.FAILED, 1.0)
+    assert (pinned.outcome, pinned.value) == (Outcome.FAILED, 403.0)
     assert pinned.text == (
         "client omni-3 (Deployment/omni): 403 of 403 requests go to pod points-3, one of 3; likely cause: it dials the "
         "pods of headless Service points itself (and 2 more clients)"

@@ -26,7 +26,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     service   that its proxy was asked for, and so balanced; "" where it was given the address of a pod
     pod       that got most of them
     requests  of ``total`` that it got
-    looks     in which there were any
+    lasting   whether they came in three looks, or in all where there were fewer: a single burst is no pinned client
     """
 
     client: str
@@ -35,7 +35,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     pod: str
     requests: float
     total: float
-    looks: int = 1
+    lasting: bool = False
 
     @property
     def share(self) -> float:
@@ -51,7 +51,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
         Of three and more the better of two gets at most 2/n. Of two it may get all, so that only a client that balances
         by itself, or not at all, is pinned to one: with all that it sends.
         """
-        if pods < 2 or self.total < REQUESTS_MIN or self.looks < LOOKS_MIN:
+        if pods < 2 or self.total < REQUESTS_MIN or not self.lasting:
             return False
         if pods == 2:
             return not self.service and self.total - self.requests < 1
@@ -71,10 +71,10 @@ def calls_of_all(many: Sequence[Sequence[Calls]]) -> tuple[Calls, ...]:
         for call in look:
             if (call.client, call.service) in present:
                 grouped.setdefault((call.client, call.service), []).append(call)
-    return tuple(_summed(calls) for _, calls in sorted(grouped.items()))
+    return tuple(_summed(calls, len(many)) for _, calls in sorted(grouped.items()))
 
 
-def _summed(calls: Sequence[Calls]) -> Calls:
+def _summed(calls: Sequence[Calls], looks: int) -> Calls:
     by_pod: dict[str, float] = {}
     for call in calls:
         by_pod[call.pod] = by_pod.get(call.pod, 0.0) + call.requests
@@ -84,5 +84,5 @@ def _summed(calls: Sequence[Calls]) -> Calls:
         pod=busiest,
         requests=by_pod[busiest],
         total=sum(call.total for call in calls),
-        looks=sum(call.looks for call in calls),
+        lasting=len(calls) >= min(LOOKS_MIN, looks),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from meshroll.core.gate.calls import NEARLY_ALL, Calls
+from meshroll.core.gate.calls import Calls
 from meshroll.core.gate.causes import PAST_PROXIES, Cause, cause
 from meshroll.core.gate.findings import evenness_findings
 from meshroll.core.gate.signals import Signals
@@ -64,8 +64,7 @@ def _pinned_findings(subject: Subject, signals: Signals, pinned: Sequence[Calls]
     return [
         Finding(
             signal="pinned_client",
-            value=first.share,
-            limit=NEARLY_ALL,
+            value=first.requests,
             outcome=Outcome.FAILED if failed and faults else None,
             source="callers' proxies" if first.client else "own proxies",
             text=text,
