@@ -69,6 +69,7 @@ def failed_finding(ran: Any, workload: str) -> dict[str, Any]:
     return dict(next(each for each in judged["findings"] if each["signal"] == "pinned_client"))
 
 
+@pytest.mark.exhaustive
 def test_a_pinned_caller_without_a_proxy_fails_a_load_that_meshed_callers_see_as_even(estate: Estate) -> None:
     add_caller(estate, "terminal", "tariffs", 80)
     estate.namespace_settings(
@@ -87,25 +88,3 @@ def test_a_pinned_caller_without_a_proxy_fails_a_load_that_meshed_callers_see_as
     assert found["text"].startswith("a client without a proxy: ")
     assert "a caller that no manifest names" in found["text"]
     assert found["text"] in ran.cluster["gate"][-1]["summary"]
-
-
-@pytest.mark.exhaustive
-def test_a_meshed_client_that_dials_pods_itself_is_named_by_its_pod(estate: Estate) -> None:
-    points = "voltnet-omnicharge-points"
-    add_caller(estate, "fleet", points, 8080)
-    target = f"dns:///{points}-clusterip.{estate.name}.svc.cluster.local:80"
-    omni = client(
-        "Deployment/omni", points, {"env": "TARGET", "pooled": target, "per_request": target}, DIAL_MODE
-    )
-    estate.namespace_settings(
-        workloads=["Deployment/omni", "Deployment/fleet", f"Deployment/{points}"],
-        injection="workloads",
-        services=[{"name": points}],
-        clients=[omni],
-    )
-    ran = estate.run("rollout")
-    assert ran.code == 4 and "gate-failed" in ran.codes, (ran.result["errors"], ran.cluster["gate"])
-    found = failed_finding(ran, f"Deployment/{points}")
-    assert found["outcome"] == "Failed"
-    assert found["text"].startswith("client fleet-") and "(Deployment/fleet)" in found["text"]
-    assert f"it dials the pods of headless Service {points} itself" in found["text"]
