@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import click
 import numpy as np
 from generators import BOUNDS_MS, STEPS, Array, Blocks, Family, Judging, Tuning
+from pinned_clients import Both, better_of_two, even, hidden, pinned
 from pod_accuracy import lines
 from pod_generators import JudgingPods, PodFamily, TuningPods
-from pinned_clients import Both, better_of_two, even, hidden, pinned
 from scipy.stats import mannwhitneyu
 
 from meshroll.core.gate.excess import judged, noise_of, upper_bound, worst_stretch
@@ -167,10 +167,6 @@ def main(runs: int, seed: int, family: str) -> None:
     for rate, success, blocks in ((50, 0.85, 3), (10, 0.8, 3), (5, 0.7, 3), (1, 0.5, 6)):
         case = f"collapse to {100 * success:g} %, {rate}/s, {blocks} blocks"
         line(case, ">= 95 %", drop(make, runs, rate, 1 - GOOD, 1 - success, blocks))
-    one_of_three = {"pod-0": 30.0, "pod-1": 0.0, "pod-2": 0.0}
-    line("pinned to one of 3 pods, 30 requests", "100 %", Result(float(is_pinned(one_of_three))))
-    for pods in (3, 5, 10):
-        line(f"better of two, {pods} pods, 1000 requests", "0 %", balanced(runs, pods, 1000))
     pods_of: PodFamily = TuningPods(dice) if family == "tuning" else JudgingPods(dice)
     click.echo("\n| case | target | a pod Failed | or reported |\n|---|---|---|---|")
     for case, target, failed, shown in lines(pods_of, runs):

@@ -21,8 +21,8 @@ from meshroll.core.gate.findings import (
     refusal_findings,
     shown_findings,
 )
-from meshroll.core.gate.pods import pod_findings
 from meshroll.core.gate.pinning import balance_findings
+from meshroll.core.gate.pods import pod_findings
 from meshroll.core.gate.scraping import coverage
 from meshroll.core.gate.shares import FAILING, Row, judge_rows, rows_of
 from meshroll.core.gate.signals import Reading, Signals, Traffic, together
