@@ -9,7 +9,7 @@ from typing import Any
 from meshroll.core.settings import ApplicationQuery
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One series of an instant vector. ``value`` is None where PromQL answered NaN: a ratio of nothing."""
 
@@ -17,7 +17,7 @@ class Sample:
     value: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Series:
     """One series of a range: (Unix seconds, value) in order. Where PromQL answered NaN there is no point."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -125,6 +126,12 @@ def _traffic(
     }
 
 
+@cache
+def _bound(le: str, scale: float) -> str:
+    """A bucket's name: its upper bound in milliseconds. One object for all that have it."""
+    return f"{float(le) * scale:g}"
+
+
 def buckets_by(measured: Measurements, query_id: str, owner: Owner) -> dict[str, dict[str, float]]:
     """What ``owner`` says of a sample -> bucket bound in milliseconds -> cumulative count."""
     query = measured.queries.get(query_id)
@@ -133,5 +140,5 @@ def buckets_by(measured: Measurements, query_id: str, owner: Owner) -> dict[str,
     for sample in measured.of(query_id):
         workload = owner(sample)
         if workload and sample.value is not None and "le" in sample.labels:
-            buckets[workload][f"{float(sample.labels['le']) * scale:g}"] += sample.value
+            buckets[workload][_bound(sample.labels["le"], scale)] += sample.value
     return {workload: dict(counts) for workload, counts in buckets.items()}
