@@ -126,6 +126,21 @@ class Proxy:
 
 
 @dataclass(frozen=True)
+class ContainerState:
+    """A container that is to run as long as its pod: an application's, or a native sidecar.
+
+    ``last_reason`` and ``last_ended_at`` (RFC 3339) are of its run before this one, empty where there was none.
+    """
+
+    name: str
+    ready: bool
+    restarts: int
+    waiting: str
+    last_reason: str
+    last_ended_at: str
+
+
+@dataclass(frozen=True)
 class Pod:
     """A pod as the API server gave it."""
 
@@ -183,6 +198,28 @@ class Pod:
             if container["name"] == PROXY_CONTAINER:
                 return Proxy(False, release)
         return None
+
+    def container_states(self) -> Iterator[ContainerState]:
+        """Of every container that is to keep running and that kubelet has said something of."""
+        lasting = {
+            container["name"]
+            for container in self.manifest["spec"].get("initContainers") or []
+            if container.get("restartPolicy") == "Always"
+        }
+        status = self.manifest.get("status") or {}
+        for key in ("initContainerStatuses", "containerStatuses"):
+            for container in status.get(key) or []:
+                if key == "initContainerStatuses" and container["name"] not in lasting:
+                    continue
+                ended = (container.get("lastState") or {}).get("terminated") or {}
+                yield ContainerState(
+                    name=container["name"],
+                    ready=bool(container.get("ready")),
+                    restarts=int(container.get("restartCount", 0)),
+                    waiting=((container.get("state") or {}).get("waiting") or {}).get("reason", ""),
+                    last_reason=ended.get("reason", ""),
+                    last_ended_at=ended.get("finishedAt") or "",
+                )
 
     def waiting_reasons(self) -> Iterator[tuple[str, str, str]]:
         """(container, reason, message) of each container that waits."""

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from meshroll.core.gate.observation import ERRORS_IN_A_ROW_MAX, Look, Observation
 from meshroll.core.gate.signals import Reading, Signals
-from meshroll.core.gate.subjects import Subject
+from meshroll.core.gate.subjects import Restarts, Subject
 from meshroll.core.gate.verdict import Outcome, Verdict
 from meshroll.core.settings import Gate, Prometheus
 
@@ -145,3 +146,23 @@ def test_an_undecided_gate_ends_as_soon_as_enough_was_seen() -> None:
     verdict = look(watch, *[block(per_second=20.0)] * 12, since_seconds=120)
     assert outcome(verdict) == Outcome.SUCCESSFUL
     assert len(watch.blocks) < 20
+
+
+def test_a_proxy_that_is_killed_for_want_of_memory_ends_the_gate_at_once() -> None:
+    killed = msgspec.structs.replace(
+        SUBJECT, restarts={"omni-1/linkerd-proxy": Restarts(1, "OOMKilled", ended_at_seconds=990.0)}
+    )
+    watch = observation()
+    assert watch.looked(seen(block(), 15)) is None
+    verdict = watch.looked(seen(block(), 30, killed))
+    assert outcome(verdict) == Outcome.FAILED
+    assert verdict is not None
+    assert "linkerd-proxy of pod omni-1" in verdict.summary
+
+
+def test_a_workload_that_lost_its_last_ready_pod_fails_at_the_end() -> None:
+    gone = msgspec.structs.replace(SUBJECT, pods=(), meshed_pods=(), unready={"omni-1": ("app",)})
+    watch = observation()
+    assert watch.looked(seen(block(), 15)) is None
+    answers = [watch.looked(seen(block(), number * BLOCK, gone)) for number in range(2, 9)]
+    assert [outcome(answer) for answer in answers] == [None] * 6 + [Outcome.FAILED]

@@ -5,10 +5,11 @@ import pytest
 
 from meshroll.core.gate.observation import Look, Observation
 from meshroll.core.gate.recording import Recording, decoded, recorded, replayed
+from meshroll.core.gate.subjects import Restarts
 from meshroll.core.gate.verdict import Outcome, Verdict
 from meshroll.core.settings import Gate, Limits
 
-from .test_observation import BLOCK, block, down, observation, seen
+from .test_observation import BLOCK, SUBJECT, block, down, observation, seen
 
 
 def watched(*looks: Look) -> tuple[Observation, Verdict]:
@@ -39,6 +40,15 @@ def test_a_recording_survives_being_written_and_read() -> None:
     recording = good_gate()
     assert decoded(recording.encoded()) == recording
     assert recording.encoded() == recording.encoded()
+
+
+def test_what_kubernetes_said_is_judged_again_alike() -> None:
+    killed = msgspec.structs.replace(
+        SUBJECT, restarts={"omni-1/app": Restarts(2, "Error", 990.0)}, unready={"omni-2": ("app",)}
+    )
+    watch, verdict = watched(seen(block(), BLOCK), seen(block(), 2 * BLOCK, killed))
+    recording = decoded(recorded(watch, "omni", verdict).encoded())
+    assert (verdict.outcome, replayed(recording, {})) == (Outcome.FAILED, verdict)
 
 
 def test_it_begins_with_the_first_block_that_was_measured() -> None:

@@ -41,8 +41,11 @@ def judge(
     planned_blocks: int,
     over: bool = True,
     wave: str = "",
+    pods: Mapping[str, Sequence[Finding]] = {},
 ) -> Verdict:
     """The verdict on ``subjects`` over all blocks, of so many planned ones; ``before`` is the baseline by workload.
+
+    ``pods`` is what Kubernetes says of each workload's pods, judged already.
 
     Until the window is ``over``, only the shares are judged: what is held to a plain limit is judged once.
     """
@@ -69,6 +72,8 @@ def judge(
     whole = [subject.workload for subject, (_, measured) in zip(subjects, parts, strict=True) if measured]
     for workload, named in pod_findings(whole, failing, blocks, planned_blocks).items():
         found[workload] = [*named, *found.get(workload, ())]
+    for workload, findings in pods.items():
+        found.setdefault(workload, []).extend(findings)
     workloads = tuple(
         _verdict(subject.workload, [*(others if over else _shown(others)), *found.get(subject.workload, ())])
         for subject, (others, _) in zip(subjects, parts, strict=True)

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from meshroll.core.gate.judge import judge
+from meshroll.core.gate.pod_health import pod_findings
 from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.subjects import Subject
-from meshroll.core.gate.verdict import Outcome, Verdict, error
+from meshroll.core.gate.verdict import Finding, Outcome, Verdict, error
 from meshroll.core.settings import Gate, Prometheus
 
 # A block's edges fall between scrapes, and each has to have one of its own.
@@ -98,4 +99,20 @@ class Observation:
         counted = bool(self.blocks) and self.blocks[-1] is look.reading
         blocks = self.blocks if counted else [*self.blocks, look.reading]
         planned = max(round(self.longest_seconds / self.block_seconds), len(blocks))
-        return judge(self.gate, self.prometheus, look.subjects, blocks, self.before, planned, over, self.wave)
+        pods = self._pods(over)
+        return judge(
+            self.gate, self.prometheus, look.subjects, blocks, self.before, planned, over, self.wave, pods
+        )
+
+    def _pods(self, over: bool) -> dict[str, list[Finding]]:
+        """What Kubernetes says of the pods of each workload of the gate."""
+        seen: dict[str, list[tuple[float, Subject]]] = {}
+        for look in self.looks:
+            for subject in look.subjects:
+                seen.setdefault(subject.workload, []).append((look.elapsed_seconds, subject))
+        first = next(look.reading for look in self.looks if look.reading)
+        began = first.at_seconds - first.window_seconds
+        return {
+            workload: pod_findings(subjects, began, self.gate.settle_seconds, over)
+            for workload, subjects in seen.items()
+        }

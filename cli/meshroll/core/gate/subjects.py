@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 
 from meshroll.core import plan
 from meshroll.core.model import Pod
+
+CRASH_LOOP = "CrashLoopBackOff"
+
+
+class Restarts(msgspec.Struct, frozen=True):
+    """How often a container has restarted so far, why it ended last, and when (Unix seconds; None: not known)."""
+
+    count: int
+    reason: str = ""
+    ended_at_seconds: float | None = None
+    crash_loop: bool = False
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +31,9 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     evenness_expected  its callers are meshed and balanced by Linkerd, so an uneven load is a fault
     mesh_expected      each of its pods is to have a proxy
     known              what is known of its callers, which names the cause where one of them is pinned
+    unready            its other pods, but for those that end -> which of their containers are not ready; none where
+                       their node or a readiness gate is what is missing
+    restarts           ``pod/container`` of those that have ever restarted
     """
 
     workload: str
@@ -28,6 +43,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     evenness_expected: bool = False
     mesh_expected: bool = False
     known: plan.Known = plan.Known()
+    unready: dict[str, tuple[str, ...]] = {}
+    restarts: dict[str, Restarts] = {}
 
 
 def ready_pods(pods: Iterable[Pod]) -> list[Pod]:
@@ -41,17 +58,38 @@ def owners_of(pods: Iterable[Pod]) -> dict[str, str]:
 
 
 def with_pods(expected: Sequence[plan.Subject], pods: Iterable[Pod]) -> list[Subject]:
-    """The plan's subjects with their Ready pods of now."""
-    ready = ready_pods(pods)
+    """The plan's subjects with their pods of now."""
+    present = [pod for pod in pods if not pod.ending and not pod.finished]
     return [
-        Subject(
-            workload=subject.workload,
-            pods=tuple(pod.name for pod in ready if pod.owner == subject.workload),
-            meshed_pods=tuple(pod.name for pod in ready if pod.owner == subject.workload and pod.proxy),
-            traffic_expected=subject.traffic_expected,
-            evenness_expected=subject.evenness_expected,
-            mesh_expected=subject.mesh_expected,
-            known=subject.known,
-        )
-        for subject in expected
+        _subject(subject, [pod for pod in present if pod.owner == subject.workload]) for subject in expected
     ]
+
+
+def _subject(expected: plan.Subject, pods: Sequence[Pod]) -> Subject:
+    ready = ready_pods(pods)
+    return Subject(
+        workload=expected.workload,
+        pods=tuple(pod.name for pod in ready),
+        meshed_pods=tuple(pod.name for pod in ready if pod.proxy),
+        traffic_expected=expected.traffic_expected,
+        evenness_expected=expected.evenness_expected,
+        mesh_expected=expected.mesh_expected,
+        known=expected.known,
+        unready={
+            pod.name: tuple(state.name for state in pod.container_states() if not state.ready)
+            for pod in pods
+            if not pod.ready
+        },
+        restarts={
+            f"{pod.name}/{state.name}": Restarts(
+                state.restarts, state.last_reason, _seconds(state.last_ended_at), state.waiting == CRASH_LOOP
+            )
+            for pod in pods
+            for state in pod.container_states()
+            if state.restarts or state.waiting == CRASH_LOOP
+        },
+    )
+
+
+def _seconds(time: str) -> float | None:
+    return datetime.fromisoformat(time).timestamp() if time else None
