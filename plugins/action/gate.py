@@ -91,6 +91,7 @@ class ActionModule(MeshrollAction):
                 look = Look(
                     elapsed_seconds=elapsed,
                     subjects=tuple(with_pods(step.subjects, pods)),
+                    controls=None if step.controls is None else tuple(step.controls),
                     reading=read(measured, owners_of(pods)),
                 )
             verdict = observation.looked(look)

@@ -42,7 +42,8 @@ class Step(msgspec.Struct, frozen=True):
     ``meshed`` is what the pods of ``workloads`` must be afterwards (None: nothing is asked of pods); ``waited`` are
     those of them that are on their way there already: waited for without a change. ``pending`` are the marks that stay
     in the journal until the gate has passed. ``pause`` is what only a person can do. ``restart_budget_pods`` is how
-    many pods of the namespace may be restarting at once.
+    many pods of the namespace may be restarting at once. ``controls`` are workloads that the run has not changed by
+    then and that call none that it has; None where nothing is changed.
     """
 
     stage: Stage
@@ -56,6 +57,7 @@ class Step(msgspec.Struct, frozen=True):
     release: str | None = None
     gate: bool = False
     subjects: list[Subject] = []
+    controls: list[str] | None = None
     pending: list[str] = []
     pause: str | None = None
     services: list[str] = []

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import msgspec
+
 from meshroll.core import dial
 from meshroll.core.accounting import listed, settled
 from meshroll.core.callers import Caller, callers_of
 from meshroll.core.changes import Change, fields_between, pointer
+from meshroll.core.controls import controls
 from meshroll.core.conversion import cluster_domain
 from meshroll.core.foresight import once_changed
 from meshroll.core.injection import WAIT, Sidecar, injected, sidecar_mode, unlike
@@ -70,19 +73,18 @@ def _namespace_steps(
     waves = planned_waves(namespace.waves or settings.waves, eligible(space, namespace), client_ids)
     for number, wave in enumerate(waves, 1):
         meshed |= {w.id for w in wave.workloads if w.kind != "CronJob" or mode == "native"}
-        steps.append(
-            _wave(
-                space,
-                namespace,
-                wave.workloads,
-                f"Wave {number} of {len(waves)} ({wave.name})",
-                mode,
-                edge,
-                run_id,
-                pending,
-                _subjects(view, namespace, callers, [workload.id for workload in wave.workloads], meshed),
-            )
+        step = _wave(
+            space,
+            namespace,
+            wave.workloads,
+            f"Wave {number} of {len(waves)} ({wave.name})",
+            mode,
+            edge,
+            run_id,
+            pending,
+            _subjects(view, namespace, callers, [workload.id for workload in wave.workloads], meshed),
         )
+        steps.append(msgspec.structs.replace(step, controls=controls(space, callers, meshed)))
     left = once_changed(space, (change for step in steps for change in step.changes))
     listed = [service.name for service in namespace.services]
     beside = Step(
@@ -102,7 +104,10 @@ def _namespace_steps(
     dials = with_known(moves, namespace, known_callers(view, space, callers, meshed))
     if beside.changes or any(step.gate or step.pause for step in dials):
         steps.append(beside)
-    steps += dials
+    changed = meshed.union(*(step.workloads for step in dials))
+    for step in dials:
+        judged = {subject.workload for subject in step.subjects}
+        steps.append(msgspec.structs.replace(step, controls=controls(space, callers, changed | judged)))
     if namespace.annotates:
         steps.append(_annotate(left))
     return steps

@@ -61,7 +61,8 @@ def judge(
         row
         for subject, (_, measured) in zip(subjects, parts, strict=True)
         if measured
-        for row in _rows(gate, subject, blocks, reading, before)
+        for prefix in COUNTED
+        for row in share_rows(gate, subject.workload, prefix, blocks, reading, before)
     ]
     found: dict[str, list[Finding]] = {}
     failing = set()
@@ -136,20 +137,24 @@ def _shown(findings: Sequence[Finding]) -> list[Finding]:
     ]
 
 
-def _rows(
-    gate: Gate, subject: Subject, blocks: Sequence[Reading], reading: Reading, before: Mapping[str, Signals]
+def share_rows(
+    gate: Gate,
+    workload: str,
+    prefix: str,
+    blocks: Sequence[Reading],
+    reading: Reading,
+    before: Mapping[str, Signals],
 ) -> list[Row]:
-    rows = []
-    for prefix, attribute in COUNTED.items():
-        whole: Traffic | None = getattr(reading.of(subject.workload), attribute)
-        if whole is None or not enough(gate, whole):
-            continue
-        nothing = Traffic(source=whole.source)
-        each = [getattr(block.of(subject.workload), attribute) or nothing for block in blocks]
-        counted = [traffic if traffic.source == whole.source else nothing for traffic in each]
-        past = like(before.get(subject.workload) or Signals(), attribute)
-        rows += rows_of(subject.workload, prefix, counted, whole, past, gate.limits)
-    return rows
+    """A workload's rows in one of COUNTED; none with too little traffic. ``reading`` are all blocks as one."""
+    attribute = COUNTED[prefix]
+    whole: Traffic | None = getattr(reading.of(workload), attribute)
+    if whole is None or not enough(gate, whole):
+        return []
+    nothing = Traffic(source=whole.source)
+    each = [getattr(block.of(workload), attribute) or nothing for block in blocks]
+    counted = [traffic if traffic.source == whole.source else nothing for traffic in each]
+    past = like(before.get(workload) or Signals(), attribute)
+    return rows_of(workload, prefix, counted, whole, past, gate.limits)
 
 
 def _verdict(workload: str, findings: Sequence[Finding]) -> WorkloadVerdict:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from meshroll.core.gate.environment import judged_controls, weighed
 from meshroll.core.gate.judge import judge
 from meshroll.core.gate.pod_health import pod_findings
 from meshroll.core.gate.signals import Reading, Signals
@@ -34,11 +35,13 @@ def block_seconds(gate: Gate, prometheus: Prometheus) -> float:
 class Look(msgspec.Struct, frozen=True, kw_only=True):
     """One look: what was measured of whom, or (``reading`` None) why nothing was.
 
-    ``elapsed_seconds`` is how long the gate had looked by then.
+    ``elapsed_seconds`` is how long the gate had looked by then. ``controls`` are workloads that the change leaves as
+    they are; None where nothing was changed.
     """
 
     elapsed_seconds: float
     subjects: tuple[Subject, ...] = ()
+    controls: tuple[str, ...] | None = None
     reading: Reading | None = None
     problem: str = ""
     hint: str = ""
@@ -100,9 +103,12 @@ class Observation:
         blocks = self.blocks if counted else [*self.blocks, look.reading]
         planned = max(round(self.longest_seconds / self.block_seconds), len(blocks))
         pods = self._pods(over)
-        return judge(
+        verdict = judge(
             self.gate, self.prometheus, look.subjects, blocks, self.before, planned, over, self.wave, pods
         )
+        if verdict.outcome != Outcome.FAILED or look.controls is None:
+            return verdict
+        return weighed(verdict, judged_controls(self.gate, look.controls, blocks, self.before, planned))
 
     def _pods(self, over: bool) -> dict[str, list[Finding]]:
         """What Kubernetes says of the pods of each workload of the gate."""

@@ -178,7 +178,9 @@ def to_compare(known: Mapping[str, Past], bounds: Sequence[float]) -> list[tuple
     return sorted((bound, slower[bound]) for bound in found if bound < math.inf)
 
 
-def judge_rows(rows: Sequence[Row], planned_blocks: int) -> list[Finding]:
+def judge_rows(
+    rows: Sequence[Row], planned_blocks: int, false_alarms_ratio: float = FALSE_ALARMS_RATIO
+) -> list[Finding]:
     """A finding for each row, in their order. All rows have the same number of blocks."""
     if not rows:
         return []
@@ -193,12 +195,12 @@ def judge_rows(rows: Sequence[Row], planned_blocks: int) -> list[Finding]:
         np.array([row.allowed for row in rows]),
         _noise(rows),
         planned_blocks,
-        np.array(levels_of(rows)),
+        np.array(levels_of(rows, false_alarms_ratio)),
     )
     return [_finding(row, shares, place) for place, row in enumerate(rows)]
 
 
-def levels_of(rows: Sequence[Row]) -> list[float]:
+def levels_of(rows: Sequence[Row], false_alarms_ratio: float = FALSE_ALARMS_RATIO) -> list[float]:
     """The chance of a false alarm that each row may spend: half for what failed, half for what was slow.
 
     A share that is held to several limits spends once: beyond the highest it is beyond the others too.
@@ -207,7 +209,7 @@ def levels_of(rows: Sequence[Row]) -> list[float]:
     failed = sum(shares.values())
     slow = len(shares) - failed
     both = 2 if failed and slow else 1
-    return [FALSE_ALARMS_RATIO / both / (failed if row.share == FAILED else slow) for row in rows]
+    return [false_alarms_ratio / both / (failed if row.share == FAILED else slow) for row in rows]
 
 
 def _noise(rows: Sequence[Row]) -> Noise:
@@ -244,6 +246,7 @@ def _finding(row: Row, shares: Shares, place: int) -> Finding:
         limit=row.limit,
         before=row.before,
         outcome=outcome,
+        collapsed=bool(shares.collapsed[place]),
         source=row.source,
         text=text,
         hint=HINT if outcome == Outcome.INCONCLUSIVE else "",

@@ -32,7 +32,10 @@ def worst(outcomes: Iterable[Outcome | None]) -> Outcome | None:
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One signal of one workload against its limit. ``outcome`` None: worth knowing, but not judged."""
+    """One signal of one workload against its limit. ``outcome`` None: worth knowing, but not judged.
+
+    ``collapsed``: so far beyond it that two blocks were enough.
+    """
 
     signal: str
     text: str
@@ -42,6 +45,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     before: float | None = None
     source: str | None = None
     hint: str = ""
+    collapsed: bool = False
 
 
 class WorkloadVerdict(msgspec.Struct, frozen=True, kw_only=True):

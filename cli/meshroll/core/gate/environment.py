@@ -1,0 +1,107 @@
+"""Whether it is the environment that made a wave worse, and not the change: docs/adr/0011.
+
+Workloads of the namespace that the run has not changed are concurrent controls. They are judged by the same shares of
+what comes in, against their own history where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from meshroll.core.gate.findings import DIRECTIONS
+from meshroll.core.gate.judge import share_rows
+from meshroll.core.gate.shares import judge_rows
+from meshroll.core.gate.signals import Reading, Signals, together
+from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, worst
+from meshroll.core.settings import Gate
+
+# So many that fail at once without a collapse have something in common.
+MANY = 3
+# The chance that a right rollback becomes a pause because a control seems worse; all controls and looks together.
+FALSE_ALARMS_RATIO = 0.01
+OUTBOUND = "outbound_"
+# What no trouble around a workload explains: its own proxies, the policies for them, and how they balance.
+OF_THE_CHANGE = {
+    "meshed_pods_ratio",
+    "denied_ratio",
+    "refused_ratio",
+    "mtls_ratio",
+    "busiest_pod_to_mean",
+    "oom_kills",
+}
+HINT = (
+    "Look for what they share (a database, a node, the network). `meshroll rollout` goes on at this gate, "
+    "`meshroll rollback` undoes."
+)
+
+
+def judged_controls(
+    gate: Gate,
+    controls: Sequence[str],
+    blocks: Sequence[Reading],
+    before: Mapping[str, Signals],
+    planned_blocks: int,
+) -> tuple[WorkloadVerdict, ...]:
+    """Each control that has enough traffic; one whose own calls fail too is left out, since it may only suffer."""
+    reading = together(blocks)
+    rows = []
+    for workload in controls:
+        for prefix in DIRECTIONS:
+            counted = share_rows(gate, workload, prefix, blocks, reading, before)
+            rows += [row for row in counted if row.known] or counted
+    findings: dict[str, list[Finding]] = {}
+    for row, finding in zip(rows, judge_rows(rows, planned_blocks, FALSE_ALARMS_RATIO), strict=True):
+        findings.setdefault(row.workload, []).append(finding)
+    judged = []
+    for workload, found in findings.items():
+        calls = [finding for finding in found if finding.signal.startswith(OUTBOUND)]
+        served = [finding for finding in found if finding not in calls]
+        if served and not any(finding.outcome == Outcome.FAILED for finding in calls):
+            outcome = worst(finding.outcome for finding in served)
+            judged.append(WorkloadVerdict(workload=workload, outcome=outcome, findings=tuple(served)))
+    return tuple(judged)
+
+
+def weighed(verdict: Verdict, controls: Sequence[WorkloadVerdict]) -> Verdict:
+    """The verdict, Inconclusive instead of Failed where it is the environment.
+
+    A collapse of changed workloads alone stays Failed however many they are: an outage that the change made is not to
+    wait for a person.
+    """
+    failed = [each for each in verdict.workloads if each.outcome == Outcome.FAILED]
+    faults = [each for workload in failed for each in _faults(workload)]
+    if verdict.outcome != Outcome.FAILED or any(fault.signal in OF_THE_CHANGE for fault in faults):
+        return verdict
+    collapsed = any(fault.collapsed for fault in faults)
+    worse = [
+        (control.workload, fault)
+        for control in controls
+        for fault in _faults(control)
+        if fault.collapsed or not collapsed
+    ]
+    sound = any(control.outcome == Outcome.SUCCESSFUL for control in controls)
+    first = f"{failed[0].workload}: {faults[0].text}"
+    what = (
+        f"{len(failed)} of {len(verdict.workloads)} workloads fail at once ({first})"
+        if len(failed) > 1
+        else first
+    )
+    if worse:
+        workload, fault = worse[0]
+        why = f"{what}, and unchanged {workload} too ({fault.text}): that is the environment, not the change"
+    elif len(failed) >= MANY and not collapsed and not sound:
+        why = f"{what}, and no unchanged workload has the traffic to tell whether it is the environment"
+    else:
+        return verdict
+    return msgspec.structs.replace(
+        verdict,
+        outcome=Outcome.INCONCLUSIVE,
+        summary=f"{Outcome.INCONCLUSIVE}: {why}.",
+        hint=HINT,
+    )
+
+
+def _faults(workload: WorkloadVerdict) -> list[Finding]:
+    return [finding for finding in workload.findings if finding.outcome == Outcome.FAILED]
