@@ -29,7 +29,16 @@ _NAMES = {
     "mtls_ratio": "mTLS",
     "busiest_pod_to_mean": "busiest pod / mean",
 }
-_AT_MOST = ("_ms", "_ms_ratio", "_to_mean", "failed_ratio", "denied_ratio", "refused_ratio")
+_AT_MOST = (
+    "_ms",
+    "_ms_ratio",
+    "_to_mean",
+    "failed_ratio",
+    "denied_ratio",
+    "refused_ratio",
+    "restarts",
+    "oom_kills",
+)
 
 Finding = Mapping[str, Any]
 
@@ -134,6 +143,10 @@ def number(signal: str, value: float | None) -> str:
         return f"{value * 100:.4g} %"
     if signal.endswith("_ms"):
         return f"{value:.0f} ms" if value >= 9.95 else f"{value:.1f} ms"
+    if signal.endswith("_bytes"):
+        return f"{value / 2**20:.0f} MiB"
+    if signal.endswith("_cores"):
+        return f"{value:.2g}"
     if signal.endswith("_to_mean"):
         return f"{value:.2f}"
     return f"{value:.0f}"

@@ -282,6 +282,19 @@ def test_a_proxys_own_cpu_is_not_the_applications(promtool: str, tmp_path: Path)
     evaluate(promtool, tmp_path, "pod-cpu", series, {'{pod="a"}': 0.5})
 
 
+def test_a_proxys_cost_is_its_own_and_counted_once(promtool: str, tmp_path: Path) -> None:
+    cpu, memory = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
+    place = 'namespace="charging",pod="a"'
+    series = {
+        f'{metric}{{{place},container="{name}",id="{number}",job="{job}"}}': values
+        for metric, values in ((cpu, "0+1x30"), (memory, "64x30"))
+        for number, name in enumerate(("app", "linkerd-proxy", ""))
+        for job in ("kubelet", "cadvisor")
+    }
+    evaluate(promtool, tmp_path, "proxy-cpu", series, {'{pod="a"}': 0.1})
+    evaluate(promtool, tmp_path, "proxy-memory", series, {'{pod="a"}': 64})
+
+
 APPLICATION = 'namespace="charging",pod="omni-1",job="applications",instance="10.0.0.1:8080"'
 
 

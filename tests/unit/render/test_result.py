@@ -165,6 +165,8 @@ def test_runs_are_listed_with_why_they_ended() -> None:
         ("outbound_latency_p50_ms", 1.23, "1.2 ms"),
         ("busiest_pod_to_mean", 1.234, "1.23"),
         ("inbound_requests", 120.0, "120"),
+        ("proxy_cores", 0.0412, "0.041"),
+        ("proxy_memory_bytes", 96.0 * 2**20, "96 MiB"),
         ("success_ratio", None, "n/a"),
     ],
 )
@@ -181,6 +183,7 @@ def test_limits_have_a_direction() -> None:
     assert limit("success_ratio", 0.99) == ">= 99 %"
     assert limit("outbound_latency_p99_ms", 1000) == "<= 1000 ms"
     assert limit("denied_ratio", 0.01) == "<= 1 %"
+    assert limit("restarts", 1.0) == "<= 1"
     assert limit("success_ratio", None) == ""
 
 

@@ -23,6 +23,7 @@ from meshroll.core.gate.findings import (
 )
 from meshroll.core.gate.pinning import balance_findings
 from meshroll.core.gate.pods import pod_findings
+from meshroll.core.gate.proxy_cost import cost_findings
 from meshroll.core.gate.scraping import coverage
 from meshroll.core.gate.shares import FAILING, Row, judge_rows, rows_of
 from meshroll.core.gate.signals import Reading, Signals, Traffic, together
@@ -121,6 +122,7 @@ def _other_findings(
         traffic: Traffic | None = getattr(signals, attribute)
         if traffic and enough(gate, traffic):
             findings += shown_findings(gate.limits, prefix, traffic, getattr(past, attribute))
+    findings += cost_findings(signals.proxy, past.proxy)
     rest = [
         *refusal_findings(gate, signals),
         *mtls_findings(gate, signals, past),

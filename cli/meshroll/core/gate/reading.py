@@ -9,6 +9,7 @@ from meshroll.core.gate.evenness import Evenness, evenness
 from meshroll.core.gate.matrix import balanced_by_server, calls_by_server
 from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.pod_traffic import traffic_of_pods
+from meshroll.core.gate.proxy_cost import proxy_costs
 from meshroll.core.gate.signals import PROXIES, Reading, Signals, Traffic, workload_of
 from meshroll.core.gate.traffic import (
     APPLICATIONS,
@@ -38,8 +39,9 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     ports = _refused_ports(measured)
     pods = traffic_of_pods(measured, owners, young, inbound)
     calls, balanced = calls_by_server(measured), balanced_by_server(measured)
+    costs = proxy_costs(measured, owners)
     signals = {}
-    for workload in sorted({*inbound, *outbound, *load, *pairs, *denied, *refused, *calls}):
+    for workload in sorted({*inbound, *outbound, *load, *pairs, *denied, *refused, *calls, *costs}):
         met, over_tls = pairs.get(workload, (None, None))
         signals[workload] = Signals(
             inbound=inbound.get(workload),
@@ -56,6 +58,7 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
             pods=pods.get(workload, {}),
             calls=calls.get(workload, ()),
             balanced_requests=balanced.get(workload),
+            proxy=costs.get(workload),
         )
     return Reading(
         at_seconds=measured.at_seconds,

@@ -10,6 +10,7 @@ import msgspec
 from meshroll.core.gate.calls import Calls, calls_of_all
 from meshroll.core.gate.evenness import Evenness, evenness_of_all
 from meshroll.core.gate.latency import QUANTILES, quantile
+from meshroll.core.gate.proxy_cost import ProxyCost, cost_of_all
 
 KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
 PROXIES = "proxy metrics"
@@ -112,6 +113,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     pods: dict[str, PodTraffic] = {}
     calls: tuple[Calls, ...] = ()
     balanced_requests: float | None = None
+    proxy: ProxyCost | None = None
 
     @property
     def mtls_ratio(self) -> float | None:
@@ -172,6 +174,7 @@ def _summed(many: Sequence[Signals]) -> Signals:
         refused_ports=tuple(sorted({port for each in many for port in each.refused_ports})),
         calls=calls_of_all([each.calls for each in many]),
         balanced_requests=_sum([each.balanced_requests for each in many]),
+        proxy=cost_of_all([each.proxy for each in many]),
     )
 
 
