@@ -282,6 +282,22 @@ def test_a_proxys_own_cpu_is_not_the_applications(promtool: str, tmp_path: Path)
     evaluate(promtool, tmp_path, "pod-cpu", series, {'{pod="a"}': 0.5})
 
 
+def test_closes_are_of_callers_connections_to_the_application(promtool: str, tmp_path: Path) -> None:
+    connection = f'{OMNI},direction="inbound",peer="src",target_port="8080"'
+    local = connection.replace('peer="src"', 'peer="dst"')
+    admin = connection.replace("8080", "4191")
+    series = {
+        f'tcp_close_total{{{labels},classification="{name}"}}': f"0+{step}x30"
+        for labels in (connection, local, admin)
+        for name, step in (("success", 3), ("failure", 1))
+    }
+    expected = {
+        '{deployment="omni",classification="success"}': 36.0,
+        '{deployment="omni",classification="failure"}': 12.0,
+    }
+    evaluate(promtool, tmp_path, "inbound-closes", series, expected)
+
+
 def test_a_proxys_cost_is_its_own_and_counted_once(promtool: str, tmp_path: Path) -> None:
     cpu, memory = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
     place = 'namespace="charging",pod="a"'

@@ -14,6 +14,7 @@ from meshroll.core.gate.findings import DIRECTIONS
 from meshroll.core.gate.judge import share_rows
 from meshroll.core.gate.shares import judge_rows
 from meshroll.core.gate.signals import Reading, Signals, together
+from meshroll.core.gate.streaming import counted_by_begun
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, worst
 from meshroll.core.settings import Gate
 
@@ -44,10 +45,13 @@ def judged_controls(
     before: Mapping[str, Signals],
     planned_blocks: int,
 ) -> tuple[WorkloadVerdict, ...]:
-    """Each control that has enough traffic; one whose own calls fail too is left out, since it may only suffer."""
+    """Each control that has enough traffic; one whose own calls fail too is left out, since it may only suffer, and so
+    is one whose answers are streams.
+    """
     reading = together(blocks)
+    _, streams = counted_by_begun(gate, blocks)
     rows = []
-    for workload in controls:
+    for workload in (each for each in controls if each not in streams):
         for prefix in DIRECTIONS:
             counted = share_rows(gate, workload, prefix, blocks, reading, before)
             rows += [row for row in counted if row.known] or counted

@@ -27,6 +27,7 @@ from meshroll.core.gate.proxy_cost import cost_findings
 from meshroll.core.gate.scraping import coverage
 from meshroll.core.gate.shares import FAILING, Row, judge_rows, rows_of
 from meshroll.core.gate.signals import Reading, Signals, Traffic, together
+from meshroll.core.gate.streaming import BEGUN, counted_by_begun, streaming_findings
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.text import summary
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, error, worst
@@ -50,6 +51,7 @@ def judge(
 
     Until the window is ``over``, only the shares are judged: what is held to a plain limit is judged once.
     """
+    blocks, streams = counted_by_begun(gate, blocks)
     reading = together(blocks)
     if reading.warnings:
         return error(
@@ -57,7 +59,7 @@ def judge(
             "Repair what the warning names (a store that is down, say), then go on with `meshroll rollout`.",
             wave,
         )
-    parts = [_other_findings(gate, prometheus, subject, reading, before) for subject in subjects]
+    parts = [_other_findings(gate, prometheus, subject, reading, before, streams) for subject in subjects]
     rows = [
         row
         for subject, (_, measured) in zip(subjects, parts, strict=True)
@@ -104,7 +106,12 @@ def judge(
 
 
 def _other_findings(
-    gate: Gate, prometheus: Prometheus, subject: Subject, reading: Reading, before: Mapping[str, Signals]
+    gate: Gate,
+    prometheus: Prometheus,
+    subject: Subject,
+    reading: Reading,
+    before: Mapping[str, Signals],
+    streams: Mapping[str, Traffic],
 ) -> tuple[list[Finding], bool]:
     """All but the shares, and whether all of its pods are measured: numbers of a part prove nothing of the whole."""
     if not subject.pods:
@@ -117,7 +124,10 @@ def _other_findings(
         scraped = coverage(subject, reading, prometheus.scrape_interval_seconds, prometheus.scrape)
         measured = scraped.outcome == Outcome.SUCCESSFUL
         findings.append(scraped)
-    findings += expected_traffic_findings(gate, subject, signals, past, reading.window_seconds)
+    if subject.workload in streams:
+        findings += streaming_findings(gate, streams[subject.workload], signals, past)
+    expected = expected_traffic_findings(gate, subject, signals, past, reading.window_seconds)
+    findings += [finding for finding in expected if finding.source != BEGUN]
     for prefix, attribute in DIRECTIONS.items():
         traffic: Traffic | None = getattr(signals, attribute)
         if traffic and enough(gate, traffic):

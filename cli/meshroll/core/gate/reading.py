@@ -17,6 +17,7 @@ from meshroll.core.gate.traffic import (
     inbound_traffic,
     outbound_traffic,
     sum_by_workload,
+    told_by_workload,
 )
 
 
@@ -40,6 +41,11 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     pods = traffic_of_pods(measured, owners, young, inbound)
     calls, balanced = calls_by_server(measured), balanced_by_server(measured)
     costs = proxy_costs(measured, owners)
+    told = told_by_workload(measured, owners)
+    closed = sum_by_workload(measured.of("inbound-closes"))
+    broken = sum_by_workload(
+        measured.of("inbound-closes"), lambda sample: sample.labels.get("classification") == "failure"
+    )
     signals = {}
     for workload in sorted({*inbound, *outbound, *load, *pairs, *denied, *refused, *calls, *costs}):
         met, over_tls = pairs.get(workload, (None, None))
@@ -58,6 +64,9 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
             pods=pods.get(workload, {}),
             calls=calls.get(workload, ()),
             balanced_requests=balanced.get(workload),
+            closed_connections=closed.get(workload),
+            broken_connections=broken.get(workload),
+            told=told.get(workload, {}),
             proxy=costs.get(workload),
         )
     return Reading(

@@ -97,6 +97,8 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     pods                    of one block only, because medians do not add up: the inbound traffic of each Ready pod
     calls                   who calls it and does not spread its calls
     balanced_requests       to it that callers' proxies balanced
+    closed_connections      of callers, ``broken_connections`` of them with an error
+    told                    what the inventory's own queries say of it, by signal
     """
 
     inbound: Traffic | None = None
@@ -113,6 +115,9 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     pods: dict[str, PodTraffic] = {}
     calls: tuple[Calls, ...] = ()
     balanced_requests: float | None = None
+    closed_connections: float | None = None
+    broken_connections: float | None = None
+    told: dict[str, float] = {}
     proxy: ProxyCost | None = None
 
     @property
@@ -174,6 +179,9 @@ def _summed(many: Sequence[Signals]) -> Signals:
         refused_ports=tuple(sorted({port for each in many for port in each.refused_ports})),
         calls=calls_of_all([each.calls for each in many]),
         balanced_requests=_sum([each.balanced_requests for each in many]),
+        closed_connections=_sum([each.closed_connections for each in many]),
+        broken_connections=_sum([each.broken_connections for each in many]),
+        told=many[-1].told,
         proxy=cost_of_all([each.proxy for each in many]),
     )
 

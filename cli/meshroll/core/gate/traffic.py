@@ -32,6 +32,11 @@ def inbound_traffic(measured: Measurements, owners: Mapping[str, str]) -> dict[s
     return {**without_proxies, **_proxies(measured, "inbound")}
 
 
+def told_by_workload(measured: Measurements, owners: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """What the inventory's own queries say, by workload and signal."""
+    return {workload: traffic.told for workload, traffic in _operator(measured, owners, {}).items()}
+
+
 def outbound_traffic(measured: Measurements, owners: Mapping[str, str]) -> dict[str, Traffic]:
     """What a workload asks of others, by its proxies or by its own count of calls."""
     return {**_applications(measured, owners, CLIENTS), **_proxies(measured, "outbound")}
