@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshroll.core.gate.pod_health import pod_findings
+from meshroll.core.gate.pod_health import health_findings
 from meshroll.core.gate.subjects import Restarts, Subject
 from meshroll.core.gate.verdict import Finding, Outcome
 
@@ -31,7 +31,7 @@ def pods(
 
 def found(*looks: Subject, over: bool = True) -> dict[str, Finding]:
     seen = [(number * BLOCK, subject) for number, subject in enumerate(looks, 1)]
-    return {finding.signal: finding for finding in pod_findings(seen, BEGAN, SETTLE, over)}
+    return {finding.signal: finding for finding in health_findings(seen, BEGAN, SETTLE, over)}
 
 
 def outcomes(*looks: Subject, over: bool = True) -> dict[str, Outcome | None]:

@@ -16,7 +16,7 @@ import msgspec
 
 from meshroll.core.gate.environment import judged_controls, weighed
 from meshroll.core.gate.judge import judge
-from meshroll.core.gate.pod_health import pod_findings
+from meshroll.core.gate.pod_health import health_findings
 from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, error
@@ -119,6 +119,6 @@ class Observation:
         first = next(look.reading for look in self.looks if look.reading)
         began = first.at_seconds - first.window_seconds
         return {
-            workload: pod_findings(subjects, began, self.gate.settle_seconds, over)
+            workload: health_findings(subjects, began, self.gate.settle_seconds, over)
             for workload, subjects in seen.items()
         }

@@ -23,7 +23,7 @@ Seen = Sequence[tuple[float, Subject]]
 """One workload, look by look: how long the gate had looked by then, and its pods."""
 
 
-def pod_findings(seen: Seen, began_at_seconds: float, settle_seconds: float, over: bool) -> list[Finding]:
+def health_findings(seen: Seen, began_at_seconds: float, settle_seconds: float, over: bool) -> list[Finding]:
     """Nothing where the pods are well. ``began_at_seconds`` (Unix time) is when the first look's block began.
 
     A container that is killed or restarts again is a fault at once, a pod that is not Ready only once the window is
