@@ -30,6 +30,7 @@ OF_THE_CHANGE = {
     "refused_ratio",
     "mtls_ratio",
     "busiest_pod_to_mean",
+    "pinned_client",
     "oom_kills",
 }
 HINT = (
