@@ -35,7 +35,17 @@ NOTHING_SEEN: dict[str, Any] = {"release": None, "kubernetes_version": None, "na
 
 class ActionModule(MeshrollAction):
     _VALID_ARGS = frozenset(
-        {"command", "plan", "failure", "taken_back", "rollback_failure", "rollback_plan", "verdicts", "run"}
+        {
+            "command",
+            "plan",
+            "failure",
+            "taken_back",
+            "rollback_failure",
+            "rollback_plan",
+            "verdicts",
+            "run",
+            "report",
+        }
     )
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
@@ -88,6 +98,8 @@ class ActionModule(MeshrollAction):
             entry["runs"] = run_rows(runs)
         if shown:
             entry["run"] = run_detail(shown)
+        if args.get("report"):
+            entry["report"] = args["report"]
         return self.write(command, entry, outcome)
 
     def prune(self, journal: Journal) -> None:

@@ -32,6 +32,9 @@ options:
   run:
     type: str
     description: The run to tell in full, for C(runs).
+  report:
+    type: dict
+    description: The report of a run, for C(report).
   verdicts:
     type: list
     elements: dict

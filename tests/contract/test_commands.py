@@ -27,6 +27,9 @@ SLOW_TO_IMPORT = (
     "yaml",
     "msgspec",
     "cryptography",
+    "jinja2",
+    "matplotlib",
+    "numpy",
     "meshroll_sandbox",
 )
 

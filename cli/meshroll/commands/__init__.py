@@ -10,6 +10,7 @@ COMMANDS = {
     "verify": "Judge the golden signals of what is meshed, now.",
     "resume": "Finish what an earlier run left half done, forward or back.",
     "runs": "List the runs that clusters remember, or show one of them.",
+    "report": "Write the report of one run: verdict, before and after, plots, what changed.",
     "lock": "Take a cluster's lock from a run that hangs.",
     "sandbox": "A local cluster to try all of it on.",
 }

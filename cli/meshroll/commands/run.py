@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from meshroll.commands.options import Options
 from meshroll.core.errors import ExitCode, Problem, UsageError
+
+if TYPE_CHECKING:
+    from meshroll.render.output import Output
+
+
+@dataclass(frozen=True)
+class Played:
+    """A playbook that has run. ``to_repeat`` are the options that the next command has to be told again."""
+
+    result: dict[str, Any]
+    output: Output
+    to_repeat: dict[str, str]
 
 
 def run_playbook(
@@ -18,6 +31,13 @@ def run_playbook(
     in_full: bool = False,
 ) -> ExitCode:
     """Run the command's playbook, show it live, print its result (``in_full`` or not); the result's exit code."""
+    played = play(command, check, extra_vars)
+    played.output.result(played.result, played.to_repeat, in_full)
+    return ExitCode(played.result["exit_code"])
+
+
+def play(command: str, check: bool = False, extra_vars: Mapping[str, Any] | None = None) -> Played:
+    """Run the command's playbook and show it live."""
     from meshroll.playbook.invocation import Invocation
     from meshroll.playbook.run import run
     from meshroll.render.output import Output
@@ -43,8 +63,7 @@ def run_playbook(
     output = Output.of(options.output, options.quiet, options.verbose, options.no_color)
     with output.live() as view:
         result = run(invocation, view, keep_log=options.debug)
-    output.result(result, _to_repeat(options), in_full)
-    return ExitCode(result["exit_code"])
+    return Played(result, output, _to_repeat(options))
 
 
 def _to_repeat(options: Options) -> dict[str, str]:

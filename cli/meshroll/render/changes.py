@@ -38,7 +38,7 @@ def print_changes(console: Console, changes: Sequence[Mapping[str, Any]], indent
 def _row(row: Mapping[str, Any]) -> Text:
     if not row["field"]:
         return Text("delete", style="red") if row["after"] is None else Text("create", style="green")
-    line = Text(_path(row["field"]))
+    line = Text(path(row["field"]))
     line.append(": ")
     line.append(value(row["before"]), style="red")
     line.append(" -> ")
@@ -46,7 +46,7 @@ def _row(row: Mapping[str, Any]) -> Text:
     return line
 
 
-def _path(pointer: str) -> str:
+def path(pointer: str) -> str:
     """A JSON pointer without its escapes, as one reads it in a manifest."""
     return pointer.removeprefix("/").replace("/", ".").replace("~1", "/").replace("~0", "~")
 

@@ -15,7 +15,7 @@ import msgspec
 from meshroll.core.gate.latency import QUANTILES
 from meshroll.core.gate.signals import FAILED, Past, Traffic
 from meshroll.core.gate.text import count, direction, milliseconds, share
-from meshroll.core.gate.verdict import Finding, Outcome
+from meshroll.core.gate.verdict import Finding, Outcome, Share
 from meshroll.core.settings import Limits
 
 if TYPE_CHECKING:
@@ -248,6 +248,9 @@ def _finding(row: Row, shares: Shares, place: int) -> Finding:
         outcome=outcome,
         collapsed=bool(shares.collapsed[place]),
         source=row.source,
+        share=Share(row.what, sum(row.total), ratio, float(shares.lower[place]), min(1.0, upper))
+        if sum(row.total)
+        else None,
         text=text,
         hint=HINT if outcome == Outcome.INCONCLUSIVE else "",
     )

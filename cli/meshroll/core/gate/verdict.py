@@ -31,10 +31,21 @@ def worst(outcomes: Iterable[Outcome | None]) -> Outcome | None:
     return next((outcome for outcome in PRECEDENCE if outcome in found), None)
 
 
+class Share(msgspec.Struct, frozen=True):
+    """The part of ``requests`` that did ``what`` it says (failed, took too long), and its one-sided 95 % bounds."""
+
+    what: str
+    requests: float
+    ratio: float
+    lower: float
+    upper: float
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One signal of one workload against its limit. ``outcome`` None: worth knowing, but not judged.
 
     ``collapsed``: so far beyond it that two blocks were enough.
+    ``share`` is what was judged where that is a share of requests.
     """
 
     signal: str
@@ -44,6 +55,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | None = None
     before: float | None = None
     source: str | None = None
+    share: Share | None = None
     hint: str = ""
     collapsed: bool = False
 

@@ -1,0 +1,128 @@
+"""The gates of a run in their order, and what the last one that judged a workload said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from meshroll.core.gate.findings import DIRECTIONS
+from meshroll.core.gate.recording import Recording
+from meshroll.core.gate.signals import Signals, Traffic, together
+from meshroll.core.gate.verdict import Finding, Outcome, WorkloadVerdict
+from meshroll.core.journal import Line
+from meshroll.core.report.model import GateReport, Interval, Row
+
+
+def gates_of(verdicts: Sequence[Line], recordings: Sequence[Recording | None]) -> list[GateReport]:
+    """A gate for each line of the journal; where nothing is kept of what it measured, only what the line says."""
+    return [
+        _gate(recording)
+        if recording
+        else GateReport(title=line.wave, outcome=line.outcome, summary=line.summary, measured=False)
+        for line, recording in zip(verdicts, recordings, strict=True)
+    ]
+
+
+def _gate(recording: Recording) -> GateReport:
+    verdict = recording.verdict
+    return GateReport(
+        title=verdict.wave,
+        namespace=recording.namespace,
+        outcome=verdict.outcome,
+        summary=verdict.summary,
+        hint=verdict.hint,
+        source=verdict.source,
+        began_at=moment(recording.began_at_seconds) if recording.began_at_seconds else None,
+        window_seconds=verdict.window_seconds,
+        settle_seconds=recording.gate.settle_seconds,
+        workloads=len(verdict.workloads),
+    )
+
+
+def moment(at_seconds: float) -> str:
+    """Unix time as RFC 3339 UTC."""
+    return datetime.fromtimestamp(at_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def after(recording: Recording) -> Mapping[str, Signals]:
+    """Signals by workload over all that the gate measured."""
+    blocks = [look.reading for look in recording.looks if look.reading]
+    return together(blocks).signals if blocks else {}
+
+
+def rows_of(judged: WorkloadVerdict, before: Signals, now: Signals) -> tuple[Row, ...]:
+    """What a gate found, and the requests a second, which it does not judge."""
+    rows = [_row(finding, before, now) for finding in judged.findings]
+    for prefix, attribute in DIRECTIONS.items():
+        traffic: Traffic | None = getattr(now, attribute)
+        if traffic and traffic.requests_per_second is not None:
+            past: Traffic | None = getattr(before, attribute)
+            rows.append(
+                Row(
+                    signal=f"{prefix}requests_per_second",
+                    after=traffic.requests_per_second,
+                    before=past.requests_per_second if past else None,
+                    source=traffic.source,
+                    like_for_like=past.source == traffic.source if past else None,
+                )
+            )
+    return tuple(rows)
+
+
+def _row(finding: Finding, before: Signals, now: Signals) -> Row:
+    return Row(
+        signal=finding.signal,
+        after=finding.value,
+        before=finding.before,
+        interval=_interval(finding),
+        limit=finding.limit,
+        outcome=finding.outcome,
+        source=finding.source,
+        like_for_like=None if finding.before is None else _like_for_like(finding, before, now),
+        text=finding.text,
+    )
+
+
+def _interval(finding: Finding) -> Interval | None:
+    """Of the value itself where that is the share or its complement, else of the share behind it."""
+    share = finding.share
+    if share is None:
+        return None
+    if finding.signal.endswith("success_ratio"):
+        return Interval(1 - share.upper, 1 - share.lower, share.requests)
+    of = "" if finding.signal.endswith("_ratio") else share.what
+    return Interval(share.lower, share.upper, share.requests, of)
+
+
+def _like_for_like(finding: Finding, before: Signals, now: Signals) -> bool:
+    """Whether the same instrument counted; what is not said by a source counts itself alike."""
+    if finding.signal == "busiest_pod_to_mean":
+        past, load = before.load, now.load
+        return bool(past and load and (past.unit, past.source) == (load.unit, load.source))
+    attribute = "outbound" if finding.signal.startswith("outbound_") else "inbound"
+    traffic: tuple[Traffic | None, Traffic | None] = (getattr(before, attribute), getattr(now, attribute))
+    sources = {each.source for each in traffic if each}
+    return len(sources) <= 1
+
+
+def reasons_of(judged: WorkloadVerdict) -> tuple[str, ...]:
+    """Why a workload did not succeed."""
+    if judged.outcome in (None, Outcome.SUCCESSFUL):
+        return ()
+    return tuple(finding.text for finding in judged.findings if finding.outcome == judged.outcome)
+
+
+def policy_of(recording: Recording) -> dict[str, float | None]:
+    """What the gate was told to hold its workloads to, by the names of the inventory."""
+    gate = recording.gate
+    limits: dict[str, float | None] = msgspec.to_builtins(gate.limits)
+    return {
+        "window_seconds": gate.window_seconds,
+        "window_max_seconds": gate.window_max_seconds,
+        "interval_seconds": gate.interval_seconds,
+        "settle_seconds": gate.settle_seconds,
+        "requests_min": float(gate.requests_min),
+        **{f"limits.{name}": value for name, value in limits.items()},
+    }

@@ -1,0 +1,86 @@
+"""How a run ended, in the words that come first, and what to type to undo it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from meshroll.core.gate.verdict import Outcome
+from meshroll.core.journal import Record
+from meshroll.core.report.model import GateReport
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """``verdict`` is a word or three, ``headline`` one sentence, ``reason`` what decided."""
+
+    verdict: str
+    headline: str
+    reason: str
+    good: bool
+
+
+def ending(record: Record, gates: Sequence[GateReport]) -> Ending:
+    """The end of a run; its reason is what the last gate that did not succeed said, or why it stopped."""
+    good = record.state == "succeeded"
+    stopped = [number for number, gate in enumerate(gates, 1) if gate.outcome != Outcome.SUCCESSFUL]
+    if good or not stopped:
+        verdict, headline = _words(record, len(gates), "")
+        return Ending(verdict=verdict, headline=headline, reason=record.reason or "", good=good)
+    gate = gates[stopped[-1] - 1]
+    verdict, headline = _words(record, len(gates), f"gate {stopped[-1]} of {len(gates)} was {gate.outcome}")
+    return Ending(
+        verdict=verdict, headline=headline, reason=gate.summary.removeprefix(f"{gate.outcome}: "), good=good
+    )
+
+
+def _words(record: Record, gates: int, why: str) -> tuple[str, str]:
+    because = f", because {why}" if why else ""
+    spaces = ", ".join(record.namespaces)
+    if record.command == "rollback":
+        to = f" to {record.to}" if record.to else ""
+        return {
+            "succeeded": ("Rolled back", f"{spaces} was taken back{to}, as asked."),
+            "rollback_incomplete": ("Rollback incomplete", f"A part of {spaces} is not taken back yet."),
+        }.get(record.state, _unfinished(record, spaces))
+    if record.state == "succeeded":
+        if not gates:
+            return "Done, not judged", f"{spaces}: the change was made, and no gate had to judge it."
+        judged = {1: "its gate was", 2: "both gates were"}.get(gates, f"all {gates} gates were")
+        return "Kept", f"{spaces}: the change is in place, {judged} Successful."
+    if record.state == "rolled_back":
+        return "Rolled back", f"{spaces}: the change was taken back{because}."
+    if record.state == "rollback_incomplete":
+        return "Rollback incomplete", f"{spaces}: taking the change back{because}, did not come to its end."
+    return _unfinished(record, spaces, because)
+
+
+def _unfinished(record: Record, spaces: str, because: str = "") -> tuple[str, str]:
+    return {
+        "paused": ("Paused", f"{spaces}: the run waits for a person{because}; what was changed stays."),
+        "interrupted": (
+            "Interrupted",
+            f"{spaces}: the run stopped between two steps; what was changed stays.",
+        ),
+        "running": ("Running", f"{spaces}: the run had not ended when this was written."),
+    }.get(record.state, ("Failed", f"{spaces}: the run failed{because}; what was changed stays."))
+
+
+def undo(record: Record) -> tuple[str | None, str]:
+    """The command that undoes the run (None where there is nothing to undo), and a sentence on it."""
+    namespace = f" -n {record.namespaces[0]}" if len(record.namespaces) == 1 else ""
+    if not record.changes:
+        return None, "The run changed nothing, so there is nothing to undo."
+    if record.command == "rollback":
+        return f"meshroll rollout{namespace}", "takes it onto the mesh again."
+    if record.state == "rolled_back":
+        return None, "What the run changed was taken back already, so there is nothing to undo."
+    if record.continued_by:
+        return (
+            f"meshroll rollback{namespace}",
+            f"undoes this run and the one that went on with it, {record.continued_by}.",
+        )
+    return (
+        f"meshroll rollback{namespace}",
+        "takes it back to the safe fallback (ClusterIP, dial-per-request).",
+    )

@@ -1,0 +1,222 @@
+"""The report as a page, as Markdown and as data: whole, safe, and the same each time."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+from unit.report.runs import APPLICATIONS, Run, good, large, rolled_back, run
+
+from meshroll.core.errors import UsageError
+from meshroll.core.report.build import report_of
+from meshroll.core.report.model import Report
+from meshroll.render import report_words as words
+from meshroll.render.report import report_in, written
+from meshroll.render.report_html import html
+from meshroll.render.report_markdown import ROWS_MAX, markdown
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> | {{ 7 * 7 }} `x`\n# [a](b)"
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+LOADS = ("src", "srcset", "href", "xlink:href", "data", "action", "poster")
+
+
+class Page(HTMLParser):
+    """Checks that elements are closed in their order; remembers elements, ids, and what a browser would load."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.ids: list[str] = []
+        self.loaded: list[str] = []
+        self.handlers: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in LOADS and not (value or "").startswith("#"):
+                self.loaded.append(f"{tag} {name}={value}")
+            if name.startswith("on"):
+                self.handlers.append(name)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, self.getpos()
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def report(of: Run, **more: object) -> Report:
+    record, recordings = of
+    made = report_of(
+        record, recordings, cluster="prod-eu", kubernetes_version="v1.33.4", meshroll_version="0.1.0"
+    )
+    return msgspec.structs.replace(made, **more)
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return html(report(rolled_back()))
+
+
+def hostile() -> Report:
+    """A report with the string in everything that is text."""
+
+    plain = json.loads(msgspec.json.encode(report(rolled_back())))
+    for name in ("cluster", "holder", "headline", "reason", "undo_text", "kubernetes_version", "run_id"):
+        plain[name] = HOSTILE
+    for workload in plain["workloads"]:
+        workload |= {"workload": HOSTILE, "reasons": [HOSTILE]}
+        workload["load_after"]["pods"][0][0] = HOSTILE
+    for gate in plain["gates"]:
+        gate |= {"title": HOSTILE, "summary": HOSTILE, "hint": HOSTILE}
+    for change in plain["changes"]:
+        change |= {
+            "object": HOSTILE,
+            "field": HOSTILE,
+            "before": HOSTILE,
+            "after": {"x": HOSTILE},
+            "why": HOSTILE,
+        }
+    return msgspec.convert({**plain, "notes": [HOSTILE], "undo": HOSTILE}, Report)
+
+
+def test_the_page_is_whole_and_loads_nothing(page: str) -> None:
+    found = Page(page)
+    assert found.loaded == found.handlers == []
+    assert not found.tags & {"script", "link", "iframe", "object", "embed", "img"}
+    assert not re.search(r"https?:|@import|url\((?!#)", page)
+
+
+def test_no_two_elements_of_the_page_have_one_id(page: str) -> None:
+    ids = Page(page).ids
+    assert len(ids) == len(set(ids)) > 0
+
+
+def test_the_verdict_comes_first_and_each_outcome_is_said_in_words_and_sign(page: str) -> None:
+    text = Page(page[page.index("<body>") : page.index("</body>") + 7]).text
+    assert text.strip().startswith("✗ Rolled back")
+    assert "✗ Failed" in text and "✓ Successful" in text
+
+
+def test_a_plots_texts_are_texts(page: str) -> None:
+    text = Page(page).text
+    for wanted in ("gate 2 ✗", "limit: at least 99 %", "minutes since the run began", "% of requests"):
+        assert wanted in text, wanted
+
+
+def test_the_same_report_is_the_same_page(page: str) -> None:
+    assert html(report(rolled_back())) == page
+
+
+def test_text_from_outside_stays_text_on_the_page() -> None:
+    found = Page(html(hostile()))
+    assert found.loaded == found.handlers == []
+    assert not found.tags & {"script", "img"}
+    assert "<script>alert(1)</script>" in found.text
+    assert "{{ 7 * 7 }}" in found.text and "49" not in re.findall(r"\b49\b", found.text)
+
+
+def test_text_from_outside_stays_text_in_markdown() -> None:
+    for line in markdown(hostile()).splitlines():
+        assert not re.search(r"(?<!\\)<", line), line
+        assert not line.startswith("# ")
+        if line.startswith("|"):
+            cells = re.split(r"(?<!\\)\|", line)
+            assert len(cells) in (4, 6, 8), line
+
+
+def test_a_table_in_markdown_has_as_many_cells_as_heads() -> None:
+    text = markdown(report(rolled_back()))
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert len({line.count("|") for line in block.splitlines()}) == 1, block
+    assert text.startswith("## ✗ Rolled back: charging")
+
+
+def test_markdown_stays_within_a_comment() -> None:
+    text = markdown(report(large(ROWS_MAX + 5)))
+    assert "And 5 more." in text
+    assert len(text) < 65_536
+
+
+def test_other_instruments_before_are_marked_and_explained() -> None:
+    other = report(good(source=APPLICATIONS))
+    for text in (Page(html(other)).text, markdown(other)):
+        assert "no like-for-like baseline" in " ".join(text.split())
+    assert "no like-for-like baseline" not in markdown(report(good()))
+
+
+def test_the_cost_of_a_dial_is_called_a_typical_figure_and_shown_only_beside_numbers() -> None:
+    alike = Page(html(report(good()))).text
+    assert "about 77 ms" in alike and "was not measured in this run" in " ".join(alike.split())
+    assert "77 ms" not in Page(html(report(good(source=APPLICATIONS)))).text
+
+
+def test_a_run_without_gates_has_a_page() -> None:
+    text = Page(html(report((run([], {}), [])))).text
+    assert "No gate judged this run." in text
+
+
+def test_the_undo_command_repeats_where_the_run_was() -> None:
+    text = written(report(good()), "html", {"-i": "inventories/prod"})
+    assert "meshroll rollback -i inventories/prod -n charging" in text
+
+
+def test_json_is_the_model() -> None:
+    made = report(good())
+    assert msgspec.json.decode(written(made, "json", {}), type=Report) == made
+
+
+def result(*reports: Report | None, exit_code: int = 0) -> dict[str, object]:
+    clusters = [{"name": "a", **({"report": msgspec.to_builtins(each)} if each else {})} for each in reports]
+    return {"exit_code": exit_code, "data": {"clusters": clusters}}
+
+
+def test_the_one_cluster_that_remembers_the_run_gives_the_report() -> None:
+    made = report(good())
+    assert report_in(result(None, made), "2026") == made
+
+
+@pytest.mark.parametrize("clusters", [(), (None, None)])
+def test_a_run_that_no_cluster_remembers_is_refused(clusters: tuple[None, ...]) -> None:
+    with pytest.raises(UsageError, match="No cluster remembers a run 2026"):
+        report_in(result(*clusters), "2026")
+
+
+def test_a_run_that_an_unread_cluster_may_remember_is_not_called_unknown() -> None:
+    assert report_in(result(None, None, exit_code=6), "2026") is None
+
+
+def test_the_beginning_of_several_ids_is_refused() -> None:
+    made = report(good())
+    with pytest.raises(UsageError, match="Several runs begin with 2026"):
+        report_in(result(made, msgspec.structs.replace(made, cluster="prod-us")), "2026")
+
+
+@pytest.mark.parametrize(
+    ("signal", "of", "said"),
+    [
+        ("success_ratio", 0.9675, "96.75 %"),
+        ("latency_p99_ms", 1234.0, "1234 ms"),
+        ("requests_per_second", 4.25, "4.25/s"),
+        ("outbound_requests_per_second", 1204.2, "1204/s"),
+        ("busiest_pod_to_mean", 2.88, "2.88x"),
+        ("latency_p99_ms", None, "n/a"),
+    ],
+)
+def test_every_value_has_its_unit(signal: str, of: float | None, said: str) -> None:
+    assert words.value(signal, of) == said
