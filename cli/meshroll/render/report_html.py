@@ -50,10 +50,10 @@ def html(report: Report) -> str:
 
 
 def latencies(report: Report) -> list[tuple[WorkloadReport, Row]]:
-    """Callers whose median is known before and after, counted by one instrument."""
+    """Callers whose median is known before and after."""
     found = []
     for workload in report.workloads:
         row = workload.row("outbound_latency_p50_ms")
-        if row and row.before is not None and row.after is not None and row.like_for_like:
+        if row and row.before is not None and row.after is not None:
             found.append((workload, row))
     return found

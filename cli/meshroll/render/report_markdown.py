@@ -20,8 +20,8 @@ def markdown(report: Report) -> str:
         "",
         *([text(report.reason), ""] if report.reason else []),
         (
-            f"Run `{report.run_id}` ({report.command}) on {text(report.cluster)} by {text(report.holder)}, "
-            f"{report.started_at} to {report.finished_at or 'no end written'}."
+            f"Run {code(report.run_id)} ({report.command}) on {text(report.cluster)} by {text(report.holder)}, "
+            f"{words.period(report)}."
         ),
         "",
         *(line for note in report.notes for line in (text(note), "")),
@@ -45,7 +45,7 @@ def markdown(report: Report) -> str:
     if changed:
         lines += table(["Object", "Why"], [[text(name), text(why)] for name, why in changed.items()])
     lines += [
-        f"Undo: `{report.undo}` {text(report.undo_text)}" if report.undo else text(report.undo_text),
+        f"Undo: {code(report.undo)} {text(report.undo_text)}" if report.undo else text(report.undo_text),
         "",
     ]
     lines.append(
@@ -82,3 +82,8 @@ def table(heads: list[str], rows: Iterable[list[str]]) -> list[str]:
 def text(said: str) -> str:
     """Text that stays text: on one line, and nothing in it is markup or the end of a cell."""
     return _SPECIAL.sub(r"\\\1", " ".join(said.split()))
+
+
+def code(said: str) -> str:
+    """A code span, which nothing in the text can end."""
+    return f"`{' '.join(said.replace('`', chr(39)).split())}`"

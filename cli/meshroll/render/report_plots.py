@@ -50,9 +50,10 @@ def svg(plot: Plot, spans: Sequence[Span], title: str) -> str:
     from matplotlib.figure import Figure
 
     with mpl.rc_context({**_STYLE, "svg.hashsalt": title}):
-        figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
+        figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES))
         FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
+        # Fixed, because a layout that fits itself draws everything twice.
+        axes = figure.add_axes((0.14, 0.19, 0.84, 0.70))
         scale = 100.0 if plot.signal.endswith("_ratio") else 1.0
         _draw_spans(axes, spans)
         for line, style in zip(plot.lines, LINES, strict=False):

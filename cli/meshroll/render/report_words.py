@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from meshroll.core.gate.verdict import Outcome
 from meshroll.core.report.model import ChangeRow, GateReport, Interval, Report, Row, WorkloadReport
 from meshroll.render.changes import path
@@ -81,11 +83,22 @@ def change(row: Row | None) -> str:
     return now if row.before is None else f"{before(row)} → {now}"
 
 
+def period(report: Report) -> str:
+    """``2026-11-24 20:05 to 20:19 UTC (13 min)``."""
+    begun = datetime.fromisoformat(report.started_at)
+    said = f"{begun:%Y-%m-%d %H:%M}"
+    if report.finished_at is None:
+        return f"{said} UTC, no end written"
+    ended = datetime.fromisoformat(report.finished_at)
+    day = "%H:%M" if ended.date() == begun.date() else "%Y-%m-%d %H:%M"
+    return f"{said} to {ended:{day}} UTC ({duration((ended - begun).total_seconds())})"
+
+
 def duration(seconds: float | None) -> str:
     """``4 min``, ``90 s``."""
     if seconds is None:
         return NO_DATA
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.3g} min"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def sign(report: Report) -> str:

@@ -17,6 +17,7 @@ from meshroll.render import report_words as words
 from meshroll.render.report import report_in, written
 from meshroll.render.report_html import html
 from meshroll.render.report_markdown import ROWS_MAX, markdown
+from meshroll.render.report_plots import svg
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> | {{ 7 * 7 }} `x`\n# [a](b)"
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -73,6 +74,14 @@ def page() -> str:
     return html(report(rolled_back()))
 
 
+def unplotted(of: Run) -> Report:
+    """Without its plots, for tests of the rest: drawing takes long."""
+    made = report(of)
+    return msgspec.structs.replace(
+        made, workloads=tuple(msgspec.structs.replace(each, plots=()) for each in made.workloads)
+    )
+
+
 def hostile() -> Report:
     """A report with the string in everything that is text."""
 
@@ -119,8 +128,9 @@ def test_a_plots_texts_are_texts(page: str) -> None:
         assert wanted in text, wanted
 
 
-def test_the_same_report_is_the_same_page(page: str) -> None:
-    assert html(report(rolled_back())) == page
+def test_the_same_plot_is_the_same_bytes() -> None:
+    made = report(rolled_back())
+    assert len({svg(made.workloads[0].plots[0], made.spans, "success") for _ in range(2)}) == 1
 
 
 def test_text_from_outside_stays_text_on_the_page() -> None:
@@ -133,7 +143,7 @@ def test_text_from_outside_stays_text_on_the_page() -> None:
 
 def test_text_from_outside_stays_text_in_markdown() -> None:
     for line in markdown(hostile()).splitlines():
-        assert not re.search(r"(?<!\\)<", line), line
+        assert not re.search(r"(?<!\\)<", re.sub(r"(?<!\\)`[^`]*`", "", line)), line
         assert not line.startswith("# ")
         if line.startswith("|"):
             cells = re.split(r"(?<!\\)\|", line)
@@ -154,16 +164,16 @@ def test_markdown_stays_within_a_comment() -> None:
 
 
 def test_other_instruments_before_are_marked_and_explained() -> None:
-    other = report(good(source=APPLICATIONS))
+    other = unplotted(good(source=APPLICATIONS))
     for text in (Page(html(other)).text, markdown(other)):
         assert "no like-for-like baseline" in " ".join(text.split())
     assert "no like-for-like baseline" not in markdown(report(good()))
 
 
 def test_the_cost_of_a_dial_is_called_a_typical_figure_and_shown_only_beside_numbers() -> None:
-    alike = Page(html(report(good()))).text
-    assert "about 77 ms" in alike and "was not measured in this run" in " ".join(alike.split())
-    assert "77 ms" not in Page(html(report(good(source=APPLICATIONS)))).text
+    text = " ".join(Page(html(unplotted(good()))).text.split())
+    assert "about 77 ms" in text and "was not measured in this run" in text
+    assert "77 ms" not in Page(html(report((run([], {}), [])))).text
 
 
 def test_a_run_without_gates_has_a_page() -> None:
@@ -172,7 +182,7 @@ def test_a_run_without_gates_has_a_page() -> None:
 
 
 def test_the_undo_command_repeats_where_the_run_was() -> None:
-    text = written(report(good()), "html", {"-i": "inventories/prod"})
+    text = written(unplotted(good()), "html", {"-i": "inventories/prod"})
     assert "meshroll rollback -i inventories/prod -n charging" in text
 
 

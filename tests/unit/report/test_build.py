@@ -46,9 +46,24 @@ def test_a_run_that_was_rolled_back_says_why_first_and_has_nothing_to_undo() -> 
     found = report(rolled_back())
     assert (found.verdict, found.good, found.undo) == ("Rolled back", False, None)
     assert found.headline == "charging: the change was taken back, because gate 2 of 2 was Failed."
-    assert "3.3 % of 21600 requests failed" in found.reason
+    assert found.reason == f"{SERVER}: 3.3 % of 21600 requests failed, at most 1 % wanted."
     assert [each.workload for each in found.workloads] == [SERVER, CALLER], "what decided comes first"
     assert workload(found, SERVER).reasons[0] == "3.3 % of 21600 requests failed, at most 1 % wanted"
+
+
+def test_a_gate_that_was_passed_is_not_why_a_run_ended() -> None:
+    found = report(good(), state="rolled_back", reason="omni-1 never became ready.")
+    assert found.headline == "charging: the change was taken back."
+    assert found.reason == "omni-1 never became ready."
+
+
+def test_a_run_that_went_on_after_an_inconclusive_gate_does_not_say_that_all_succeeded() -> None:
+    lines = [
+        Line("Wave 1", Outcome.INCONCLUSIVE, "Inconclusive."),
+        Line("Wave 1", Outcome.SUCCESSFUL, "Successful."),
+    ]
+    found = report((run([], {}, verdicts=lines), [None, None]))
+    assert found.headline == "charging: the change is in place, 1 of 2 gates were Successful."
 
 
 def test_an_interval_holds_the_value_that_it_is_of() -> None:

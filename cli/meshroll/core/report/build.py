@@ -38,9 +38,10 @@ def report_of(
     """
     gates = gates_of(record.verdicts, recordings)
     time = timeline(record.started_at, recordings)
-    end = ending(record, gates)
-    command, text = undo(record)
     known = [each for each in recordings if each]
+    workloads = _workloads(record, known)
+    end = ending(record, gates, workloads)
+    command, text = undo(record)
     return Report(
         run_id=record.run_id,
         cluster=cluster,
@@ -62,7 +63,7 @@ def report_of(
         typical_dial_ms=TYPICAL_DIAL_MS,
         axis_from=moment(time.origin_seconds) if time else None,
         gates=tuple(gates),
-        workloads=_plotted(_workloads(record, known), record, recordings, time),
+        workloads=_plotted(workloads, record, recordings, time),
         spans=time.spans if time else (),
         changes=tuple(
             ChangeRow(**row) for entry in record.entries for row in change_rows(entry.step, entry.change)

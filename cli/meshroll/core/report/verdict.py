@@ -8,7 +8,7 @@ import msgspec
 
 from meshroll.core.gate.verdict import Outcome
 from meshroll.core.journal import Record
-from meshroll.core.report.model import GateReport
+from meshroll.core.report.model import GateReport, WorkloadReport
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,21 +20,31 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     good: bool
 
 
-def ending(record: Record, gates: Sequence[GateReport]) -> Ending:
-    """The end of a run; its reason is what the last gate that did not succeed said, or why it stopped."""
+def ending(record: Record, gates: Sequence[GateReport], workloads: Sequence[WorkloadReport]) -> Ending:
+    """The end of a run. Where its last gate did not succeed that is the reason, else what the journal says.
+
+    ``workloads`` are those that were judged, the worst first.
+    """
     good = record.state == "succeeded"
-    stopped = [number for number, gate in enumerate(gates, 1) if gate.outcome != Outcome.SUCCESSFUL]
-    if good or not stopped:
-        verdict, headline = _words(record, len(gates), "")
+    if good or not gates or gates[-1].outcome == Outcome.SUCCESSFUL:
+        verdict, headline = _words(record, gates, "")
         return Ending(verdict=verdict, headline=headline, reason=record.reason or "", good=good)
-    gate = gates[stopped[-1] - 1]
-    verdict, headline = _words(record, len(gates), f"gate {stopped[-1]} of {len(gates)} was {gate.outcome}")
-    return Ending(
-        verdict=verdict, headline=headline, reason=gate.summary.removeprefix(f"{gate.outcome}: "), good=good
-    )
+    last = gates[-1]
+    verdict, headline = _words(record, gates, f"gate {len(gates)} of {len(gates)} was {last.outcome}")
+    return Ending(verdict=verdict, headline=headline, reason=_reason(last, workloads), good=good)
 
 
-def _words(record: Record, gates: int, why: str) -> tuple[str, str]:
+def _reason(gate: GateReport, workloads: Sequence[WorkloadReport]) -> str:
+    """The first thing that the gate said of the first of the workloads that decided it."""
+    decided = [each for each in workloads if each.gate == gate.title and each.outcome == gate.outcome]
+    if not decided or not decided[0].reasons:
+        return gate.summary.removeprefix(f"{gate.outcome}: ")
+    others = len(decided) - 1
+    more = f" ({others} more workload{'' if others == 1 else 's'} too)" if others else ""
+    return f"{decided[0].workload}: {decided[0].reasons[0]}{more}."
+
+
+def _words(record: Record, gates: Sequence[GateReport], why: str) -> tuple[str, str]:
     because = f", because {why}" if why else ""
     spaces = ", ".join(record.namespaces)
     if record.command == "rollback":
@@ -46,13 +56,19 @@ def _words(record: Record, gates: int, why: str) -> tuple[str, str]:
     if record.state == "succeeded":
         if not gates:
             return "Done, not judged", f"{spaces}: the change was made, and no gate had to judge it."
-        judged = {1: "its gate was", 2: "both gates were"}.get(gates, f"all {gates} gates were")
-        return "Kept", f"{spaces}: the change is in place, {judged} Successful."
+        return "Kept", f"{spaces}: the change is in place, {_judged(gates)} Successful."
     if record.state == "rolled_back":
         return "Rolled back", f"{spaces}: the change was taken back{because}."
     if record.state == "rollback_incomplete":
         return "Rollback incomplete", f"{spaces}: taking the change back{because}, did not come to its end."
     return _unfinished(record, spaces, because)
+
+
+def _judged(gates: Sequence[GateReport]) -> str:
+    passed = sum(gate.outcome == Outcome.SUCCESSFUL for gate in gates)
+    if passed < len(gates):
+        return f"{passed} of {len(gates)} gates were"
+    return {1: "its gate was", 2: "both gates were"}.get(passed, f"all {passed} gates were")
 
 
 def _unfinished(record: Record, spaces: str, because: str = "") -> tuple[str, str]:
