@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from meshroll.core.gate.verdict import Outcome
 from meshroll.core.journal import Line, Record
 from meshroll.core.report.build import PLOTTED_WORKLOADS, report_of
-from meshroll.core.report.model import Report, Row, WorkloadReport
+from meshroll.core.report.model import (
+    ChangeRow,
+    GateReport,
+    Interval,
+    Plot,
+    Report,
+    Row,
+    Span,
+    WorkloadReport,
+)
 
 from .runs import APPLICATIONS, CALLER, SERVER, Run, good, large, rolled_back, run
 
@@ -165,6 +177,13 @@ def test_a_rollback_is_undone_by_a_rollout() -> None:
     found = report((record, []))
     assert (found.verdict, found.undo) == ("Rolled back", "meshroll rollout -n charging")
     assert found.good
+
+
+def test_the_page_on_reports_names_every_key_of_the_json() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/report.md").read_text()
+    for struct in (Report, GateReport, WorkloadReport, Row, Interval, Plot, Span, ChangeRow):
+        for key in struct.__struct_fields__:
+            assert re.search(rf"`[^`]*\b{key}\b[^`]*`", page), f"{struct.__name__}.{key}"
 
 
 def test_it_is_the_same_after_json() -> None:
