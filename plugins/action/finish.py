@@ -75,7 +75,8 @@ class ActionModule(MeshrollAction):
                 if record:
                     self.lock(kube).release()
                 names = [namespace.name for namespace in settings.namespaces]
-                status = cluster_status(look(kube, names, settings.control_plane.namespace))
+                if command != "report":
+                    status = cluster_status(look(kube, names, settings.control_plane.namespace))
                 runs = work.journal.read() if command in REMEMBERING else []
                 if command == "resume" and outcome.exit_code == ExitCode.SUCCESS:
                     open_here, open_elsewhere = left_open(work.journal.read(), names)
