@@ -138,6 +138,7 @@ def _set_heights(axes: Any, plot: Plot, scale: float) -> None:
     if inverse:
         room = max(high - low, 0.05) * 0.15
         axes.set_ylim(max(0.0, low - room), high + 2 * room)
+        axes.set_yticks([tick for tick in axes.get_yticks() if low - room <= tick <= 100])
     else:
         axes.set_ylim(0, max(high, 1e-9) * 1.25)
 
