@@ -88,7 +88,6 @@ def make(connection: Connection, folder: Path) -> Estate:
     environment = {
         "TARGET": f"dns:///points.{NAME}.svc.cluster.local:8080",
         "DIAL_MODE": "pooled",
-        "LB_POLICY": "round_robin",
     }
     calls = {"sandbox.meshroll.io/requests-per-second": "60"}
     kube.create(apps, deployment("omni", 2, {"name": "http", "containerPort": 8082}, environment, calls))
