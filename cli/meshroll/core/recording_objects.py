@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from meshroll.core.gate.recording import Recording, decoded
@@ -20,6 +20,8 @@ LABEL = "meshroll.io/recording"
 DATA = "recording.json.gz.base64"
 # An object holds 1 MiB.
 CHARACTERS_PER_OBJECT = 900_000
+# A gate that takes more than these is not kept: etcd holds 2 GiB by default, for the whole cluster.
+OBJECTS_MAX = 12
 
 
 def name_of(run_id: str, gate: int, page: int) -> str:
@@ -33,6 +35,12 @@ def objects_of(run_id: str, gate: int, recording: Recording) -> list[Object]:
         text[start : start + CHARACTERS_PER_OBJECT] for start in range(0, len(text), CHARACTERS_PER_OBJECT)
     ]
     return [_object(run_id, gate, page, {DATA: part}) for page, part in enumerate(parts, 1)]
+
+
+def all_names(record: Record) -> list[str]:
+    """Every object of the run's gates, also the first one of a gate that the journal never came to know of."""
+    unknown = name_of(record.run_id, len(record.verdicts) + 1, 1)
+    return [name for names in names_of(record) for name in names] + [unknown]
 
 
 def names_of(record: Record) -> list[list[str]]:
@@ -51,14 +59,6 @@ def recording_of(pages: Sequence[Object | None]) -> Recording | None:
         return decoded(base64.b64decode("".join(page["data"][DATA] for page in pages if page), validate=True))
     except (KeyError, binascii.Error, ValueError):
         return None
-
-
-def forgotten(items: Iterable[Object], kept: Iterable[Record]) -> list[str]:
-    """The names of those objects whose run is not among the kept ones."""
-    runs = {record.run_id for record in kept}
-    return [
-        str(item["metadata"]["name"]) for item in items if item["metadata"]["labels"][RUN_LABEL] not in runs
-    ]
 
 
 def _whole(item: Object) -> bool:

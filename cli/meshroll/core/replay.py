@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from meshroll.core.errors import MeshrollError, Problem, Refused
+from meshroll.core.errors import MeshrollError, Paused, Problem, Refused
 from meshroll.core.gate.ending import ending
 from meshroll.core.gate.recording import Recording, replayed
 from meshroll.core.gate.verdict import Verdict, worst
@@ -47,4 +47,16 @@ def replay(record: Record, recordings: Sequence[Recording | None], gate: Gate) -
     decides = worst(verdict.outcome for verdict, _ in pairs)
     verdict, recording = next(pair for pair in pairs if pair[0].outcome == decides)
     lost = [line.wave for line, each in zip(record.verdicts, recordings, strict=True) if each is None]
-    return Replay(tuple(verdict for verdict, _ in pairs), tuple(lost), ending(verdict, recording.namespace))
+    error = ending(verdict, recording.namespace) or (_unknown(record, lost) if lost else None)
+    return Replay(tuple(verdict for verdict, _ in pairs), tuple(lost), error)
+
+
+def _unknown(record: Record, lost: Sequence[str]) -> MeshrollError:
+    """What the others say is no verdict on the whole run."""
+    return Paused(
+        Problem(
+            "gate-inconclusive",
+            f"Nothing is kept of what these gates of run {record.run_id} measured: {', '.join(lost)}.",
+            "All others are Successful by this policy; `meshroll runs show` has what these said then.",
+        )
+    )

@@ -45,6 +45,9 @@ def test_the_worst_verdict_decides_how_verify_ends() -> None:
 def test_a_gate_whose_measurements_are_gone_is_named_and_the_others_are_judged() -> None:
     found = replay(run(FIRST, SECOND), [None, good_gate()], good_gate().gate)
     assert (len(found.verdicts), found.lost) == (1, ("Wave 1",))
+    assert isinstance(found.error, Paused), "what is not known is no success"
+    assert found.error.problems[0].code == "gate-inconclusive"
+    assert "Wave 1" in found.error.problems[0].message
 
 
 @pytest.mark.parametrize("lines", [(), (FIRST,)])

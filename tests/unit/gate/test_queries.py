@@ -287,13 +287,13 @@ def test_closes_are_of_callers_connections_to_the_application(promtool: str, tmp
     local = connection.replace('peer="src"', 'peer="dst"')
     admin = connection.replace("8080", "4191")
     series = {
-        f'tcp_close_total{{{labels},classification="{name}"}}': f"0+{step}x30"
+        f'tcp_close_total{{{labels},errno="{name}"}}': f"0+{step}x30"
         for labels in (connection, local, admin)
-        for name, step in (("success", 3), ("failure", 1))
+        for name, step in (("", 3), ("ECONNRESET", 1))
     }
     expected = {
-        '{deployment="omni",classification="success"}': 36.0,
-        '{deployment="omni",classification="failure"}': 12.0,
+        '{deployment="omni"}': 36.0,
+        '{deployment="omni",errno="ECONNRESET"}': 12.0,
     }
     evaluate(promtool, tmp_path, "inbound-closes", series, expected)
 

@@ -106,8 +106,8 @@ def test_closes_and_what_the_inventory_says_are_read_by_workload() -> None:
     omni = {"deployment": "omni"}
     samples = {
         "inbound-closes": [
-            Sample({**omni, "classification": "success"}, 3.0),
-            Sample({**omni, "classification": "failure"}, 1.0),
+            Sample({**omni, "errno": ""}, 3.0),
+            Sample({**omni, "errno": "ECONNRESET"}, 1.0),
         ],
         "inbound-requests": [Sample({**omni, "pod": "omni-1"}, 60.0)],
         "operator-0": [Sample({"workload": "omni"}, 0.97)],

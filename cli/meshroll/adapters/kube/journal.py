@@ -65,6 +65,9 @@ class Journal:
         Interrupted passes through: a run that has lost its lock writes nothing more.
         """
         objects = recording_objects.objects_of(record.run_id, len(record.verdicts) + 1, recording)
+        if len(objects) > recording_objects.OBJECTS_MAX:
+            self._say("What the gate measured is too much to be kept.")
+            return 0
         try:
             for item in objects:
                 self._kube.apply(f"{PATH}/{item['metadata']['name']}", item)
@@ -87,16 +90,10 @@ class Journal:
         next time.
         """
         items, _ = self._kube.list_all(PATH, labelSelector=LABEL)
-        records = records_of(items)
-        dropped = forgettable(records)
+        dropped = forgettable(records_of(items))
         names = [str(item["metadata"]["name"]) for record in dropped for item in objects_of(record)]
+        names += [name for record in dropped for name in recording_objects.all_names(record)]
         for name in [*names, *strays(items)]:
-            self._kube.delete(f"{PATH}/{name}")
-        if not dropped:
-            return
-        kept = [record for record in records if record not in dropped]
-        recordings, _ = self._kube.list_all(PATH, labelSelector=recording_objects.LABEL)
-        for name in recording_objects.forgotten(recordings, kept):
             self._kube.delete(f"{PATH}/{name}")
         if self._local is not None:
             for record in dropped:

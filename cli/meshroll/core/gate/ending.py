@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshroll.core.errors import Failed, MeshrollError, Paused, Problem
-from meshroll.core.gate.verdict import Outcome, Verdict
+from meshroll.core.gate.verdict import Outcome, Verdict, worst
 
 _CODES = {
     Outcome.FAILED: "gate-failed",
@@ -16,7 +16,9 @@ def ending(verdict: Verdict, namespace: str) -> MeshrollError | None:
     """How a run ends by this verdict: Failed, Paused (Inconclusive and Error are for a person), or not at all."""
     if verdict.outcome == Outcome.SUCCESSFUL:
         return None
-    guilty = [each.workload for each in verdict.workloads if each.outcome == verdict.outcome]
+    # What failed stays what it is about, where the environment made the verdict Inconclusive.
+    decided = worst(each.outcome for each in verdict.workloads)
+    guilty = [each.workload for each in verdict.workloads if each.outcome == decided]
     problem = Problem(
         _CODES[verdict.outcome],
         f"{verdict.wave}: {verdict.summary}",

@@ -16,8 +16,10 @@ from meshroll.core.gate.verdict import Finding, Outcome
 from meshroll.core.model import PROXY_CONTAINER
 
 OOM_KILLED = "OOMKilled"
-# One restart may be anything (a liveness probe that a busy node missed); a second one is a fault.
+# One restart may be anything (a liveness probe that a busy node missed); a second one of the same container is a fault,
+# and so are those of half of the pods. Of many pods some restart on any day, and a node that reboots restarts several.
 RESTARTS_FAILED = 2
+PODS_FAILED_RATIO = 0.5
 
 Seen = Sequence[tuple[float, Subject]]
 """One workload, look by look: how long the gate had looked by then, and its pods."""
@@ -30,7 +32,7 @@ def health_findings(seen: Seen, began_at_seconds: float, settle_seconds: float, 
     ``over``.
     """
     grown, killed = _grown(seen, began_at_seconds)
-    return [*_killed(killed), *_restarted(grown, seen[-1][1]), *_unready(seen, settle_seconds, over)]
+    return [*_killed(killed), *_restarted(grown, seen), *_unready(seen, settle_seconds, over)]
 
 
 def _grown(seen: Seen, began_at_seconds: float) -> tuple[Counter[str], Counter[str]]:
@@ -76,9 +78,14 @@ def _killed(killed: Counter[str]) -> list[Finding]:
     ]
 
 
-def _restarted(grown: Counter[str], now: Subject) -> list[Finding]:
-    looping = sorted(key for key, restarts in now.restarts.items() if restarts.crash_loop)
+def _restarted(grown: Counter[str], seen: Seen) -> list[Finding]:
+    now = seen[-1][1]
+    before = {pod for _, subject in seen[-2:-1] for pod in (*subject.pods, *subject.unready)}
+    looping = sorted(
+        key for key, restarts in now.restarts.items() if restarts.crash_loop and _pod(key) in before
+    )
     total = grown.total()
+    pods = len({_pod(key) for key in grown})
     said = [f"{_named(looping)} in {CRASH_LOOP}"] if looping else []
     if total:
         said.append(f"{_named(_most(grown))} restarted {total} time{'s' if total > 1 else ''} in this gate")
@@ -86,7 +93,11 @@ def _restarted(grown: Counter[str], now: Subject) -> list[Finding]:
         return []
     key = (looping or _most(grown))[0]
     reason = now.restarts[key].reason if key in now.restarts else ""
-    failed = bool(looping) or total >= RESTARTS_FAILED
+    failed = (
+        bool(looping)
+        or max(grown.values(), default=0) >= RESTARTS_FAILED
+        or (pods >= RESTARTS_FAILED and pods >= PODS_FAILED_RATIO * (len(now.pods) + len(now.unready)))
+    )
     return [
         Finding(
             signal="restarts",

@@ -43,9 +43,7 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     costs = proxy_costs(measured, owners)
     told = told_by_workload(measured, owners)
     closed = sum_by_workload(measured.of("inbound-closes"))
-    broken = sum_by_workload(
-        measured.of("inbound-closes"), lambda sample: sample.labels.get("classification") == "failure"
-    )
+    broken = sum_by_workload(measured.of("inbound-closes"), lambda sample: bool(sample.labels.get("errno")))
     signals = {}
     for workload in sorted({*inbound, *outbound, *load, *pairs, *denied, *refused, *calls, *costs}):
         met, over_tls = pairs.get(workload, (None, None))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from meshroll.core.gate.findings import DIRECTIONS
+from meshroll.core.gate.findings import COUNTED, DIRECTIONS, like
 from meshroll.core.gate.recording import Recording
 from meshroll.core.gate.signals import Signals, Traffic, together
 from meshroll.core.gate.verdict import Finding, Outcome, WorkloadVerdict
@@ -101,8 +101,11 @@ def _like_for_like(finding: Finding, before: Signals, now: Signals) -> bool:
     if finding.signal == "busiest_pod_to_mean":
         past, load = before.load, now.load
         return bool(past and load and (past.unit, past.source) == (load.unit, load.source))
-    attribute = "outbound" if finding.signal.startswith("outbound_") else "inbound"
-    traffic: tuple[Traffic | None, Traffic | None] = (getattr(before, attribute), getattr(now, attribute))
+    prefix = max((each for each in COUNTED if finding.signal.startswith(each)), key=len)
+    traffic: tuple[Traffic | None, Traffic | None] = (
+        like(before, COUNTED[prefix]),
+        getattr(now, COUNTED[prefix]),
+    )
     sources = {each.source for each in traffic if each}
     return len(sources) <= 1
 

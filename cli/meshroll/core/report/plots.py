@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from meshroll.core.gate.evenness import Evenness
-from meshroll.core.gate.findings import DIRECTIONS
+from meshroll.core.gate.findings import COUNTED
 from meshroll.core.gate.recording import Recording
 from meshroll.core.gate.signals import FAILED, Reading, Signals, Traffic, ratio
 from meshroll.core.gate.verdict import Outcome
@@ -16,7 +16,11 @@ from meshroll.core.settings import Limits
 
 LISTED_PODS = 8
 NAMES = {"inbound": "served", "outbound": "calls"}
-_SHARE = re.compile(r"^(outbound_)?(?:failed_ratio|slower_than_(?P<bound>.+)_ms_ratio)$")
+APPLICATIONS = {
+    "application_inbound": "served, by the application",
+    "application_outbound": "calls, by the application",
+}
+_SHARE = re.compile(r"^((?:application_)?(?:outbound_)?)(?:failed_ratio|slower_than_(?P<bound>.+)_ms_ratio)$")
 
 Value = Callable[[Signals], float | None]
 
@@ -73,7 +77,7 @@ def _decides(row: Row, rows: Sequence[Row]) -> bool:
 def _share_plot(row: Row, workload: str, drawn: Sequence[Recording], time: Timeline) -> Plot:
     found = _SHARE.match(row.signal)
     assert found
-    attribute = DIRECTIONS[found[1] or ""]
+    attribute = COUNTED[found[1]]
     name = found["bound"] or FAILED
 
     def value(signals: Signals) -> float | None:
@@ -83,7 +87,7 @@ def _share_plot(row: Row, workload: str, drawn: Sequence[Recording], time: Timel
         total, bad = traffic.counts(name)
         return ratio(bad, total)
 
-    lines = _lines({NAMES[attribute]: value}, workload, drawn, time)
+    lines = _lines({{**NAMES, **APPLICATIONS}[attribute]: value}, workload, drawn, time)
     return Plot(signal=row.signal, lines=lines, limit=row.limit, before=row.before)
 
 

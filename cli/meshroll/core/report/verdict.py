@@ -36,8 +36,11 @@ def ending(record: Record, gates: Sequence[GateReport], workloads: Sequence[Work
 
 def _reason(gate: GateReport, workloads: Sequence[WorkloadReport]) -> str:
     """The first thing that the gate said of the first of the workloads that decided it."""
-    decided = [each for each in workloads if each.gate == gate.title and each.outcome == gate.outcome]
-    if not decided or not decided[0].reasons:
+    judged = [each for each in workloads if each.gate == gate.title]
+    decided = [each for each in judged if each.outcome == gate.outcome]
+    # Where workloads failed and the gate did not, its summary says what excuses them.
+    excused = gate.outcome != Outcome.FAILED and any(each.outcome == Outcome.FAILED for each in judged)
+    if excused or not decided or not decided[0].reasons:
         return gate.summary.removeprefix(f"{gate.outcome}: ")
     others = len(decided) - 1
     more = f" ({others} more workload{'' if others == 1 else 's'} too)" if others else ""
