@@ -68,7 +68,7 @@ def settled(view: ClusterView, caller: Caller, client: Client | None) -> bool:
     space = view.space(caller.namespace)
     if space is None:
         space = NamespaceView(caller.namespace, None, workloads=(caller.workload,))
-    if _meshed(view, caller):
+    if is_meshed(view, caller):
         return True
     return client is not None and dial.current_mode(client, caller.workload, space) == "per_request"
 
@@ -95,7 +95,7 @@ def traffic_problems(
     for service in namespace.services:
         found = space.service(service.name)
         callers = callers_of(view, space.name, service.name)
-        known = [caller for caller in callers if not _meshed(view, caller)]
+        known = [caller for caller in callers if not is_meshed(view, caller)]
         for server in space.servers_of(found) if found else ():
             share = signals[server.id].unmeshed_caller_ratio if server.id in signals else None
             if share and not known:
@@ -112,6 +112,7 @@ def traffic_problems(
     return problems
 
 
-def _meshed(view: ClusterView, caller: Caller) -> bool:
+def is_meshed(view: ClusterView, caller: Caller) -> bool:
+    """Whether all of its pods have a proxy; not so where its namespace was not looked at."""
     space = view.space(caller.namespace)
     return space is not None and space.fully_meshed(caller.workload.id)

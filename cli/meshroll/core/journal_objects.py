@@ -8,28 +8,20 @@ those of a few hundred workloads would fill an object.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import gzip
-import hashlib
-import json
-import zlib
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from typing import Any
 
 import msgspec
 
+from meshroll.core.config_maps import NAMESPACE, Object, config_map, is_as_written, packed, pieces, unpacked
 from meshroll.core.errors import Problem, Refused
 from meshroll.core.gate.signals import Signals
 from meshroll.core.journal import Entry, Record
 
-Object = dict[str, Any]
-NAMESPACE = "meshroll"
 LABEL, RUN_LABEL, PAGE_LABEL, STATE_LABEL = (
     f"meshroll.io/{name}" for name in ("journal", "run", "page", "state")
 )
-CHECKSUM = "meshroll.io/sha256"
 HEAD, CHANGES, BASELINE = "run.json", "changes.json", "baseline.json.gz.base64"
 # An object holds 1 MiB. A change takes 1 to 4 KiB, one with a large Service in it perhaps 15.
 ENTRIES_PER_OBJECT = 50
@@ -51,15 +43,11 @@ def name_of(run_id: str, page: int) -> str:
 
 def objects_of(record: Record) -> list[Object]:
     """The run's ConfigMaps, the one with its head first."""
-    entries, past = record.entries, _packed(record.baseline)
+    past = packed(record.baseline) if record.baseline else ""
     pages = list(
         zip_longest(
-            [
-                entries[start : start + ENTRIES_PER_OBJECT]
-                for start in range(0, len(entries), ENTRIES_PER_OBJECT)
-            ]
-            or [[]],
-            [past[start : start + BASELINE_PER_OBJECT] for start in range(0, len(past), BASELINE_PER_OBJECT)],
+            pieces(record.entries, ENTRIES_PER_OBJECT) or [[]],
+            pieces(past, BASELINE_PER_OBJECT),
         )
     )
     head = Head(msgspec.structs.replace(record, entries=[], baseline={}), len(pages))
@@ -112,34 +100,15 @@ def _record(item: Object, by_name: Mapping[str, Object]) -> Record:
             raise _unreadable(by_name[name], str(error)) from error
         past += data.get(BASELINE, "")
     try:
-        return msgspec.structs.replace(head.run, entries=entries, baseline=_unpacked(past))
-    except (msgspec.MsgspecError, binascii.Error, OSError, EOFError, zlib.error) as error:
+        baseline = unpacked(past, dict[str, dict[str, Signals]]) if past else {}
+    except ValueError as error:
         raise _unreadable(item, str(error)) from error
-
-
-def _packed(baseline: Mapping[str, Mapping[str, Signals]]) -> str:
-    if not baseline:
-        return ""
-    return base64.b64encode(gzip.compress(msgspec.json.encode(baseline), mtime=0)).decode()
-
-
-def _unpacked(text: str) -> dict[str, dict[str, Signals]]:
-    if not text:
-        return {}
-    return msgspec.json.decode(
-        gzip.decompress(base64.b64decode(text, validate=True)), type=dict[str, dict[str, Signals]]
-    )
+    return msgspec.structs.replace(head.run, entries=entries, baseline=baseline)
 
 
 def _check(item: Object) -> None:
-    noted = (item["metadata"].get("annotations") or {}).get(CHECKSUM)
-    if noted != checksum(item.get("data") or {}):
+    if not is_as_written(item):
         raise _unreadable(item, "it was changed since it was written")
-
-
-def checksum(data: Mapping[str, str]) -> str:
-    """Of a ConfigMap's data, as its annotation has it."""
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def _head(item: Object) -> Head:
@@ -155,17 +124,8 @@ def _head(item: Object) -> Head:
 
 def _object(record: Record, page: int, data: Mapping[str, str]) -> Object:
     labels = {LABEL: record.command, RUN_LABEL: record.run_id, PAGE_LABEL: str(page)}
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": name_of(record.run_id, page),
-            "namespace": NAMESPACE,
-            "annotations": {CHECKSUM: checksum(data)},
-            "labels": {**labels, **({STATE_LABEL: record.state.replace("_", "-")} if page == 1 else {})},
-        },
-        "data": dict(data),
-    }
+    state = {STATE_LABEL: record.state.replace("_", "-")} if page == 1 else {}
+    return config_map(name_of(record.run_id, page), {**labels, **state}, data)
 
 
 def _readable(value: Any) -> str:

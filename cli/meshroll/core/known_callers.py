@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from meshroll.core.accounting import is_meshed
 from meshroll.core.callers import Caller
 from meshroll.core.model import ClusterView, NamespaceView
 from meshroll.core.plan import Known, Step
@@ -27,7 +28,8 @@ def known_callers(
         without = {
             caller.workload.id if caller.namespace == space.name else caller.name
             for caller in callers.get(name, ())
-            if not _meshed(view, space, caller, meshed)
+            if not (caller.namespace == space.name and caller.workload.id in meshed)
+            and not is_meshed(view, caller)
         }
         for server in space.servers_of(service):
             headless.setdefault(server.id, set()).update([name] if is_headless(service) else [])
@@ -61,10 +63,3 @@ def with_known(
         ]
         steps.append(msgspec.structs.replace(step, subjects=subjects))
     return steps
-
-
-def _meshed(view: ClusterView, space: NamespaceView, caller: Caller, meshed: Collection[str]) -> bool:
-    home = view.space(caller.namespace)
-    if caller.namespace == space.name and caller.workload.id in meshed:
-        return True
-    return home is not None and home.fully_meshed(caller.workload.id)

@@ -6,16 +6,13 @@ that cannot be read is missing in the report, and stops nothing.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
-from typing import Any
 
-from meshroll.core.gate.recording import Recording, decoded
+from meshroll.core.config_maps import Object, config_map, is_as_written, packed, pieces, unpacked
+from meshroll.core.gate.recording import Recording
 from meshroll.core.journal import Record
-from meshroll.core.journal_objects import CHECKSUM, NAMESPACE, RUN_LABEL, checksum
+from meshroll.core.journal_objects import RUN_LABEL
 
-Object = dict[str, Any]
 LABEL = "meshroll.io/recording"
 DATA = "recording.json.gz.base64"
 # An object holds 1 MiB.
@@ -30,11 +27,11 @@ def name_of(run_id: str, gate: int, page: int) -> str:
 
 
 def objects_of(run_id: str, gate: int, recording: Recording) -> list[Object]:
-    text = base64.b64encode(recording.encoded()).decode()
-    parts = [
-        text[start : start + CHARACTERS_PER_OBJECT] for start in range(0, len(text), CHARACTERS_PER_OBJECT)
+    labels = {LABEL: str(gate), RUN_LABEL: run_id}
+    return [
+        config_map(name_of(run_id, gate, page), labels, {DATA: part})
+        for page, part in enumerate(pieces(packed(recording), CHARACTERS_PER_OBJECT), 1)
     ]
-    return [_object(run_id, gate, page, {DATA: part}) for page, part in enumerate(parts, 1)]
 
 
 def all_names(record: Record) -> list[str]:
@@ -53,28 +50,9 @@ def names_of(record: Record) -> list[list[str]]:
 
 def recording_of(pages: Sequence[Object | None]) -> Recording | None:
     """The recording that these pages hold; None where one is gone, or was changed since it was written."""
-    if not pages or any(page is None or not _whole(page) for page in pages):
+    if not pages or any(page is None or not is_as_written(page) for page in pages):
         return None
     try:
-        return decoded(base64.b64decode("".join(page["data"][DATA] for page in pages if page), validate=True))
-    except (KeyError, binascii.Error, ValueError):
+        return unpacked("".join(page["data"][DATA] for page in pages if page), Recording)
+    except (KeyError, ValueError):
         return None
-
-
-def _whole(item: Object) -> bool:
-    noted = (item["metadata"].get("annotations") or {}).get(CHECKSUM)
-    return bool(noted == checksum(item.get("data") or {}))
-
-
-def _object(run_id: str, gate: int, page: int, data: dict[str, str]) -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": name_of(run_id, gate, page),
-            "namespace": NAMESPACE,
-            "annotations": {CHECKSUM: checksum(data)},
-            "labels": {LABEL: str(gate), RUN_LABEL: run_id},
-        },
-        "data": data,
-    }

@@ -15,13 +15,14 @@ from unit.core.estate import estate, inventory
 from unit.core.factories import EDGE, service
 from unit.mutations import mutated
 
+from meshroll.core.config_maps import CHECKSUM, checksum
 from meshroll.core.drift import Since, in_the_way
 from meshroll.core.errors import Refused
 from meshroll.core.gate.signals import Signals, Traffic
 from meshroll.core.gate.verdict import Outcome
 from meshroll.core.history import fingerprint, forgettable, inherited, taken_over, to_undo
 from meshroll.core.journal import Entry, Line, Record, Theft, intending, made
-from meshroll.core.journal_objects import BASELINE, CHECKSUM, HEAD, checksum, objects_of, records_of
+from meshroll.core.journal_objects import BASELINE, HEAD, objects_of, records_of
 from meshroll.core.model import ClusterView
 from meshroll.core.recreation import recreated, removed
 from meshroll.core.repair import repaired, unmade

@@ -3,8 +3,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from meshroll.core.config_maps import packed, unpacked
 from meshroll.core.gate.observation import Look, Observation
-from meshroll.core.gate.recording import Recording, decoded, recorded, replayed
+from meshroll.core.gate.recording import Recording, recorded, replayed
 from meshroll.core.gate.subjects import Restarts
 from meshroll.core.gate.verdict import Outcome, Verdict
 from meshroll.core.settings import Gate, Limits
@@ -38,8 +39,8 @@ def test_a_replay_by_the_same_policy_gives_the_same_verdict() -> None:
 
 def test_a_recording_survives_being_written_and_read() -> None:
     recording = good_gate()
-    assert decoded(recording.encoded()) == recording
-    assert recording.encoded() == recording.encoded()
+    assert unpacked(packed(recording), Recording) == recording
+    assert packed(recording) == packed(recording)
 
 
 def test_what_kubernetes_said_is_judged_again_alike() -> None:
@@ -47,7 +48,7 @@ def test_what_kubernetes_said_is_judged_again_alike() -> None:
         SUBJECT, restarts={"omni-1/app": Restarts(2, "Error", 990.0)}, unready={"omni-2": ("app",)}
     )
     watch, verdict = watched(seen(block(), BLOCK), seen(block(), 2 * BLOCK, killed))
-    recording = decoded(recorded(watch, "omni", verdict).encoded())
+    recording = unpacked(packed(recorded(watch, "omni", verdict)), Recording)
     assert (verdict.outcome, replayed(recording, {})) == (Outcome.FAILED, verdict)
 
 
@@ -55,10 +56,10 @@ def test_it_begins_with_the_first_block_that_was_measured() -> None:
     assert good_gate().began_at_seconds == 1000.0
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", good_gate().encoded()[:-20]])
-def test_what_is_no_recording_is_a_value_error(data: bytes) -> None:
+@pytest.mark.parametrize("data", ["", "nonsense", packed(good_gate())[:-20]])
+def test_what_is_no_recording_is_a_value_error(data: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        decoded(data)
+        unpacked(data, Recording)
 
 
 def test_a_stricter_policy_fails_what_has_passed() -> None:

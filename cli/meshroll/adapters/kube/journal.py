@@ -11,11 +11,12 @@ import msgspec
 
 from meshroll.adapters.kube.client import Kube, Object
 from meshroll.core import recording_objects
+from meshroll.core.config_maps import NAMESPACE
 from meshroll.core.errors import Refused
 from meshroll.core.gate.recording import Recording
 from meshroll.core.history import forgettable
 from meshroll.core.journal import Record
-from meshroll.core.journal_objects import LABEL, NAMESPACE, name_of, objects_of, pages_of, records_of, strays
+from meshroll.core.journal_objects import LABEL, name_of, objects_of, pages_of, records_of, strays
 
 PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 

@@ -16,8 +16,8 @@ from meshroll.adapters import alive, clock
 from meshroll.adapters.kube.client import ApiError, Kube, Object
 from meshroll.adapters.kube.journal import ensure_namespace
 from meshroll.adapters.kube.requests import WRITE_TIMEOUT_SECONDS
+from meshroll.core.config_maps import NAMESPACE
 from meshroll.core.errors import Interrupted, Locked, MeshrollError, Problem
-from meshroll.core.journal_objects import NAMESPACE
 
 PATH = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 NAME = "meshroll"

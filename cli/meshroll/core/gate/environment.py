@@ -14,7 +14,7 @@ from meshroll.core.gate.findings import DIRECTIONS
 from meshroll.core.gate.judge import share_rows
 from meshroll.core.gate.shares import judge_rows
 from meshroll.core.gate.signals import Reading, Signals, together
-from meshroll.core.gate.streaming import counted_by_begun
+from meshroll.core.gate.streaming import streams_of
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, worst
 from meshroll.core.settings import Gate
 
@@ -50,7 +50,7 @@ def judged_controls(
     is one whose answers are streams.
     """
     reading = together(blocks)
-    _, streams = counted_by_begun(gate, blocks)
+    streams = streams_of(gate, blocks)
     rows = []
     for workload in (each for each in controls if each not in streams):
         for prefix in DIRECTIONS:

@@ -27,7 +27,7 @@ from meshroll.core.gate.proxy_cost import cost_findings
 from meshroll.core.gate.scraping import coverage
 from meshroll.core.gate.shares import FAILING, Row, judge_rows, rows_of
 from meshroll.core.gate.signals import Reading, Signals, Traffic, together
-from meshroll.core.gate.streaming import BEGUN, counted_by_begun, streaming_findings
+from meshroll.core.gate.streaming import BEGUN, counted_by_begun, streaming_findings, streams_of
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.text import summary
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, error, worst
@@ -51,7 +51,8 @@ def judge(
 
     Until the window is ``over``, only the shares are judged: what is held to a plain limit is judged once.
     """
-    blocks, streams = counted_by_begun(gate, blocks)
+    streams = streams_of(gate, blocks)
+    blocks = counted_by_begun(blocks, streams)
     reading = together(blocks)
     if reading.warnings:
         return error(

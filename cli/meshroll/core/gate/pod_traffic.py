@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from meshroll.core.gate.latency import QUANTILES, quantile
 from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.signals import PROXIES, PodTraffic, Traffic
-from meshroll.core.gate.traffic import APPLICATIONS, buckets_by
+from meshroll.core.gate.traffic import APPLICATIONS, answered_by, buckets_by
 
 MEDIAN = QUANTILES["latency_p50_ms"]
 
@@ -47,7 +47,7 @@ def _by_applications(measured: Measurements, source: str) -> dict[str, PodTraffi
     found: dict[str, PodTraffic] = {}
     for prefix, name in APPLICATIONS.items():
         if source.endswith(name):
-            buckets = buckets_by(measured, f"{prefix}-latency", lambda sample: sample.labels.get("pod"))
+            buckets = buckets_by(measured, f"{prefix}-latency", _pod)
             medians = {
                 pod: quantile({float(bound): count for bound, count in counts.items()}, MEDIAN)
                 for pod, counts in buckets.items()
@@ -57,11 +57,9 @@ def _by_applications(measured: Measurements, source: str) -> dict[str, PodTraffi
 
 
 def _with_medians(responses: Iterable[Sample], medians: Mapping[str, float | None]) -> dict[str, PodTraffic]:
-    answered: dict[str, float] = defaultdict(float)
-    failed: dict[str, float] = defaultdict(float)
-    for sample in responses:
-        pod = sample.labels.get("pod")
-        if pod and sample.value is not None:
-            answered[pod] += sample.value
-            failed[pod] += 0.0 if sample.labels.get("classification") == "success" else sample.value
+    answered, failed = answered_by(responses, _pod)
     return {pod: PodTraffic(count, failed[pod], medians.get(pod)) for pod, count in answered.items()}
+
+
+def _pod(sample: Sample) -> str | None:
+    return sample.labels.get("pod")

@@ -26,9 +26,10 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     targets = _by_label(measured.of("proxy-targets"))
     began = measured.at_seconds - measured.window_seconds
     young = {pod for pod, started in _by_label(measured.of("proxy-started-at")).items() if started > began}
-    inbound = inbound_traffic(measured, owners)
-    outbound = outbound_traffic(measured, owners)
     served, called = application_traffic(measured, owners)
+    told = told_by_workload(measured, owners)
+    inbound = inbound_traffic(measured, served, told)
+    outbound = outbound_traffic(measured, called)
     load = _load(measured, owners, young)
     pairs = _meshed_pairs(measured, set(targets))
     requests = sum_by_workload(measured.of("inbound-requests"))
@@ -41,7 +42,6 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     pods = traffic_of_pods(measured, owners, young, inbound)
     calls, balanced = calls_by_server(measured), balanced_by_server(measured)
     costs = proxy_costs(measured, owners)
-    told = told_by_workload(measured, owners)
     closed = sum_by_workload(measured.of("inbound-closes"))
     broken = sum_by_workload(measured.of("inbound-closes"), lambda sample: bool(sample.labels.get("errno")))
     signals = {}

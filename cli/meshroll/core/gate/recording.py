@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Mapping
 
 import msgspec
 
 from meshroll.core.gate.observation import Look, Observation
-from meshroll.core.gate.signals import Signals
+from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.verdict import Verdict
 from meshroll.core.settings import Gate, Prometheus
 
@@ -28,17 +26,10 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     looks: tuple[Look, ...]
     verdict: Verdict
 
-    def encoded(self) -> bytes:
-        """Compressed JSON, the same for the same recording."""
-        return gzip.compress(msgspec.json.encode(self), mtime=0)
-
-
-def decoded(data: bytes) -> Recording:
-    """The recording that ``encoded`` made these bytes of. Raises ValueError where they are no such thing."""
-    try:
-        return msgspec.json.decode(gzip.decompress(data), type=Recording)
-    except (OSError, EOFError, zlib.error, msgspec.MsgspecError) as error:
-        raise ValueError(str(error)) from error
+    @property
+    def readings(self) -> list[Reading]:
+        """Of the looks that measured something."""
+        return [look.reading for look in self.looks if look.reading]
 
 
 def recorded(observation: Observation, namespace: str, verdict: Verdict) -> Recording:

@@ -6,7 +6,7 @@ failures are held against all that were begun, which can show a fault and never 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -28,11 +28,15 @@ HINT = (
 )
 
 
-def counted_by_begun(gate: Gate, blocks: Sequence[Reading]) -> tuple[list[Reading], dict[str, Traffic]]:
-    """The blocks, with what streams counted by requests begun alone; and the traffic of those workloads as it was."""
-    streams = {workload: traffic for workload, traffic in _inbound(blocks).items() if _streams(gate, traffic)}
+def streams_of(gate: Gate, blocks: Sequence[Reading]) -> dict[str, Traffic]:
+    """The workloads that stream, with their traffic over all blocks."""
+    return {workload: traffic for workload, traffic in _inbound(blocks).items() if _streams(gate, traffic)}
+
+
+def counted_by_begun(blocks: Sequence[Reading], streams: Collection[str]) -> Sequence[Reading]:
+    """The blocks, with what streams counted by requests begun alone."""
     if not streams:
-        return list(blocks), {}
+        return blocks
     return [
         msgspec.structs.replace(
             block,
@@ -46,7 +50,7 @@ def counted_by_begun(gate: Gate, blocks: Sequence[Reading]) -> tuple[list[Readin
             },
         )
         for block in blocks
-    ], streams
+    ]
 
 
 def streaming_findings(gate: Gate, was: Traffic, signals: Signals, past: Signals) -> list[Finding]:

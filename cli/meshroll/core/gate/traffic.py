@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -26,27 +26,40 @@ APPLICATIONS = {
 Owner = Callable[[Sample], str | None]
 
 
-def inbound_traffic(measured: Measurements, owners: Mapping[str, str]) -> dict[str, Traffic]:
-    """By the workload's proxies where it has traffic there, else by what does not need a proxy."""
-    without_proxies = _operator(measured, owners, _applications(measured, owners, APPLICATIONS))
-    return {**without_proxies, **_proxies(measured, "inbound")}
-
-
-def told_by_workload(measured: Measurements, owners: Mapping[str, str]) -> dict[str, dict[str, float]]:
-    """What the inventory's own queries say, by workload and signal."""
-    return {workload: traffic.told for workload, traffic in _operator(measured, owners, {}).items()}
-
-
-def outbound_traffic(measured: Measurements, owners: Mapping[str, str]) -> dict[str, Traffic]:
-    """What a workload asks of others, by its proxies or by its own count of calls."""
-    return {**_applications(measured, owners, CLIENTS), **_proxies(measured, "outbound")}
-
-
 def application_traffic(
     measured: Measurements, owners: Mapping[str, str]
 ) -> tuple[dict[str, Traffic], dict[str, Traffic]]:
     """(Inbound, outbound) by what applications count themselves."""
     return _applications(measured, owners, APPLICATIONS), _applications(measured, owners, CLIENTS)
+
+
+def told_by_workload(measured: Measurements, owners: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """What the inventory's own queries say, by workload and signal; their label holds a workload's name."""
+    named: dict[str, set[str]] = defaultdict(set)
+    for workload in owners.values():
+        named[workload].add(workload)
+        named[workload.split("/", 1)[1]].add(workload)
+    values: dict[str, dict[str, float]] = defaultdict(dict)
+    for query in measured.queries.values():
+        for sample in measured.of(query.id) if query.workload_label else ():
+            for workload in named.get(sample.labels.get(query.workload_label, ""), ()):
+                if sample.value is not None:
+                    values[workload][query.signal] = sample.value
+    return dict(values)
+
+
+def inbound_traffic(
+    measured: Measurements, served: Mapping[str, Traffic], told: Mapping[str, Mapping[str, float]]
+) -> dict[str, Traffic]:
+    """By the workload's proxies where it has traffic there, else by what does not need a proxy: what applications have
+    ``served`` by their own count, and what was ``told`` put over it.
+    """
+    return {**_with_told(served, told, measured.window_seconds), **_proxies(measured, "inbound")}
+
+
+def outbound_traffic(measured: Measurements, called: Mapping[str, Traffic]) -> dict[str, Traffic]:
+    """What a workload asks of others, by its proxies or by its own count of what it ``called``."""
+    return {**called, **_proxies(measured, "outbound")}
 
 
 def sum_by_workload(
@@ -78,27 +91,16 @@ def _applications(
     return found
 
 
-def _operator(
-    measured: Measurements, owners: Mapping[str, str], base: Mapping[str, Traffic]
+def _with_told(
+    base: Mapping[str, Traffic], told: Mapping[str, Mapping[str, float]], window_seconds: float
 ) -> dict[str, Traffic]:
-    """``base`` with what the inventory's own queries say put over it; their label holds a workload's name."""
-    named: dict[str, set[str]] = defaultdict(set)
-    for workload in owners.values():
-        named[workload].add(workload)
-        named[workload.split("/", 1)[1]].add(workload)
-    values: dict[str, dict[str, float]] = defaultdict(dict)
-    for query in measured.queries.values():
-        for sample in measured.of(query.id) if query.workload_label else ():
-            for workload in named.get(sample.labels.get(query.workload_label, ""), ()):
-                if sample.value is not None:
-                    values[workload][query.signal] = sample.value
     merged = dict(base)
-    for workload, own in values.items():
+    for workload, own in told.items():
         below = base.get(workload)
         source = f"{OPERATOR}, {below.source}" if below else OPERATOR
-        changes: dict[str, Any] = {"source": source, "seconds": measured.window_seconds, "told": own}
+        changes: dict[str, Any] = {"source": source, "seconds": window_seconds, "told": own}
         if "requests_per_second" in own:
-            changes["responses"] = own["requests_per_second"] * measured.window_seconds
+            changes["responses"] = own["requests_per_second"] * window_seconds
         if "success_ratio" in own:
             answered = changes.get("responses", below.responses if below else None) or 0.0
             changes["failures"] = (1 - own["success_ratio"]) * answered
@@ -110,25 +112,31 @@ def _traffic(
     measured: Measurements, prefix: str, source: str, owner: Owner, begun: Mapping[str, float]
 ) -> dict[str, Traffic]:
     """Traffic from the pair of queries PREFIX-responses and PREFIX-latency."""
-    total: dict[str, float] = defaultdict(float)
-    good: dict[str, float] = defaultdict(float)
-    for sample in measured.of(f"{prefix}-responses"):
-        workload = owner(sample)
-        if workload and sample.value is not None:
-            total[workload] += sample.value
-            good[workload] += sample.value if sample.labels.get("classification") == "success" else 0.0
+    answered, failed = answered_by(measured.of(f"{prefix}-responses"), owner)
     buckets = buckets_by(measured, f"{prefix}-latency", owner)
     return {
         workload: Traffic(
             source=source,
             seconds=measured.window_seconds,
             requests=begun.get(workload),
-            responses=total.get(workload),
-            failures=total.get(workload, 0.0) - good.get(workload, 0.0),
+            responses=answered.get(workload),
+            failures=failed.get(workload, 0.0),
             buckets=buckets.get(workload, {}),
         )
-        for workload in {*total, *begun}
+        for workload in {*answered, *begun}
     }
+
+
+def answered_by(samples: Iterable[Sample], owner: Owner) -> tuple[dict[str, float], dict[str, float]]:
+    """What ``owner`` says of a sample -> responses, and those of them that failed."""
+    answered: dict[str, float] = defaultdict(float)
+    failed: dict[str, float] = defaultdict(float)
+    for sample in samples:
+        name = owner(sample)
+        if name and sample.value is not None:
+            answered[name] += sample.value
+            failed[name] += 0.0 if sample.labels.get("classification") == "success" else sample.value
+    return dict(answered), dict(failed)
 
 
 @cache

@@ -48,8 +48,7 @@ def moment(at_seconds: float) -> str:
 
 def after(recording: Recording) -> Mapping[str, Signals]:
     """Signals by workload over all that the gate measured."""
-    blocks = [look.reading for look in recording.looks if look.reading]
-    return together(blocks).signals if blocks else {}
+    return together(recording.readings).signals if recording.readings else {}
 
 
 def rows_of(judged: WorkloadVerdict, before: Signals, now: Signals) -> tuple[Row, ...]:

@@ -125,10 +125,10 @@ def _level(
     attribute = next((key for key, name in NAMES.items() if lines and lines[0].name == name), "inbound")
     past: Traffic | None = getattr(before, attribute)
     sources = {
-        getattr(look.reading.of(workload), attribute).source
+        traffic.source
         for recording in drawn
-        for look in recording.looks
-        if look.reading and getattr(look.reading.of(workload), attribute)
+        for reading in recording.readings
+        if (traffic := getattr(reading.of(workload), attribute))
     }
     return of(past) if past and sources == {past.source} else None
 
@@ -159,9 +159,8 @@ def _lines(
     for name, value in values.items():
         points: list[Point] = []
         for recording in drawn:
-            readings = [look.reading for look in recording.looks if look.reading]
             points.append(Point(recording.began_at_seconds - time.origin_seconds, None))
-            points += [_point(reading, workload, value, time) for reading in readings]
+            points += [_point(reading, workload, value, time) for reading in recording.readings]
         if any(point.value is not None for point in points):
             lines.append(Line(name, tuple(points)))
     return tuple(lines)

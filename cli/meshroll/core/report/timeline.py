@@ -60,7 +60,7 @@ def _spans(drawn: Mapping[int, Recording], origin: float) -> Iterator[Span]:
 
 def _measured(recording: Recording) -> list[float]:
     """When each look that measured something ended. One that did not is made up for by the next one."""
-    return [look.reading.at_seconds for look in recording.looks if look.reading]
+    return [reading.at_seconds for reading in recording.readings]
 
 
 def _settling_from(recording: Recording) -> float:
