@@ -14,7 +14,7 @@ from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
 from meshroll.core.errors import MeshrollError, Paused
 from meshroll.core.gate import baseline
-from meshroll.core.gate.ending import ending
+from meshroll.core.gate.ending import ending, unacted
 from meshroll.core.gate.observation import Look, Observation
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.recording import recorded
@@ -42,6 +42,8 @@ class ActionModule(MeshrollAction):
             self.between = work.check
             self._wait(settings.gate.settle_seconds, f"settling for {settings.gate.settle_seconds:.0f} s")
             verdict = self._observe(observation, work.kube, settings, step)
+            if work.record and settings.gate.dry_run:
+                verdict = unacted(verdict)
             self.say_verdict(verdict)
             if work.record:
                 kept = work.journal.keep(work.record, recorded(observation, step.namespace, verdict))
@@ -54,9 +56,9 @@ class ActionModule(MeshrollAction):
 
     def _remember(self, journal: Journal, record: Record, step: Step, verdict: Verdict, kept: int) -> None:
         """Writes the gate down. A journal that cannot be written must not swallow a verdict that is known."""
-        line = Line(verdict.wave, verdict.outcome, verdict.summary, kept)
+        line = Line(verdict.wave, verdict.outcome, verdict.summary, kept, verdict.dry_run)
         record = msgspec.structs.replace(record, verdicts=[*record.verdicts, line])
-        if verdict.outcome == Outcome.SUCCESSFUL:
+        if ending(verdict, step.namespace) is None:
             journal.write(passed(record, step))
             return
         if verdict.outcome != Outcome.FAILED:

@@ -60,12 +60,16 @@ Moment = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A gate in one line. ``recorded``: so many objects hold what it measured (recording_objects.py beside this)."""
+    """A gate in one line. ``recorded``: so many objects hold what it measured (recording_objects.py beside this).
+
+    ``dry_run``: the run went on whatever the outcome was.
+    """
 
     wave: str
     outcome: Outcome
     summary: str
     recorded: int = 0
+    dry_run: bool = False
 
 
 class Theft(msgspec.Struct, frozen=True):

@@ -66,7 +66,7 @@ def _way(run: Record, namespaces: tuple[str, ...], rule: Rule, now: datetime) ->
     incomplete = run.state == "rollback_incomplete" and bool(run.entries)
     if run.command == "rollback" or run.heading == "back" or incomplete:
         return Resumption(namespaces, back, f"{name} was on its way back to {back}: it goes on back.")
-    if run.verdicts and run.verdicts[-1].outcome == Outcome.FAILED:
+    if run.verdicts and run.verdicts[-1].outcome == Outcome.FAILED and not run.verdicts[-1].dry_run:
         return Resumption(namespaces, back, f"{name} had failed a gate: it goes back to {back}.")
     if run.state == "paused":
         return _after_pause(run, namespaces, rule, now, name, back)

@@ -134,6 +134,7 @@ class Gate(_Settings, frozen=True):
     interval_seconds: PositiveSeconds = 30.0
     requests_min: Count = 50
     paused_max_seconds: Seconds = 86400.0
+    dry_run: bool = False
     limits: Limits = msgspec.field(default_factory=Limits)
     application_queries: list[ApplicationQuery] = msgspec.field(default_factory=list)
 

@@ -55,6 +55,10 @@ def test_an_install_that_stopped_midway_goes_on() -> None:
     assert way(run("rollback_incomplete")) == "in"
 
 
+def test_a_rollout_that_died_after_a_failed_gate_of_a_dry_run_goes_on() -> None:
+    assert way(run("running", verdicts=[Line("Wave 1", Outcome.FAILED, "errors", dry_run=True)])) == "in"
+
+
 def test_a_rollout_that_died_between_its_failed_gate_and_its_way_back_goes_back() -> None:
     verdicts = [Line("Wave 1", Outcome.SUCCESSFUL, "ok"), Line("Wave 2", Outcome.FAILED, "errors")]
     assert way(run("running", verdicts=verdicts), rule=Rule("pause", 0, "previous")) == "previous"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from meshroll.core.errors import Failed, MeshrollError, Paused, Problem
 from meshroll.core.gate.verdict import Outcome, Verdict, worst
 
@@ -12,9 +14,17 @@ _CODES = {
 }
 
 
+def unacted(verdict: Verdict) -> Verdict:
+    """The verdict of a gate whose policy is a dry run: it says so itself, wherever it is read."""
+    summary = verdict.summary
+    if verdict.outcome != Outcome.SUCCESSFUL:
+        summary += " Dry run: nothing is done about it."
+    return msgspec.structs.replace(verdict, dry_run=True, summary=summary)
+
+
 def ending(verdict: Verdict, namespace: str) -> MeshrollError | None:
     """How a run ends by this verdict: Failed, Paused (Inconclusive and Error are for a person), or not at all."""
-    if verdict.outcome == Outcome.SUCCESSFUL:
+    if verdict.outcome == Outcome.SUCCESSFUL or verdict.dry_run:
         return None
     # What failed stays what it is about, where the environment made the verdict Inconclusive.
     decided = worst(each.outcome for each in verdict.workloads)

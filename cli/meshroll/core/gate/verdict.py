@@ -70,7 +70,10 @@ class WorkloadVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """A gate's end. ``window_seconds`` is how much was looked at; ``was`` the run's own outcome, in a replay."""
+    """A gate's end. ``window_seconds`` is how much was looked at; ``was`` the run's own outcome, in a replay.
+
+    ``dry_run``: a run goes on whatever it says.
+    """
 
     outcome: Outcome
     summary: str
@@ -80,6 +83,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     window_seconds: float | None = None
     workloads: tuple[WorkloadVerdict, ...] = ()
     was: Outcome | None = None
+    dry_run: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         plain: dict[str, Any] = msgspec.to_builtins(self, str_keys=True)
