@@ -118,6 +118,20 @@ def test_a_part_of_a_range_is_none(start: Start) -> None:
         answering(start, (200, document)).range("x", 1.0, 2.0, 1.0)
 
 
+@pytest.mark.parametrize("missing", [{"warnings": ["a store did not answer"]}, {"isPartial": True}])
+def test_a_part_of_one_answer_makes_no_measurement_so_it_can_fail_nothing(
+    start: Start, missing: dict[str, object]
+) -> None:
+    def answer(query: str, _: Message) -> Answer:
+        return 200, vector(({"a": "1"}, "1"), **(missing if query == "failures" else {}))
+
+    asked = [Query(name, "signal", "unit", name) for name in ("responses", "failures", "latency")]
+    with pytest.raises(PrometheusError) as raised:
+        prometheus.measure(PrometheusClient(UrlTransport(start(answer))), asked, "charging", 120.0, 1.0)
+    assert raised.value.problems[0].code == "prometheus-partial"
+    assert raised.value.problems[0].hint
+
+
 def test_remarks_about_a_query_do_not_make_its_answer_a_part(start: Start) -> None:
     remark = "PromQL info: metric might not be a counter"
     document = vector(({"a": "1"}, "1"), infos=[remark], warnings=[remark], isPartial=False)

@@ -30,7 +30,7 @@ from meshroll.core.gate.signals import Reading, Signals, Traffic, together
 from meshroll.core.gate.streaming import BEGUN, counted_by_begun, streaming_findings, streams_of
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.text import summary
-from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, error, worst
+from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, worst
 from meshroll.core.settings import Gate, Prometheus
 
 
@@ -54,12 +54,6 @@ def judge(
     streams = streams_of(gate, blocks)
     blocks = counted_by_begun(blocks, streams)
     reading = together(blocks)
-    if reading.warnings:
-        return error(
-            f"Prometheus says that its answer may be incomplete: {reading.warnings[0]}",
-            "Repair what the warning names (a store that is down, say), then go on with `meshroll rollout`.",
-            wave,
-        )
     parts = [_other_findings(gate, prometheus, subject, reading, before, streams) for subject in subjects]
     rows = [
         row

@@ -60,7 +60,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Measurements:
-    """All answers of one look, by query id. ``warnings`` say that an answer may be incomplete.
+    """All answers of one look, by query id.
 
     ``at_seconds`` is Unix time by Prometheus' clock, the end of the window.
     """
@@ -70,7 +70,6 @@ class Measurements:
     window_seconds: float
     queries: Mapping[str, Query]
     samples: Mapping[str, Sequence[Sample]]
-    warnings: tuple[str, ...] = ()
 
     def of(self, query_id: str) -> Sequence[Sample]:
         return self.samples.get(query_id, ())

@@ -78,7 +78,6 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
             for sample in measured.of("proxy-targets")
             if workload_of(sample.labels) is None
         ),
-        warnings=measured.warnings,
     )
 
 

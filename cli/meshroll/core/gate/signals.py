@@ -135,7 +135,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One look: signals by workload id, and by pod what is known of its proxy as a scrape target.
 
     ``unlabelled``: pods whose proxy is scraped, but whose series do not say which workload they belong to.
-    ``warnings``: Prometheus itself says that its answers may be incomplete.
     """
 
     at_seconds: float
@@ -144,7 +143,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     target_up: Mapping[str, bool]
     scrape_age_seconds: Mapping[str, float]
     unlabelled: frozenset[str] = frozenset()
-    warnings: tuple[str, ...] = ()
 
     def of(self, workload: str) -> Signals:
         return self.signals.get(workload) or Signals()
@@ -160,7 +158,6 @@ def together(blocks: Sequence[Reading]) -> Reading:
             workload: _summed([block.of(workload) for block in blocks])
             for workload in sorted({name for block in blocks for name in block.signals})
         },
-        warnings=tuple(dict.fromkeys(warning for block in blocks for warning in block.warnings)),
     )
 
 
