@@ -7,7 +7,8 @@ from typing import Any
 from meshroll.adapters.prometheus import queries
 from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.reading import read
-from meshroll.core.gate.signals import PodTraffic, together
+from meshroll.core.gate.signals import PodTraffic
+from meshroll.core.gate.together import together
 
 POINTS = "Deployment/points"
 OWNERS = {"points-1": POINTS, "points-2": POINTS}

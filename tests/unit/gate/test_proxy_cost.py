@@ -5,7 +5,8 @@ import msgspec
 from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.proxy_cost import ProxyCost, cost_findings
 from meshroll.core.gate.reading import read
-from meshroll.core.gate.signals import Reading, Signals, together
+from meshroll.core.gate.signals import Reading, Signals
+from meshroll.core.gate.together import together
 
 MIB = 2.0**20
 OWNERS = {"omni-1": "Deployment/omni", "omni-2": "Deployment/omni", "points-1": "Deployment/points"}

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from meshroll.core.errors import Problem
-from meshroll.core.gate.findings import COUNTED, enough, told_findings
+from meshroll.core.gate.directions import COUNTED, traffic_of
+from meshroll.core.gate.findings import enough, told_findings
 from meshroll.core.gate.shares import Row, judge_rows, rows_of
-from meshroll.core.gate.signals import Reading, Signals, Traffic
+from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.verdict import Finding, Outcome
 from meshroll.core.settings import Gate
 
@@ -45,7 +46,7 @@ def outside_limits(gate: Gate, reading: Reading, namespace: str) -> list[Problem
     rows: list[Row] = []
     for workload, signals in reading.signals.items():
         for prefix, attribute in COUNTED.items():
-            traffic: Traffic | None = getattr(signals, attribute)
+            traffic = traffic_of(signals, attribute)
             if traffic is None:
                 continue
             if enough(gate, traffic):

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from meshroll.core.gate.findings import DIRECTIONS
+from meshroll.core.gate.directions import DIRECTIONS, prefix_of
 from meshroll.core.gate.judge import share_rows
 from meshroll.core.gate.shares import judge_rows
-from meshroll.core.gate.signals import Reading, Signals, together
+from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.streaming import streams_of
+from meshroll.core.gate.together import together
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, worst
 from meshroll.core.settings import Gate
 
@@ -22,7 +23,6 @@ from meshroll.core.settings import Gate
 MANY = 3
 # The chance that a right rollback becomes a pause because a control seems worse; all controls and looks together.
 FALSE_ALARMS_RATIO = 0.01
-OUTBOUND = "outbound_"
 # What no trouble around a workload explains: its own proxies, the policies for them, and how they balance.
 OF_THE_CHANGE = {
     "meshed_pods_ratio",
@@ -61,7 +61,7 @@ def judged_controls(
         findings.setdefault(row.workload, []).append(finding)
     judged = []
     for workload, found in findings.items():
-        calls = [finding for finding in found if finding.signal.startswith(OUTBOUND)]
+        calls = [finding for finding in found if prefix_of(finding.signal) == "outbound_"]
         served = [finding for finding in found if finding not in calls]
         if served and not any(finding.outcome == Outcome.FAILED for finding in calls):
             outcome = worst(finding.outcome for finding in served)

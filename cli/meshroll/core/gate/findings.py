@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
+from meshroll.core.gate.directions import DIRECTIONS, traffic_of
 from meshroll.core.gate.latency import QUANTILES
 from meshroll.core.gate.signals import Signals, Traffic
 from meshroll.core.gate.subjects import Subject
-from meshroll.core.gate.text import count, direction, milliseconds, percent, times
+from meshroll.core.gate.text import count, milliseconds, percent
 from meshroll.core.gate.verdict import Finding, Outcome
 from meshroll.core.settings import Gate, Limits
-
-# Linkerd picks two pods at random and takes the one that answers faster: a pod that is always the better one is in
-# 2/n of the pairs of n pods. Below the first, nobody would ask.
-EVEN, BETTER_OF_TWO = 1.25, 2.0
-# Prefix of a finding's signal -> the attribute of Signals it comes from.
-DIRECTIONS = {"": "inbound", "outbound_": "outbound"}
-# The same with what applications count beside proxies.
-COUNTED = {
-    **DIRECTIONS,
-    "application_": "application_inbound",
-    "application_outbound_": "application_outbound",
-}
 
 
 def enough(gate: Gate, traffic: Traffic | None) -> bool:
     return bool(traffic and traffic.responses and traffic.responses >= gate.requests_min)
-
-
-def like(before: Signals, attribute: str) -> Traffic | None:
-    """What ``attribute`` of COUNTED was before: without proxies, an application's count was the only one."""
-    found: Traffic | None = getattr(before, attribute) or getattr(
-        before, attribute.removeprefix("application_")
-    )
-    return found
 
 
 def mesh_findings(subject: Subject) -> list[Finding]:
@@ -44,7 +25,7 @@ def mesh_findings(subject: Subject) -> list[Finding]:
             signal="meshed_pods_ratio",
             value=share,
             limit=1.0,
-            outcome=_outcome(share == 1.0),
+            outcome=met(share == 1.0),
             text=f"{len(subject.meshed_pods)} of {len(subject.pods)} pods have a proxy",
         )
     ]
@@ -54,11 +35,11 @@ def expected_traffic_findings(
     gate: Gate, subject: Subject, signals: Signals, before: Signals, window_seconds: float
 ) -> list[Finding]:
     """Inconclusive where traffic was to be expected and there is too little of it; else what there was."""
-    judged = {attribute for attribute in DIRECTIONS.values() if enough(gate, getattr(signals, attribute))}
+    judged = {attribute for attribute in DIRECTIONS.values() if enough(gate, traffic_of(signals, attribute))}
     had = {
         attribute
         for attribute in DIRECTIONS.values()
-        if ((getattr(before, attribute) or Traffic(source="")).requests_per_second or 0.0) * window_seconds
+        if ((traffic_of(before, attribute) or Traffic(source="")).requests_per_second or 0.0) * window_seconds
         >= max(1, gate.requests_min)
     }
     missing = had - judged
@@ -113,7 +94,7 @@ def told_findings(limits: Limits, prefix: str, traffic: Traffic) -> list[Finding
                 signal=f"{prefix}{name}",
                 value=value,
                 limit=limit,
-                outcome=None if limit is None else _outcome(good),
+                outcome=None if limit is None else met(good),
                 source=traffic.source,
                 text=f"{name.replace('_', ' ')} {said(value)}"
                 + (f", limit {said(limit)}" if limit is not None else ""),
@@ -130,7 +111,7 @@ def shown_findings(limits: Limits, prefix: str, traffic: Traffic, past: Traffic 
             value=value,
             before=past.latency_ms(name) if past else None,
             source=traffic.source,
-            text=f"{direction(prefix)}{name.split('_')[1]} {milliseconds(value)}",
+            text=f"{prefix.replace('_', ' ')}{name.split('_')[1]} {milliseconds(value)}",
         )
         for name in QUANTILES
         if getattr(limits, f"{name}_max") is None and (value := traffic.latency_ms(name)) is not None
@@ -169,7 +150,7 @@ def refusal_findings(gate: Gate, signals: Signals) -> list[Finding]:
                 signal=signal,
                 value=value,
                 limit=allowed,
-                outcome=_outcome(value <= allowed) if whole >= gate.requests_min else None,
+                outcome=met(value <= allowed) if whole >= gate.requests_min else None,
                 text=f"{count(refused)} {text}",
                 hint=hint,
             )
@@ -188,7 +169,7 @@ def mtls_findings(gate: Gate, signals: Signals, before: Signals) -> list[Finding
             value=signals.mtls_ratio,
             limit=limit,
             before=before.mtls_ratio,
-            outcome=_outcome(signals.mtls_ratio >= limit) if judged else None,
+            outcome=met(signals.mtls_ratio >= limit) if judged else None,
             text=f"mTLS on {percent(signals.mtls_ratio)} of {count(signals.meshed_pair_requests)} requests "
             f"between meshed pods, at least {percent(limit)} wanted",
             hint="Is a port skipped (config.linkerd.io/skip-outbound-ports), or a proxy without an identity?"
@@ -198,42 +179,6 @@ def mtls_findings(gate: Gate, signals: Signals, before: Signals) -> list[Finding
     ]
 
 
-def evenness_findings(gate: Gate, subject: Subject, signals: Signals, before: Signals) -> list[Finding]:
-    load, past = signals.load, before.load
-    if load is None:
-        if not subject.evenness_expected or len(subject.pods) < 2:
-            return []
-        text = "no load by pod was seen, so its balance is not proved"
-        return [Finding(signal="busiest_pod_to_mean", outcome=Outcome.INCONCLUSIVE, text=text)]
-    limit = gate.limits.busiest_pod_to_mean_max
-    outcome = None
-    if subject.evenness_expected and load.unit == "requests":
-        uneven = load.busiest_to_mean > limit
-        outcome = Outcome.INCONCLUSIVE if uneven and not load.is_beyond(limit) else _outcome(not uneven)
-    text = (
-        f"busiest pod {load.busiest_pod} has {times(load.busiest_to_mean)} the mean "
-        f"of {len(load.by_pod)} pods (coefficient of variation {load.variation:.2f}), "
-        f"at most {times(limit)} wanted"
-    )
-    if outcome == Outcome.INCONCLUSIVE:
-        text += f", but with {count(load.mean)} requests a pod that may be chance"
-    elif EVEN < load.busiest_to_mean <= BETTER_OF_TWO:
-        text += "; uneven, but explained: the better of two pods that are picked gets at most twice the mean"
-    return [
-        Finding(
-            signal="busiest_pod_to_mean",
-            value=load.busiest_to_mean,
-            limit=limit,
-            before=past.busiest_to_mean if past else None,
-            outcome=outcome,
-            source=f"{load.source} ({load.unit})",
-            text=text,
-            hint="A caller may be pinned past the proxy: unmeshed, on a skipped port, on a headless Service."
-            if outcome == Outcome.FAILED
-            else "",
-        )
-    ]
-
-
-def _outcome(good: bool) -> Outcome:
+def met(good: bool) -> Outcome:
+    """The outcome of a plain limit."""
     return Outcome.SUCCESSFUL if good else Outcome.FAILED

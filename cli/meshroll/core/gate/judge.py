@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from meshroll.core.gate.directions import COUNTED, DIRECTIONS, like, traffic_of
 from meshroll.core.gate.findings import (
-    COUNTED,
-    DIRECTIONS,
     enough,
     expected_traffic_findings,
-    like,
     mesh_findings,
     mtls_findings,
     refusal_findings,
@@ -26,10 +24,11 @@ from meshroll.core.gate.pods import pod_findings
 from meshroll.core.gate.proxy_cost import cost_findings
 from meshroll.core.gate.scraping import coverage
 from meshroll.core.gate.shares import FAILING, Row, judge_rows, rows_of
-from meshroll.core.gate.signals import Reading, Signals, Traffic, together
+from meshroll.core.gate.signals import Reading, Signals, Traffic
 from meshroll.core.gate.streaming import BEGUN, counted_by_begun, streaming_findings, streams_of
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.text import summary
+from meshroll.core.gate.together import together
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, worst
 from meshroll.core.settings import Gate, Prometheus
 
@@ -124,9 +123,9 @@ def _other_findings(
     expected = expected_traffic_findings(gate, subject, signals, past, reading.window_seconds)
     findings += [finding for finding in expected if finding.source != BEGUN]
     for prefix, attribute in DIRECTIONS.items():
-        traffic: Traffic | None = getattr(signals, attribute)
+        traffic = traffic_of(signals, attribute)
         if traffic and enough(gate, traffic):
-            findings += shown_findings(gate.limits, prefix, traffic, getattr(past, attribute))
+            findings += shown_findings(gate.limits, prefix, traffic, traffic_of(past, attribute))
     findings += cost_findings(signals.proxy, past.proxy)
     rest = [
         *refusal_findings(gate, signals),
@@ -154,11 +153,11 @@ def share_rows(
 ) -> list[Row]:
     """A workload's rows in one of COUNTED; none with too little traffic. ``reading`` are all blocks as one."""
     attribute = COUNTED[prefix]
-    whole: Traffic | None = getattr(reading.of(workload), attribute)
+    whole = traffic_of(reading.of(workload), attribute)
     if whole is None or not enough(gate, whole):
         return []
     nothing = Traffic(source=whole.source)
-    each = [getattr(block.of(workload), attribute) or nothing for block in blocks]
+    each = [traffic_of(block.of(workload), attribute) or nothing for block in blocks]
     counted = [traffic if traffic.source == whole.source else nothing for traffic in each]
     past = like(before.get(workload) or Signals(), attribute)
     return rows_of(workload, prefix, counted, whole, past, gate.limits)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from meshroll.core.gate.balance import evenness_findings
 from meshroll.core.gate.calls import Calls
 from meshroll.core.gate.causes import PAST_PROXIES, Cause, cause
-from meshroll.core.gate.findings import evenness_findings
 from meshroll.core.gate.signals import Signals
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.text import count

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from meshroll.core.gate.directions import decides, requests
 from meshroll.core.gate.latency import QUANTILES
 from meshroll.core.gate.signals import FAILED, Past, Traffic
-from meshroll.core.gate.text import count, direction, milliseconds, share
+from meshroll.core.gate.text import count, milliseconds, share
 from meshroll.core.gate.verdict import Finding, Outcome, Share
 from meshroll.core.settings import Limits
 
@@ -93,12 +94,12 @@ def rows_of(
             signal=f"{prefix}{signal}",
             source=whole.source,
             share=share,
-            what=f"{direction(prefix)}requests {what}",
+            what=f"{requests(prefix)} {what}",
             total=total,
             bad=bad,
             allowed=allowed,
             proved=allowed + limits.growth_ratio_max,
-            decides=not prefix.startswith("application_"),
+            decides=decides(prefix),
             value=value,
             limit=limit,
             before=before,

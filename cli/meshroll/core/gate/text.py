@@ -16,11 +16,6 @@ def percent(ratio: float | None) -> str:
     return f"{min(99.99, 100 * ratio):.2f} %"
 
 
-def direction(prefix: str) -> str:
-    """``outbound `` from the prefix of a finding's signal; nothing for what comes in."""
-    return prefix.replace("_", " ")
-
-
 def share(ratio: float | None) -> str:
     """``0.05 %``, of few among many: with two digits that count."""
     return "n/a" if ratio is None else f"{100 * ratio:.2g} %" if ratio < 0.1 else f"{100 * ratio:.3g} %"

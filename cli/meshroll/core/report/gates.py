@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from meshroll.core.gate.findings import COUNTED, DIRECTIONS, like
+from meshroll.core.gate.directions import COUNTED, DIRECTIONS, like
 from meshroll.core.gate.recording import Recording
-from meshroll.core.gate.signals import Signals, Traffic, together
+from meshroll.core.gate.signals import Signals, Traffic
+from meshroll.core.gate.together import together
 from meshroll.core.gate.verdict import Finding, Outcome, WorkloadVerdict
 from meshroll.core.journal import Line
 from meshroll.core.report.model import GateReport, Interval, Row

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from meshroll.core.gate.directions import COUNTED
 from meshroll.core.gate.evenness import Evenness
-from meshroll.core.gate.findings import COUNTED
 from meshroll.core.gate.recording import Recording
 from meshroll.core.gate.signals import FAILED, Reading, Signals, Traffic, ratio
 from meshroll.core.gate.verdict import Outcome
