@@ -10,6 +10,7 @@ from meshroll.core.gate.measurements import Measurements, Query, Sample
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.signals import PROXIES, Reading, Signals, Traffic
 from meshroll.core.gate.subjects import Subject
+from meshroll.core.gate.traffic import OPERATOR
 from meshroll.core.gate.verdict import Outcome, Verdict
 from meshroll.core.settings import Gate, Prometheus
 
@@ -28,6 +29,10 @@ def stream(begun: float, ended: float, failed: float = 0.0, **more: object) -> S
         buckets={"1000": 0.0, "inf": ended},
     )
     return msgspec.structs.replace(Signals(inbound=inbound), **more)
+
+
+def told(values: dict[str, float]) -> Traffic:
+    return Traffic(source=OPERATOR, seconds=BLOCK, told=values)
 
 
 def judged(signals: Signals, before: Signals | None = None) -> Verdict:
@@ -70,8 +75,8 @@ def test_more_streams_that_fail_than_are_begun_fail() -> None:
 
 @pytest.mark.parametrize(("ratio", "outcome"), [(0.999, Outcome.SUCCESSFUL), (0.9, Outcome.FAILED)])
 def test_the_inventorys_own_query_is_taken_at_its_word(ratio: float, outcome: Outcome) -> None:
-    assert judged(stream(300, 20, told={"success_ratio": ratio})).outcome == outcome
-    assert judged(stream(300, 20, told={"requests_per_second": 9.0})).outcome == Outcome.INCONCLUSIVE
+    assert judged(stream(300, 20, told=told({"success_ratio": ratio}))).outcome == outcome
+    assert judged(stream(300, 20, told=told({"requests_per_second": 9.0}))).outcome == Outcome.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -115,7 +120,8 @@ def test_closes_and_what_the_inventory_says_are_read_by_workload() -> None:
     asked = {"operator-0": Query("operator-0", "success_ratio", "as named", "", workload_label="workload")}
     seen = read(Measurements("charging", 1000.0, BLOCK, asked, samples), {"omni-1": OMNI}).of(OMNI)
     assert (seen.closed_connections, seen.broken_connections) == (4.0, 1.0)
-    assert seen.told == {"success_ratio": 0.97}
+    assert seen.told is not None
+    assert seen.told.told == {"success_ratio": 0.97}
     assert seen.inbound is not None
     assert seen.inbound.source == PROXIES
 

@@ -6,14 +6,15 @@ from meshroll.core.gate.signals import Signals, Traffic
 
 # What decides a gate: one count of each direction.
 DIRECTIONS = {"": "inbound", "outbound_": "outbound"}
-# The same with what applications count of the same requests, beside the proxies.
+# The same with what others say of the same requests: the applications, and the inventory's own queries.
 COUNTED = {
     **DIRECTIONS,
     "application_": "application_inbound",
     "application_outbound_": "application_outbound",
+    "told_": "told",
 }
-# Without proxies, what stands beside them now was the only count.
-_ALONE = {"application_inbound": "inbound", "application_outbound": "outbound"}
+# Where nothing else counted, what stands beside another count now was the only one.
+_ALONE = {"application_inbound": "inbound", "application_outbound": "outbound", "told": "inbound"}
 
 
 def prefix_of(signal: str) -> str:
@@ -28,6 +29,8 @@ def decides(prefix: str) -> bool:
 
 def requests(prefix: str) -> str:
     """``outbound requests``, as a text says it."""
+    if prefix == "told_":
+        return "requests (by application_queries)"
     return f"{prefix.replace('_', ' ')}requests"
 
 

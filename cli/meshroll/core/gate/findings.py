@@ -78,7 +78,7 @@ def expected_traffic_findings(
 
 
 def told_findings(limits: Limits, prefix: str, traffic: Traffic) -> list[Finding]:
-    """What the inventory's own queries say where nothing was counted: taken at their word."""
+    """What the inventory's own queries say without a count: taken at their word."""
     findings = []
     for name in ("success_ratio", *QUANTILES):
         value = traffic.told.get(name)

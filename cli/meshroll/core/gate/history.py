@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from meshroll.core.gate.directions import COUNTED, traffic_of
 from meshroll.core.gate.measurements import Query
 from meshroll.core.gate.shares import to_compare
 from meshroll.core.gate.signals import FAILED, Past, Reading, Signals, Traffic
@@ -17,11 +18,16 @@ DAYS_AGO = (7, 1, 0)
 # With fewer, a share is known no better than it was in them.
 BLOCKS_MIN = 8
 SHARES = ("-responses", "-latency")
+TOLD = ("success_ratio", "requests_per_second")
 
 
 def share_queries(queries: Sequence[Query]) -> list[Query]:
-    """Those that a history needs."""
-    return [query for query in queries if query.id.endswith(SHARES)]
+    """Those that a history needs; of the inventory's own, what makes a share."""
+    return [
+        query
+        for query in queries
+        if (query.signal in TOLD if query.workload_label else query.id.endswith(SHARES))
+    ]
 
 
 def with_past(signals: Mapping[str, Signals], blocks: Sequence[Reading]) -> dict[str, Signals]:
@@ -29,14 +35,13 @@ def with_past(signals: Mapping[str, Signals], blocks: Sequence[Reading]) -> dict
     return {
         workload: msgspec.structs.replace(
             each,
-            inbound=_with_past(each.inbound, [block.of(workload).inbound for block in blocks]),
-            outbound=_with_past(each.outbound, [block.of(workload).outbound for block in blocks]),
-            application_inbound=_with_past(
-                each.application_inbound, [block.of(workload).application_inbound for block in blocks]
-            ),
-            application_outbound=_with_past(
-                each.application_outbound, [block.of(workload).application_outbound for block in blocks]
-            ),
+            **{
+                attribute: _with_past(
+                    traffic_of(each, attribute),
+                    [traffic_of(block.of(workload), attribute) for block in blocks],
+                )
+                for attribute in COUNTED.values()
+            },
         )
         for workload, each in signals.items()
     }

@@ -18,6 +18,7 @@ from meshroll.core.gate.findings import (
     mtls_findings,
     refusal_findings,
     shown_findings,
+    told_findings,
 )
 from meshroll.core.gate.pinning import balance_findings
 from meshroll.core.gate.pods import pod_findings
@@ -126,6 +127,10 @@ def _other_findings(
         traffic = traffic_of(signals, attribute)
         if traffic and enough(gate, traffic):
             findings += shown_findings(gate.limits, prefix, traffic, traffic_of(past, attribute))
+    if signals.told and subject.workload not in streams:
+        counted = {"told_success_ratio"} if enough(gate, signals.told) else set()
+        told = told_findings(gate.limits, "told_", signals.told)
+        findings += _shown([finding for finding in told if finding.signal not in counted])
     findings += cost_findings(signals.proxy, past.proxy)
     rest = [
         *refusal_findings(gate, signals),

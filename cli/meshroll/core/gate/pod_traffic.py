@@ -43,10 +43,9 @@ def _by_proxies(measured: Measurements) -> dict[str, PodTraffic]:
 
 
 def _by_applications(measured: Measurements, source: str) -> dict[str, PodTraffic]:
-    """``source`` may name the inventory's own queries before it; they know no pods."""
     found: dict[str, PodTraffic] = {}
     for prefix, name in APPLICATIONS.items():
-        if source.endswith(name):
+        if source == name:
             buckets = buckets_by(measured, f"{prefix}-latency", _pod)
             medians = {
                 pod: quantile({float(bound): count for bound, count in counts.items()}, MEDIAN)

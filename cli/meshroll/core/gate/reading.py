@@ -10,14 +10,13 @@ from meshroll.core.gate.matrix import balanced_by_server, calls_by_server
 from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.pod_traffic import traffic_of_pods
 from meshroll.core.gate.proxy_cost import proxy_costs
-from meshroll.core.gate.signals import PROXIES, Reading, Signals, Traffic, workload_of
+from meshroll.core.gate.signals import Reading, Signals, Traffic, workload_of
 from meshroll.core.gate.traffic import (
     APPLICATIONS,
     application_traffic,
-    inbound_traffic,
-    outbound_traffic,
+    proxy_traffic,
     sum_by_workload,
-    told_by_workload,
+    told_traffic,
 )
 
 
@@ -27,9 +26,10 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     began = measured.at_seconds - measured.window_seconds
     young = {pod for pod, started in _by_label(measured.of("proxy-started-at")).items() if started > began}
     served, called = application_traffic(measured, owners)
-    told = told_by_workload(measured, owners)
-    inbound = inbound_traffic(measured, served, told)
-    outbound = outbound_traffic(measured, called)
+    by_proxies = proxy_traffic(measured, "inbound")
+    told = told_traffic(measured, owners, {**by_proxies, **served})
+    inbound = {**told, **served, **by_proxies}
+    outbound = {**called, **proxy_traffic(measured, "outbound")}
     load = _load(measured, owners, young)
     pairs = _meshed_pairs(measured, set(targets))
     requests = sum_by_workload(measured.of("inbound-requests"))
@@ -50,8 +50,8 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
         signals[workload] = Signals(
             inbound=inbound.get(workload),
             outbound=outbound.get(workload),
-            application_inbound=_beside_proxies(served, inbound, workload),
-            application_outbound=_beside_proxies(called, outbound, workload),
+            application_inbound=_beside(served, inbound, workload),
+            application_outbound=_beside(called, outbound, workload),
             load=load.get(workload),
             secured_requests=secured.get(workload, 0.0) if workload in requests else None,
             meshed_pair_requests=met,
@@ -64,7 +64,7 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
             balanced_requests=balanced.get(workload),
             closed_connections=closed.get(workload),
             broken_connections=broken.get(workload),
-            told=told.get(workload, {}),
+            told=_beside(told, inbound, workload),
             proxy=costs.get(workload),
         )
     return Reading(
@@ -81,11 +81,10 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     )
 
 
-def _beside_proxies(
-    counted: Mapping[str, Traffic], traffic: Mapping[str, Traffic], workload: str
-) -> Traffic | None:
-    by_proxies = workload in traffic and traffic[workload].source == PROXIES
-    return counted.get(workload) if by_proxies else None
+def _beside(other: Mapping[str, Traffic], first: Mapping[str, Traffic], workload: str) -> Traffic | None:
+    """What another source says of the same traffic; None where it is the first one itself."""
+    found = other.get(workload)
+    return found if found is not first.get(workload) else None
 
 
 def _load(measured: Measurements, owners: Mapping[str, str], young: set[str]) -> dict[str, Evenness]:

@@ -38,7 +38,7 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     responses  answered, ``failures`` of them with an error
     buckets    upper bound in milliseconds, as text -> how many took no longer
     past       of a baseline with a history: each share by its name (``failed``, or a bucket's bound)
-    told       what the inventory's own queries say instead, by signal; ratios and quantiles without a count
+    told       what the inventory's own queries say, by signal, where they are the source
     """
 
     source: str
@@ -58,7 +58,7 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def success_ratio(self) -> float | None:
         failed = ratio(self.failures, self.responses)
-        return self.told.get("success_ratio", None if failed is None else 1 - failed)
+        return self.told.get("success_ratio") if failed is None else 1 - failed
 
     def counts(self, share: str) -> tuple[float, float]:
         """(requests, the bad ones among them): those that failed, or took longer than the bucket's bound ``share``."""
@@ -98,7 +98,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     calls                   who calls it and does not spread its calls
     balanced_requests       to it that callers' proxies balanced
     closed_connections      of callers, ``broken_connections`` of them with an error
-    told                    what the inventory's own queries say of it, by signal
+    told                    what the inventory's own queries say of what comes in, where something else counted that
     """
 
     inbound: Traffic | None = None
@@ -117,7 +117,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     balanced_requests: float | None = None
     closed_connections: float | None = None
     broken_connections: float | None = None
-    told: dict[str, float] = {}
+    told: Traffic | None = None
     proxy: ProxyCost | None = None
 
     @property

@@ -13,7 +13,6 @@ import msgspec
 from meshroll.core.gate.findings import told_findings
 from meshroll.core.gate.signals import PROXIES, Reading, Signals, Traffic
 from meshroll.core.gate.text import count, times
-from meshroll.core.gate.traffic import OPERATOR
 from meshroll.core.gate.verdict import Finding, Outcome
 from meshroll.core.settings import Gate
 
@@ -42,7 +41,11 @@ def counted_by_begun(blocks: Sequence[Reading], streams: Collection[str]) -> Seq
             block,
             signals={
                 workload: msgspec.structs.replace(
-                    signals, inbound=_by_begun(signals.inbound), application_inbound=None, pods={}
+                    signals,
+                    inbound=_by_begun(signals.inbound),
+                    application_inbound=None,
+                    told=_at_its_word(signals.told),
+                    pods={},
                 )
                 if workload in streams
                 else signals
@@ -71,7 +74,7 @@ def streaming_findings(gate: Gate, was: Traffic, signals: Signals, past: Signals
     if broken:
         text += f", {count(broken)} of {count(closed)} connections closed with an error"
         alike = alike and broken <= closed * (1 - gate.limits.success_ratio_min)
-    told = told_findings(gate.limits, "told_", Traffic(source=OPERATOR, told=signals.told))
+    told = told_findings(gate.limits, "told_", signals.told) if signals.told else []
     known = any(finding.signal == "told_success_ratio" for finding in told)
     outcome = None if known else Outcome.SUCCESSFUL if alike else Outcome.INCONCLUSIVE
     if outcome == Outcome.INCONCLUSIVE:
@@ -112,6 +115,11 @@ def _streams(gate: Gate, traffic: Traffic) -> bool:
 
 def _few_ended(traffic: Traffic) -> bool:
     return (traffic.responses or 0.0) < (traffic.requests or 0.0) * ENDED_RATIO
+
+
+def _at_its_word(told: Traffic | None) -> Traffic | None:
+    """Without the number of requests that its ratio is one of: those that ended are no sample here either."""
+    return told and msgspec.structs.replace(told, requests=None, responses=None, failures=0.0)
 
 
 def _by_begun(traffic: Traffic | None) -> Traffic | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import msgspec
 
@@ -42,7 +43,7 @@ def _summed(many: Sequence[Signals]) -> Signals:
         balanced_requests=_sum([each.balanced_requests for each in many]),
         closed_connections=_sum([each.closed_connections for each in many]),
         broken_connections=_sum([each.broken_connections for each in many]),
-        told=many[-1].told,
+        told=_traffic([each.told for each in many]),
         proxy=cost_of_all([each.proxy for each in many]),
     )
 
@@ -64,8 +65,16 @@ def _traffic(many: Sequence[Traffic | None]) -> Traffic | None:
         responses=_sum([each.responses for each in alike]),
         failures=sum(each.failures for each in alike),
         buckets=buckets,
-        told=known[-1].told,
+        told=_means([each.told for each in alike]),
     )
+
+
+def _means(many: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each signal over the looks that told it: one look may see a request or two."""
+    return {
+        signal: fmean(each[signal] for each in many if signal in each)
+        for signal in sorted({signal for each in many for signal in each})
+    }
 
 
 def _sum(values: Sequence[float | None]) -> float | None:

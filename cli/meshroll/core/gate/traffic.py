@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
-
-import msgspec
 
 from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.signals import PROXIES, Traffic, workload_of
@@ -33,8 +30,39 @@ def application_traffic(
     return _applications(measured, owners, APPLICATIONS), _applications(measured, owners, CLIENTS)
 
 
-def told_by_workload(measured: Measurements, owners: Mapping[str, str]) -> dict[str, dict[str, float]]:
-    """What the inventory's own queries say, by workload and signal; their label holds a workload's name."""
+def proxy_traffic(measured: Measurements, direction: str) -> dict[str, Traffic]:
+    """``inbound`` or ``outbound`` traffic as the workloads' proxies count it."""
+    # Requests begun are counted inbound; a caller's are its answered ones.
+    begun = sum_by_workload(measured.of("inbound-requests")) if direction == "inbound" else {}
+    return _traffic(measured, direction, PROXIES, lambda sample: workload_of(sample.labels), begun)
+
+
+def told_traffic(
+    measured: Measurements, owners: Mapping[str, str], counted: Mapping[str, Traffic]
+) -> dict[str, Traffic]:
+    """What comes in by the inventory's own queries. A success ratio is one of so many requests as they say themselves,
+    or else as were ``counted``; where neither is known it stays a ratio without a count.
+    """
+    found = {}
+    for workload, told in _told_by_workload(measured, owners).items():
+        asked = told.get("requests_per_second")
+        begun = None if asked is None else asked * measured.window_seconds
+        below = counted.get(workload)
+        answered = begun if begun is not None or below is None else below.responses
+        success = told.get("success_ratio")
+        found[workload] = Traffic(
+            source=OPERATOR,
+            seconds=measured.window_seconds,
+            requests=begun,
+            responses=answered if success is not None else None,
+            failures=(1 - min(1.0, max(0.0, success))) * (answered or 0.0) if success is not None else 0.0,
+            told=told,
+        )
+    return found
+
+
+def _told_by_workload(measured: Measurements, owners: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """By workload and signal; the label of the queries holds a workload's name."""
     named: dict[str, set[str]] = defaultdict(set)
     for workload in owners.values():
         named[workload].add(workload)
@@ -46,20 +74,6 @@ def told_by_workload(measured: Measurements, owners: Mapping[str, str]) -> dict[
                 if sample.value is not None:
                     values[workload][query.signal] = sample.value
     return dict(values)
-
-
-def inbound_traffic(
-    measured: Measurements, served: Mapping[str, Traffic], told: Mapping[str, Mapping[str, float]]
-) -> dict[str, Traffic]:
-    """By the workload's proxies where it has traffic there, else by what does not need a proxy: what applications have
-    ``served`` by their own count, and what was ``told`` put over it.
-    """
-    return {**_with_told(served, told, measured.window_seconds), **_proxies(measured, "inbound")}
-
-
-def outbound_traffic(measured: Measurements, called: Mapping[str, Traffic]) -> dict[str, Traffic]:
-    """What a workload asks of others, by its proxies or by its own count of what it ``called``."""
-    return {**called, **_proxies(measured, "outbound")}
 
 
 def sum_by_workload(
@@ -74,12 +88,6 @@ def sum_by_workload(
     return dict(values)
 
 
-def _proxies(measured: Measurements, direction: str) -> dict[str, Traffic]:
-    # Requests begun are counted inbound; a caller's are its answered ones.
-    begun = sum_by_workload(measured.of("inbound-requests")) if direction == "inbound" else {}
-    return _traffic(measured, direction, PROXIES, lambda sample: workload_of(sample.labels), begun)
-
-
 def _applications(
     measured: Measurements, owners: Mapping[str, str], conventions: Mapping[str, str]
 ) -> dict[str, Traffic]:
@@ -89,23 +97,6 @@ def _applications(
         new = _traffic(measured, prefix, source, lambda sample: owners.get(sample.labels.get("pod", "")), {})
         found = {**new, **found}
     return found
-
-
-def _with_told(
-    base: Mapping[str, Traffic], told: Mapping[str, Mapping[str, float]], window_seconds: float
-) -> dict[str, Traffic]:
-    merged = dict(base)
-    for workload, own in told.items():
-        below = base.get(workload)
-        source = f"{OPERATOR}, {below.source}" if below else OPERATOR
-        changes: dict[str, Any] = {"source": source, "seconds": window_seconds, "told": own}
-        if "requests_per_second" in own:
-            changes["responses"] = own["requests_per_second"] * window_seconds
-        if "success_ratio" in own:
-            answered = changes.get("responses", below.responses if below else None) or 0.0
-            changes["failures"] = (1 - own["success_ratio"]) * answered
-        merged[workload] = msgspec.structs.replace(below or Traffic(source=source), **changes)
-    return merged
 
 
 def _traffic(
