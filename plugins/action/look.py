@@ -199,7 +199,8 @@ class ActionModule(MeshrollAction):
                 if name in before.baseline:
                     continue
                 owners = owners_of(space.pods)
-                readings[name] = measure_baseline(client, asked, name, owners, settings)
+                workloads = [workload.id for workload in space.workloads]
+                readings[name] = measure_baseline(client, asked, name, owners, workloads, settings)
                 found += baseline.outside_limits(settings.gate, readings[name], name)
         except prometheus.PrometheusError as error:
             return {}, list(error.problems)

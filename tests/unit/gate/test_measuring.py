@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
+from meshroll.adapters.baseline import measure_baseline
 from meshroll.adapters.prometheus import PrometheusClient, UrlTransport, history, measure, queries
 from meshroll.core.gate.baseline import outside_limits
 from meshroll.core.gate.history import share_queries
@@ -18,7 +19,7 @@ from meshroll.core.gate.reading import read
 from meshroll.core.gate.signals import Reading, Traffic
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.verdict import Outcome, Verdict
-from meshroll.core.settings import ApplicationQuery, Gate, Prometheus
+from meshroll.core.settings import ApplicationQuery, Gate, Prometheus, Settings
 
 from .series import DURATION_SECONDS, Series, openmetrics
 
@@ -80,6 +81,15 @@ def network_only(made: Series) -> Series:
     return made
 
 
+def deployed(made: Series) -> Series:
+    """A pod that is two minutes old, and one of the same Deployment that is gone: of its calls one in ten failed."""
+    for pod, failing, since in (("points-1", 0.0, 480), ("points-7d9f8b6c5d-x2x4z", 0.1, 0)):
+        labels = f'namespace="{made.namespace}",pod="{pod}"'
+        made.counter("grpc_server_handled_total", f'{labels},grpc_code="OK"', 30 * (1 - failing), since)
+        made.counter("grpc_server_handled_total", f'{labels},grpc_code="Unavailable"', 30 * failing, since)
+    return made
+
+
 CASES: dict[str, Callable[[Series], Series]] = {
     "good": meshed,
     "errors": lambda made: meshed(made, success=0.8),
@@ -89,6 +99,7 @@ CASES: dict[str, Callable[[Series], Series]] = {
     "lost": lambda made: meshed(made, lost="points-3"),
     "unmeshed": unmeshed,
     "network-only": network_only,
+    "deployed": deployed,
 }
 
 
@@ -211,6 +222,21 @@ def test_a_history_is_what_one_look_after_the_other_would_have_seen(estate: Esta
     assert len(at_once) == BLOCKS
     for block, look in zip(at_once, each, strict=True):
         assert read(block, OWNERS).of("Deployment/points").inbound == replaced(look)
+
+
+def test_the_history_of_an_application_is_also_that_of_its_pods_that_are_gone(estate: Estate) -> None:
+    seen = measure_baseline(
+        estate.client,
+        queries(),
+        "deployed",
+        {"points-1": "Deployment/points"},
+        ["Deployment/points", "Deployment/points-v2"],
+        Settings(prometheus=PROMETHEUS),
+    )
+    inbound = seen.of("Deployment/points").inbound
+    assert inbound is not None
+    assert inbound.success_ratio == 1.0
+    assert inbound.past["failed"].ratio == pytest.approx(0.1, rel=0.2)
 
 
 def replaced(look: Measurements) -> Traffic:
