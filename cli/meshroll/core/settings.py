@@ -133,6 +133,7 @@ class Gate(_Settings, frozen=True):
     window_max_seconds: PositiveSeconds = 600.0
     interval_seconds: PositiveSeconds = 30.0
     requests_min: Count = 50
+    errors_in_a_row_max: Annotated[int, msgspec.Meta(ge=1)] = 3
     paused_max_seconds: Seconds = 86400.0
     dry_run: bool = False
     limits: Limits = msgspec.field(default_factory=Limits)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from meshroll.core.gate.observation import ERRORS_IN_A_ROW_MAX, Look, Observation
+from meshroll.core.gate.observation import Look, Observation
 from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.subjects import Restarts, Subject
 from meshroll.core.gate.verdict import Outcome, Verdict
@@ -17,8 +17,15 @@ SUBJECT = Subject(
 BLOCK = 15.0
 
 
-def observation(window_seconds: float = 120.0, window_max_seconds: float = 300.0) -> Observation:
-    gate = Gate(window_seconds=window_seconds, window_max_seconds=window_max_seconds, interval_seconds=BLOCK)
+def observation(
+    window_seconds: float = 120.0, window_max_seconds: float = 300.0, errors_in_a_row_max: int = 3
+) -> Observation:
+    gate = Gate(
+        window_seconds=window_seconds,
+        window_max_seconds=window_max_seconds,
+        interval_seconds=BLOCK,
+        errors_in_a_row_max=errors_in_a_row_max,
+    )
     return Observation(gate, Prometheus(url="http://prometheus", scrape_interval_seconds=5.0), {})
 
 
@@ -110,12 +117,13 @@ def test_a_prometheus_that_is_away_within_the_window_is_waited_for() -> None:
     assert outcome(watch.looked(seen(block(per_second=400.0), 120))) == Outcome.SUCCESSFUL
 
 
-def test_several_failed_measurements_in_a_row_are_an_error_once_the_window_is_over() -> None:
-    watch = observation()
+@pytest.mark.parametrize("most", [1, 3, 5])
+def test_so_many_failed_measurements_in_a_row_are_an_error_once_the_window_is_over(most: int) -> None:
+    watch = observation(errors_in_a_row_max=most)
     assert watch.looked(down(15)) is None
     assert watch.looked(seen(block(), 30)) is None
-    answers = [watch.looked(down(120 + looks * 15)) for looks in range(ERRORS_IN_A_ROW_MAX)]
-    assert answers[:-1] == [None] * (ERRORS_IN_A_ROW_MAX - 1)
+    answers = [watch.looked(down(120 + looks * 15)) for looks in range(most)]
+    assert answers[:-1] == [None] * (most - 1)
     last = answers[-1]
     assert last is not None
     assert (last.outcome, last.hint) == (Outcome.ERROR, "Start it.")

@@ -3,8 +3,8 @@
 It looks block by block. The shares of requests are tested at every look, because that is paid for (excess.py beside
 this), and everything else once, when the window is over. A gate that is undecided then goes on: traffic may only be on
 its way back, and a little of it proves little. Where measuring itself fails (a Prometheus that restarts, a missed
-scrape), the next block covers what the last could not: the gate ends in Error only once the window is over and several
-looks in a row have failed.
+scrape), the next block covers what the last could not: the gate ends in Error only once the window is over and
+``errors_in_a_row_max`` looks in a row have failed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from meshroll.core.settings import Gate, Prometheus
 
 # A block's edges fall between scrapes, and each has to have one of its own.
 SCRAPES_MIN = 2
-ERRORS_IN_A_ROW_MAX = 3
 
 
 def block_seconds(gate: Gate, prometheus: Prometheus) -> float:
@@ -83,7 +82,7 @@ class Observation:
         verdict = self._judge(look, over)
         if verdict.outcome == Outcome.ERROR:
             self.errors_in_a_row += 1
-            return verdict if over and self.errors_in_a_row >= ERRORS_IN_A_ROW_MAX else None
+            return verdict if over and self.errors_in_a_row >= self.gate.errors_in_a_row_max else None
         self.errors_in_a_row = 0
         if look.reading:
             self.blocks.append(look.reading)
