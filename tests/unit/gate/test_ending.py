@@ -6,8 +6,11 @@ import pytest
 
 from meshroll.core.errors import Failed, Paused
 from meshroll.core.gate.ending import ending, unacted
-from meshroll.core.gate.verdict import Outcome, Verdict
+from meshroll.core.gate.verdict import Outcome, Verdict, WorkloadVerdict
 
+FAILING = WorkloadVerdict(workload="Deployment/points", outcome=Outcome.FAILED, findings=())
+UNMEASURED = WorkloadVerdict(workload="Deployment/omni", outcome=Outcome.ERROR, findings=())
+SOUND = WorkloadVerdict(workload="Deployment/tariffs", outcome=Outcome.SUCCESSFUL, findings=())
 NOT_GOOD = (Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.ERROR)
 
 
@@ -20,6 +23,12 @@ def test_a_run_goes_back_when_failed_waits_when_nothing_is_proved_and_goes_on_wh
     assert isinstance(ending(verdict(Outcome.INCONCLUSIVE), "charging"), Paused)
     assert isinstance(ending(verdict(Outcome.ERROR), "charging"), Paused)
     assert ending(verdict(Outcome.SUCCESSFUL), "charging") is None
+
+
+def test_its_problem_is_about_who_failed_and_who_was_not_measured() -> None:
+    failed = Verdict(outcome=Outcome.FAILED, summary="Failed: so.", workloads=(SOUND, FAILING, UNMEASURED))
+    error = ending(failed, "charging")
+    assert error and error.problems[0].object == "Deployment/points, Deployment/omni"
 
 
 @pytest.mark.parametrize("outcome", NOT_GOOD)

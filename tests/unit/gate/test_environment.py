@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,15 +10,17 @@ from hypothesis import strategies as st
 from meshroll.core.gate.environment import OF_THE_CHANGE, judged_controls, weighed
 from meshroll.core.gate.history import with_past
 from meshroll.core.gate.observation import Look, Observation
-from meshroll.core.gate.signals import Reading, Signals
+from meshroll.core.gate.signals import PROXIES, Reading, Signals
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, worst
+from meshroll.core.plan import Known
 from meshroll.core.settings import Gate, Prometheus
 
 from .counted import traffic
 
 BLOCK, BLOCKS = 15.0, 20
 APPLICATION = "application metrics (go-grpc-prometheus)"
+OMNI = Subject(workload="Deployment/omni", pods=("omni-1",), meshed_pods=("omni-1",))
 GATE = Gate(window_seconds=300, window_max_seconds=300, interval_seconds=BLOCK)
 
 
@@ -74,6 +79,13 @@ def test_the_reason_names_how_many_fail_and_which_unchanged_one_does_too() -> No
     assert "rollback" in found.hint
 
 
+def test_where_a_workload_could_not_be_measured_it_is_an_error_that_names_it_and_the_failure() -> None:
+    found = weighed(verdict(*failing(1).workloads, workload("omni", Outcome.ERROR)), [WORSE])
+    assert found.outcome == Outcome.ERROR
+    assert "Deployment/changed-0" in found.summary
+    assert found.summary.endswith(" Not measured: Deployment/omni.")
+
+
 @pytest.mark.parametrize("signal", sorted(OF_THE_CHANGE))
 def test_what_only_the_mesh_can_break_stays_failed_in_any_environment(signal: str) -> None:
     bad = [workload(f"changed-{n}", Outcome.FAILED, signal) for n in range(3)]
@@ -91,7 +103,9 @@ def test_nothing_but_a_failure_changes_and_it_never_becomes_a_success(
 ) -> None:
     before = verdict(*changed)
     after = weighed(before, controls)
-    assert after == before or (before.outcome, after.outcome) == (Outcome.FAILED, Outcome.INCONCLUSIVE)
+    assert after == before or (
+        before.outcome == Outcome.FAILED and after.outcome in (Outcome.INCONCLUSIVE, Outcome.ERROR)
+    )
     assert after.workloads == before.workloads
 
 
@@ -109,8 +123,11 @@ def served(success: float, source: str = APPLICATION) -> Signals:
     return Signals(inbound=traffic(50 * BLOCK, success, seconds=BLOCK, source=source))
 
 
-def controlled(*looks: Reading, before: dict[str, Signals] | None = None) -> dict[str, Outcome | None]:
-    found = judged_controls(GATE, ["Deployment/tariffs"], list(looks), before or {}, BLOCKS)
+def controlled(
+    *looks: Reading, before: dict[str, Signals] | None = None, controls: Sequence[str] = ("tariffs",)
+) -> dict[str, Outcome | None]:
+    ids = [f"Deployment/{name}" for name in controls]
+    found = judged_controls(GATE, ids, [OMNI], list(looks), before or {}, BLOCKS)
     return {each.workload.removeprefix("Deployment/"): each.outcome for each in found}
 
 
@@ -140,14 +157,61 @@ def test_a_control_whose_own_calls_fail_may_only_suffer_and_tells_nothing() -> N
     assert controlled(*[reading(tariffs=calls)] * BLOCKS) == {}
 
 
+@pytest.mark.parametrize(("success", "outcome"), [(0.9, None), (1.0, Outcome.SUCCESSFUL)])
+def test_a_control_that_was_seen_to_call_a_changed_workload_may_be_sound_but_is_never_worse(
+    success: float, outcome: Outcome | None
+) -> None:
+    """It calls points, which no manifest says calls omni: both were seen to."""
+    seen = reading(
+        tariffs=msgspec.structs.replace(served(success), called=("Deployment/points",)),
+        points=msgspec.structs.replace(served(1.0), called=("Deployment/omni",)),
+    )
+    found = controlled(*[seen] * BLOCKS, controls=("tariffs", "points"))
+    assert found.get("tariffs") == outcome
+    assert found["points"] == Outcome.SUCCESSFUL
+
+
+def test_a_control_that_calls_only_controls_counts_as_worse() -> None:
+    calling = msgspec.structs.replace(served(0.9), called=("Deployment/points",))
+    seen = reading(tariffs=calling, points=served(1.0))
+    assert controlled(*[seen] * BLOCKS, controls=("tariffs", "points"))["tariffs"] == Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("without_identity", "named", "counted_calls", "excused"),
+    [
+        (0.0, [], False, True),
+        (0.04, [], False, True),
+        (0.06, [], False, False),
+        (0.06, ["Deployment/portal"], False, True),
+        (0.06, [], True, True),
+    ],
+)
+def test_a_control_that_may_be_the_caller_whom_nobody_named_does_not_excuse_a_collapse(
+    without_identity: float, named: list[str], counted_calls: bool, excused: bool
+) -> None:
+    omni = msgspec.structs.replace(OMNI, known=Known(unmeshed=named))
+    changed = served(0.2, PROXIES)
+    asked = 50 * BLOCK
+    seen = reading(
+        omni=msgspec.structs.replace(changed, secured_requests=asked * (1 - without_identity)),
+        tariffs=msgspec.structs.replace(
+            served(0.2),
+            outbound=traffic(asked, 1.0, seconds=BLOCK, source="client") if counted_calls else None,
+        ),
+    )
+    controls = judged_controls(GATE, ["Deployment/tariffs"], [omni], [seen] * 4, {}, BLOCKS)
+    found = weighed(failing(1, collapsed=True), controls)
+    assert found.outcome == (Outcome.INCONCLUSIVE if excused else Outcome.FAILED)
+
+
 def observed(control_success: float, controls: tuple[str, ...] | None) -> Outcome | None:
     watch = Observation(GATE, Prometheus(url="http://prometheus", scrape_interval_seconds=5.0), {})
-    omni = Subject(workload="Deployment/omni", pods=("omni-1",), meshed_pods=("omni-1",))
     seen = reading(
         omni=Signals(outbound=traffic(50 * BLOCK, 0.96, seconds=BLOCK)), tariffs=served(control_success)
     )
     for number in range(1, BLOCKS + 1):
-        look = Look(elapsed_seconds=number * BLOCK, subjects=(omni,), controls=controls, reading=seen)
+        look = Look(elapsed_seconds=number * BLOCK, subjects=(OMNI,), controls=controls, reading=seen)
         ended = watch.looked(look)
         if ended:
             return ended.outcome

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from meshroll.core.gate.calls import Calls
-from meshroll.core.gate.matrix import balanced_by_server, calls_by_server
+from meshroll.core.gate.matrix import balanced_by_server, called_by_workload, calls_by_server
 from meshroll.core.gate.measurements import Measurements, Sample
 
 POINTS = "Deployment/points"
@@ -80,3 +80,25 @@ def test_callers_without_a_proxy_are_one_client_that_only_the_servers_count() ->
 def test_without_answers_nobody_calls() -> None:
     assert calls_by_server(measured({})) == {}
     assert balanced_by_server(measured({})) == {}
+
+
+def test_who_calls_whom_is_known_of_the_namespaces_own_workloads_that_send_requests() -> None:
+    def sample(namespace: str, caller: str, server: str, value: float) -> Sample:
+        return Sample(
+            {
+                "namespace": namespace,
+                "deployment": caller,
+                "dst_deployment": server,
+                "dst_pod": f"{server}-1",
+            },
+            value,
+        )
+
+    seen = [
+        sample("charging", "omni", "points", 4.0),
+        sample("charging", "omni", "tariffs", 1.0),
+        sample("charging", "omni", "ledger", 0.0),
+        sample("reporting", "export", "points", 9.0),
+    ]
+    found = called_by_workload(Measurements("charging", 0.0, 30.0, {}, {"outbound-matrix": seen}))
+    assert found == {"Deployment/omni": ("Deployment/points", "Deployment/tariffs")}

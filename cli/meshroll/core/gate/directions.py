@@ -22,6 +22,16 @@ def prefix_of(signal: str) -> str:
     return max((prefix for prefix in COUNTED if signal.startswith(prefix)), key=len)
 
 
+def sense_of(signal: str) -> str:
+    """What is counted, whoever counts it: ``outbound_failed_ratio`` of ``application_outbound_failed_ratio``."""
+    return signal.removeprefix("application_").removeprefix("told_")
+
+
+def is_outbound(sense: str) -> bool:
+    """What a workload is answered, and not what it answers."""
+    return sense.startswith("outbound_")
+
+
 def decides(prefix: str) -> bool:
     """False: it may fail a gate, but what it leaves open is settled by the other count of the same requests."""
     return prefix in DIRECTIONS

@@ -28,7 +28,7 @@ def ending(verdict: Verdict, namespace: str) -> MeshrollError | None:
         return None
     # What failed stays what it is about, where the environment made the verdict Inconclusive.
     decided = worst(each.outcome for each in verdict.workloads)
-    guilty = [each.workload for each in verdict.workloads if each.outcome == decided]
+    guilty = [each.workload for each in verdict.workloads if each.outcome in (decided, Outcome.ERROR)]
     problem = Problem(
         _CODES[verdict.outcome],
         f"{verdict.wave}: {verdict.summary}",

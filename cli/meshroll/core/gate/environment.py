@@ -15,6 +15,8 @@ from meshroll.core.gate.judge import share_rows
 from meshroll.core.gate.shares import judge_rows
 from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.streaming import streams_of
+from meshroll.core.gate.subjects import Subject
+from meshroll.core.gate.summing_up import not_measured
 from meshroll.core.gate.together import together
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, worst
 from meshroll.core.settings import Gate
@@ -23,6 +25,8 @@ from meshroll.core.settings import Gate
 MANY = 3
 # The chance that a right rollback becomes a pause because a control seems worse; all controls and looks together.
 FALSE_ALARMS_RATIO = 0.01
+# Of what comes in to a changed workload; less is somebody's debugging.
+HIDDEN_CALLER_RATIO = 0.05
 # What no trouble around a workload explains: its own proxies, the policies for them, and how they balance.
 OF_THE_CHANGE = {
     "meshed_pods_ratio",
@@ -42,12 +46,13 @@ HINT = (
 def judged_controls(
     gate: Gate,
     controls: Sequence[str],
+    subjects: Sequence[Subject],
     blocks: Sequence[Reading],
     before: Mapping[str, Signals],
     planned_blocks: int,
 ) -> tuple[WorkloadVerdict, ...]:
-    """Each control that has enough traffic; one whose own calls fail too is left out, since it may only suffer, and so
-    is one whose answers are streams.
+    """Each control that has enough traffic. Left out are those whose answers are streams, and those that may only
+    suffer: their own calls fail too, or they are worse and were seen to call what is no control.
     """
     reading = together(blocks)
     streams = streams_of(gate, blocks)
@@ -59,18 +64,40 @@ def judged_controls(
     findings: dict[str, list[Finding]] = {}
     for row, finding in zip(rows, judge_rows(rows, planned_blocks, FALSE_ALARMS_RATIO), strict=True):
         findings.setdefault(row.workload, []).append(finding)
+    dependent = _dependent(controls, reading)
+    hidden_caller = any(_has_hidden_caller(subject, reading) for subject in subjects)
     judged = []
     for workload, found in findings.items():
         calls = [finding for finding in found if prefix_of(finding.signal) == "outbound_"]
         served = [finding for finding in found if finding not in calls]
-        if served and not any(finding.outcome == Outcome.FAILED for finding in calls):
-            outcome = worst(finding.outcome for finding in served)
-            judged.append(WorkloadVerdict(workload=workload, outcome=outcome, findings=tuple(served)))
+        outcome = worst(finding.outcome for finding in served)
+        suffers = any(finding.outcome == Outcome.FAILED for finding in calls)
+        if not served or suffers or (outcome == Outcome.FAILED and workload in dependent):
+            continue
+        if hidden_caller and not calls:
+            served = [msgspec.structs.replace(finding, collapsed=False) for finding in served]
+        judged.append(WorkloadVerdict(workload=workload, outcome=outcome, findings=tuple(served)))
     return tuple(judged)
 
 
+def _dependent(controls: Sequence[str], reading: Reading) -> set[str]:
+    """Controls that were seen to call a workload that is none, however far down."""
+    independent = set(controls)
+    while found := {
+        workload for workload in independent if not independent.issuperset(reading.of(workload).called)
+    }:
+        independent -= found
+    return set(controls) - independent
+
+
+def _has_hidden_caller(subject: Subject, reading: Reading) -> bool:
+    """Whether somebody without a proxy calls it whom no manifest names. It may be any control that has none."""
+    ratio = reading.of(subject.workload).unmeshed_caller_ratio
+    return ratio is not None and ratio >= HIDDEN_CALLER_RATIO and not subject.known.unmeshed
+
+
 def weighed(verdict: Verdict, controls: Sequence[WorkloadVerdict]) -> Verdict:
-    """The verdict, Inconclusive instead of Failed where it is the environment.
+    """The verdict, Inconclusive instead of Failed where it is the environment (Error where a workload is unmeasured).
 
     A collapse of changed workloads alone stays Failed however many they are: an outage that the change made is not to
     wait for a person.
@@ -100,11 +127,10 @@ def weighed(verdict: Verdict, controls: Sequence[WorkloadVerdict]) -> Verdict:
         why = f"{what}, and no unchanged workload has the traffic to tell whether it is the environment"
     else:
         return verdict
+    unmeasured = [each.workload for each in verdict.workloads if each.outcome == Outcome.ERROR]
+    outcome = Outcome.ERROR if unmeasured else Outcome.INCONCLUSIVE
     return msgspec.structs.replace(
-        verdict,
-        outcome=Outcome.INCONCLUSIVE,
-        summary=f"{Outcome.INCONCLUSIVE}: {why}.",
-        hint=HINT,
+        verdict, outcome=outcome, summary=f"{outcome}: {why}.{not_measured(unmeasured)}", hint=HINT
     )
 
 

@@ -28,7 +28,7 @@ from meshroll.core.gate.shares import FAILING, Row, judge_rows, rows_of
 from meshroll.core.gate.signals import Reading, Signals, Traffic
 from meshroll.core.gate.streaming import BEGUN, counted_by_begun, streaming_findings, streams_of
 from meshroll.core.gate.subjects import Subject
-from meshroll.core.gate.text import summary
+from meshroll.core.gate.summing_up import summary
 from meshroll.core.gate.together import together
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, worst
 from meshroll.core.settings import Gate, Prometheus

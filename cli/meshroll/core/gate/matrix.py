@@ -59,6 +59,16 @@ def balanced_by_server(measured: Measurements) -> dict[str, float]:
     return dict(found)
 
 
+def called_by_workload(measured: Measurements) -> dict[str, tuple[str, ...]]:
+    """Workload of the namespace -> those of the namespace that its proxies saw it call."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for sample in measured.of("outbound-matrix"):
+        caller, server = workload_of(sample.labels), workload_of(sample.labels, "dst_")
+        if caller and server and sample.value and sample.labels.get("namespace") == measured.namespace:
+            found[caller].add(server)
+    return {caller: tuple(sorted(servers)) for caller, servers in found.items()}
+
+
 def _row(labels: Mapping[str, str]) -> tuple[str, ...]:
     return (
         labels.get("namespace", ""),

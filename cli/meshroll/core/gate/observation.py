@@ -107,7 +107,8 @@ class Observation:
         )
         if verdict.outcome != Outcome.FAILED or look.controls is None:
             return verdict
-        return weighed(verdict, judged_controls(self.gate, look.controls, blocks, self.before, planned))
+        controls = judged_controls(self.gate, look.controls, look.subjects, blocks, self.before, planned)
+        return weighed(verdict, controls)
 
     def _pods(self, over: bool) -> dict[str, list[Finding]]:
         """What Kubernetes says of the pods of each workload of the gate."""

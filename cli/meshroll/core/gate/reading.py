@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from meshroll.core.gate.evenness import Evenness, evenness
-from meshroll.core.gate.matrix import balanced_by_server, calls_by_server
+from meshroll.core.gate.matrix import balanced_by_server, called_by_workload, calls_by_server
 from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.pod_traffic import traffic_of_pods
 from meshroll.core.gate.proxy_cost import proxy_costs
@@ -41,11 +41,14 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     ports = _refused_ports(measured)
     pods = traffic_of_pods(measured, owners, young, inbound)
     calls, balanced = calls_by_server(measured), balanced_by_server(measured)
+    called_workloads = called_by_workload(measured)
     costs = proxy_costs(measured, owners)
     closed = sum_by_workload(measured.of("inbound-closes"))
     broken = sum_by_workload(measured.of("inbound-closes"), lambda sample: bool(sample.labels.get("errno")))
     signals = {}
-    for workload in sorted({*inbound, *outbound, *load, *pairs, *denied, *refused, *calls, *costs}):
+    for workload in sorted(
+        {*inbound, *outbound, *load, *pairs, *denied, *refused, *calls, *called_workloads, *costs}
+    ):
         met, over_tls = pairs.get(workload, (None, None))
         signals[workload] = Signals(
             inbound=inbound.get(workload),
@@ -62,6 +65,7 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
             pods=pods.get(workload, {}),
             calls=calls.get(workload, ()),
             balanced_requests=balanced.get(workload),
+            called=called_workloads.get(workload, ()),
             closed_connections=closed.get(workload),
             broken_connections=broken.get(workload),
             told=_beside(told, inbound, workload),

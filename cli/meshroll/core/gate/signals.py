@@ -97,6 +97,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     pods                    of one block only, because medians do not add up: the inbound traffic of each Ready pod
     calls                   who calls it and does not spread its calls
     balanced_requests       to it that callers' proxies balanced
+    called                  workloads of the namespace that its own proxies saw it call
     closed_connections      of callers, ``broken_connections`` of them with an error
     told                    what the inventory's own queries say of what comes in, where something else counted that
     """
@@ -115,6 +116,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     pods: dict[str, PodTraffic] = {}
     calls: tuple[Calls, ...] = ()
     balanced_requests: float | None = None
+    called: tuple[str, ...] = ()
     closed_connections: float | None = None
     broken_connections: float | None = None
     told: Traffic | None = None

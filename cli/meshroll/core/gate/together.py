@@ -41,6 +41,7 @@ def _summed(many: Sequence[Signals]) -> Signals:
         refused_ports=tuple(sorted({port for each in many for port in each.refused_ports})),
         calls=calls_of_all([each.calls for each in many]),
         balanced_requests=_sum([each.balanced_requests for each in many]),
+        called=tuple(sorted({server for each in many for server in each.called})),
         closed_connections=_sum([each.closed_connections for each in many]),
         broken_connections=_sum([each.broken_connections for each in many]),
         told=_traffic([each.told for each in many]),
