@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
-from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, failure
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work, failure
 
 from meshroll.adapters import prometheus
 from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
-from meshroll.core.errors import MeshrollError, Paused
+from meshroll.core.errors import Interrupted, MeshrollError, Paused
 from meshroll.core.gate import baseline
 from meshroll.core.gate.ending import ending, unacted
 from meshroll.core.gate.observation import Look, Observation
 from meshroll.core.gate.reading import read
-from meshroll.core.gate.recording import recorded
+from meshroll.core.gate.recording import Recording, recorded
 from meshroll.core.gate.subjects import owners_of, with_pods
 from meshroll.core.gate.verdict import Outcome, Verdict, nothing_to_judge
 from meshroll.core.journal import Line, Record, passed, pausing
@@ -41,23 +42,40 @@ class ActionModule(MeshrollAction):
         with self.working(settings) as work:
             self.between = work.check
             self._wait(settings.gate.settle_seconds, f"settling for {settings.gate.settle_seconds:.0f} s")
-            verdict = self._observe(observation, work.kube, settings, step)
+            try:
+                verdict = self._observe(observation, work.kube, settings, step)
+            except Interrupted:
+                self._remember_stopped(observation, work, step)
+                raise
             if work.record and settings.gate.dry_run:
                 verdict = unacted(verdict)
             self.say_verdict(verdict)
             if work.record:
-                kept = work.journal.keep(work.record, recorded(observation, step.namespace, verdict))
-                self._remember(work.journal, work.record, step, verdict, kept)
+                record = self._with_line(
+                    work.journal, work.record, recorded(observation, step.namespace, verdict)
+                )
+                self._remember(work.journal, record, step, verdict)
         found = {"verdicts": [verdict.as_dict()], "outcome": str(verdict.outcome)}
         if error := ending(verdict, step.namespace):
             return {**failure(error), **found}
         verdicts = [*self.run_context.verdicts, *found["verdicts"]]
         return {**found, "ansible_facts": {**self.identity, "meshroll_verdicts": verdicts}}
 
-    def _remember(self, journal: Journal, record: Record, step: Step, verdict: Verdict, kept: int) -> None:
-        """Writes the gate down. A journal that cannot be written must not swallow a verdict that is known."""
+    def _with_line(self, journal: Journal, record: Record, recording: Recording) -> Record:
+        """The record with the gate in it, whose measurements are kept."""
+        verdict, kept = recording.verdict, journal.keep(record, recording)
         line = Line(verdict.wave, verdict.outcome, verdict.summary, kept, verdict.dry_run)
-        record = msgspec.structs.replace(record, verdicts=[*record.verdicts, line])
+        return msgspec.structs.replace(record, verdicts=[*record.verdicts, line])
+
+    def _remember_stopped(self, observation: Observation, work: Work, step: Step) -> None:
+        """What was measured until then; the gate itself is looked at anew by `resume`. Raises nothing."""
+        if work.record and observation.looks:
+            recording = recorded(observation, step.namespace, observation.stopped())
+            with suppress(MeshrollError):
+                work.journal.write(self._with_line(work.journal, work.record, recording))
+
+    def _remember(self, journal: Journal, record: Record, step: Step, verdict: Verdict) -> None:
+        """Writes the gate down. A journal that cannot be written must not swallow a verdict that is known."""
         if ending(verdict, step.namespace) is None:
             journal.write(passed(record, step))
             return

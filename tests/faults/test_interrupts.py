@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from faults.conftest import Figure
 from faults.ends import end_of
 from faults.estate import Estate, ended
-from faults.fault import BeforeWrite, path_has
+from faults.fault import BeforeWrite, Forward, Request, Undisturbed, path_has
 from sandbox.support import Ran
+
+from meshroll.adapters.prometheus import queries
 
 EXHAUSTIVE = pytest.mark.exhaustive
 
@@ -38,6 +42,47 @@ def test_a_wish_to_stop_keeps_what_was_done_and_frees_the_lock(
     after = estate.run_to_end(goes_on)
     assert after.code == 0, after.result["errors"]
     figure.end(end_of(estate, (end,), after))  # type: ignore[arg-type]
+
+
+@EXHAUSTIVE
+def test_a_gate_that_is_stopped_keeps_what_it_measured_and_is_looked_at_anew(estate: Estate) -> None:
+    api, prometheus = estate.through.api, estate.through.prometheus
+    processes: list[subprocess.Popen[str]] = []
+    # In the second look after the change; each look asks every query once.
+    fault = AtRequest(
+        len(queries()) + 1,
+        lambda: processes[0].send_signal(signal.SIGTERM),
+        counting=lambda: any(path_has("/deployments/")(write) for write in api.writes),
+    )
+    with api.disturbed(Undisturbed()), prometheus.disturbed(fault), estate.started("rollout") as process:
+        processes.append(process)
+        ran = ended(process)
+    assert ran.code == 130 and ran.codes == ["interrupted"], ran.result["errors"]
+    shown = estate.run("runs", "show", ran.result["run_id"]).cluster["run"]
+    (gate,) = shown["verdicts"]
+    assert gate["outcome"] == "Inconclusive"
+    assert "it was stopped after" in gate["summary"]
+    assert gate["recorded"] == 1
+    after = estate.run_to_end("resume")
+    assert after.code == 0, after.result["errors"]
+    end_of(estate, ("new",), after)
+
+
+@dataclass
+class AtRequest:
+    """``act`` runs once, at request ``number`` of those that come while ``counting`` says so."""
+
+    number: int
+    act: Callable[[], None]
+    counting: Callable[[], bool]
+    seen: int = 0
+
+    def decide(self, request: Request) -> Forward:
+        self.seen += self.counting()
+        if self.seen == self.number:
+            self.act()
+            self.number = -1
+        return Forward()
 
 
 def told_to_stop(estate: Estate, wish: signal.Signals) -> Ran:

@@ -174,3 +174,12 @@ def test_a_workload_that_lost_its_last_ready_pod_fails_at_the_end() -> None:
     assert watch.looked(seen(block(), 15)) is None
     answers = [watch.looked(seen(block(), number * BLOCK, gone)) for number in range(2, 9)]
     assert [outcome(answer) for answer in answers] == [None] * 6 + [Outcome.FAILED]
+
+
+def test_what_is_stopped_is_inconclusive_however_bad_it_looked() -> None:
+    watch = observation()
+    watch.looked(seen(block(success=0.1), 15))
+    stopped = watch.stopped()
+    assert stopped.outcome == Outcome.INCONCLUSIVE
+    assert stopped.summary == "Inconclusive: it was stopped after 15 s, before it was decided."
+    assert stopped.workloads

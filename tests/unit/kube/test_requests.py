@@ -52,6 +52,15 @@ def test_a_server_that_stays_busy_is_left_with_its_own_words(server: Server, con
     assert sum(client.time.slept) == pytest.approx(20.0)
 
 
+def test_a_hurried_client_tries_once(server: Server, connect: Connect) -> None:
+    server.plays(Answer(503))
+    client = connect(patience_seconds=20.0)
+    with pytest.raises(ApiError):
+        client.kube.hurried().apply("/a", OBJECT)
+    assert len(server.asked) == 1
+    assert client.time.slept == []
+
+
 def test_a_server_that_says_when_is_taken_at_its_word(server: Server, connect: Connect) -> None:
     server.plays(Answer(429, headers={"Retry-After": "17"}), Answer(body=OBJECT))
     client = connect()

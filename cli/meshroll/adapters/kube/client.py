@@ -62,6 +62,10 @@ class Kube:
         """The same client, which calls ``before_write`` before every try of every write and lets it raise."""
         return Kube(replace(self._requests, before_write=before_write))
 
+    def hurried(self) -> Kube:
+        """The same client, which tries each request once: for what is worth less than the time to try it again."""
+        return Kube(replace(self._requests, patience=Patience(0.0)))
+
     def server_now(self) -> datetime:
         """The API server's clock (UTC, to a second) as of its last answer; asks for one where there was none yet.
 

@@ -14,6 +14,7 @@ from meshroll.core import recording_objects
 from meshroll.core.config_maps import NAMESPACE
 from meshroll.core.errors import Refused
 from meshroll.core.gate.recording import Recording
+from meshroll.core.gate.verdict import Outcome
 from meshroll.core.history import forgettable
 from meshroll.core.journal import Record
 from meshroll.core.journal_objects import LABEL, name_of, objects_of, pages_of, records_of, strays
@@ -63,15 +64,17 @@ class Journal:
     def keep(self, record: Record, recording: Recording) -> int:
         """Keeps what the run's next gate measured, and says in how many objects; 0 where they cannot be written.
 
-        Interrupted passes through: a run that has lost its lock writes nothing more.
+        What has failed is not kept waiting for it: then each object is tried once. Interrupted passes through: a run
+        that has lost its lock writes nothing more.
         """
+        kube = self._kube.hurried() if recording.verdict.outcome == Outcome.FAILED else self._kube
         objects = recording_objects.objects_of(record.run_id, len(record.verdicts) + 1, recording)
         if len(objects) > recording_objects.OBJECTS_MAX:
             self._say("What the gate measured is too much to be kept.")
             return 0
         try:
             for item in objects:
-                self._kube.apply(f"{PATH}/{item['metadata']['name']}", item)
+                kube.apply(f"{PATH}/{item['metadata']['name']}", item)
         except Refused as error:
             self._say(f"What the gate measured is not kept: {error}")
             return 0

@@ -95,6 +95,14 @@ class Observation:
         """The verdict by the looks so far, as if there were to be no more."""
         return self._judge(self.looks[-1], over=True)
 
+    def stopped(self) -> Verdict:
+        """The verdict where it was asked to stop: nothing was decided, whatever it looked like by then."""
+        found = self.ended()
+        text = f"it was stopped after {self.looks[-1].elapsed_seconds:.0f} s, before it was decided"
+        return msgspec.structs.replace(
+            found, outcome=Outcome.INCONCLUSIVE, summary=f"{Outcome.INCONCLUSIVE}: {text}."
+        )
+
     def _judge(self, look: Look, over: bool) -> Verdict:
         if look.reading is None:
             return error(look.problem, look.hint, self.wave)
