@@ -69,6 +69,7 @@ def test_no_placeholder_is_left_and_ids_are_unique() -> None:
         "{workload}",
         "{increase}",
         "{series}",
+        "{processes}",
         "{proxies}",
         "{target}",
     )
@@ -132,6 +133,26 @@ def test_a_new_pod_counts_from_zero_and_an_old_one_that_is_only_now_scraped_does
             '{deployment="omni",pod="omni-1",tls="true"}': 5,
             '{deployment="omni",pod="omni-2",tls="true"}': 0,
         },
+    )
+
+
+def test_a_caller_of_another_namespace_that_is_only_now_scraped_does_not_count_all_it_ever_sent(
+    promtool: str, tmp_path: Path
+) -> None:
+    target = OMNI.replace("charging", "reporting").replace("omni", "export")
+    called = (
+        'direction="outbound",dst_namespace="charging",dst_deployment="points",dst_pod="points-1",tls="true"'
+    )
+    answer = '{namespace="reporting",deployment="export",dst_deployment="points",dst_pod="points-1",tls="true"}'
+    evaluate(
+        promtool,
+        tmp_path,
+        "outbound-matrix",
+        {
+            f"request_total{{{target},{called}}}": "_x18 90000x12",
+            f"process_start_time_seconds{{{target}}}": "_x18 -86400x12",
+        },
+        {answer: 0},
     )
 
 

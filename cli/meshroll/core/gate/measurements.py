@@ -27,8 +27,9 @@ class Series:
 
 @dataclass(frozen=True)
 class Query:
-    """PromQL with placeholders. ``fragments`` are pieces that many queries share; none refers to another.
+    """PromQL with placeholders. ``processes`` selects the targets whose counter ``series`` is.
 
+    ``fragments`` are pieces that many queries share; none refers to another.
     ``workload_label`` is set for the operator's own queries only: the label whose value names the workload.
     """
 
@@ -37,6 +38,7 @@ class Query:
     unit: str
     promql: str
     series: str = ""
+    processes: str = 'namespace="{namespace}"'
     fragments: Mapping[str, str] = field(default_factory=dict)
     workload_label: str = ""
 
@@ -50,6 +52,7 @@ class Query:
         for name, value in {
             **self.fragments,
             "series": self.series,
+            "processes": self.processes,
             "namespace": namespace,
             "window": f"{milliseconds}ms",
             "window_seconds": f"{milliseconds / 1000:g}",
