@@ -143,7 +143,9 @@ def test_a_caller_of_another_namespace_that_is_only_now_scraped_does_not_count_a
     called = (
         'direction="outbound",dst_namespace="charging",dst_deployment="points",dst_pod="points-1",tls="true"'
     )
-    answer = '{namespace="reporting",deployment="export",dst_deployment="points",dst_pod="points-1",tls="true"}'
+    answer = (
+        '{namespace="reporting",deployment="export",dst_deployment="points",dst_pod="points-1",tls="true"}'
+    )
     evaluate(
         promtool,
         tmp_path,

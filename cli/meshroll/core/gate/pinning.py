@@ -23,11 +23,11 @@ SHARE_MIN = 0.05
 def balance_findings(gate: Gate, subject: Subject, signals: Signals, before: Signals) -> list[Finding]:
     """How even the load is, and who is pinned."""
     pinned = pinned_calls(subject, signals)
+    named = _pinned_findings(subject, signals, pinned)
+    # A reason that stands beside it says why the client is pinned.
+    told = any(finding.outcome == Outcome.FAILED for finding in named)
     even = evenness_findings(gate, subject, signals, before)
-    return [
-        *(_explained(finding, subject, signals, pinned) for finding in even),
-        *_pinned_findings(subject, signals, pinned),
-    ]
+    return [*(_explained(finding, subject, signals, pinned, told) for finding in even), *named]
 
 
 def pinned_calls(subject: Subject, signals: Signals) -> list[Calls]:
@@ -73,7 +73,9 @@ def _pinned_findings(subject: Subject, signals: Signals, pinned: Sequence[Calls]
     ]
 
 
-def _explained(finding: Finding, subject: Subject, signals: Signals, pinned: Sequence[Calls]) -> Finding:
+def _explained(
+    finding: Finding, subject: Subject, signals: Signals, pinned: Sequence[Calls], told: bool
+) -> Finding:
     """An uneven load, with who is pinned to the busiest pod or what else is known of it."""
     load = signals.load
     if load is None or finding.outcome not in (Outcome.FAILED, Outcome.INCONCLUSIVE):
@@ -81,7 +83,8 @@ def _explained(finding: Finding, subject: Subject, signals: Signals, pinned: Seq
     there = [call for call in pinned if call.pod == load.busiest_pod]
     if there:
         why = _why(there[0], subject, signals)
-        text = f"{_who(there[0])} is pinned to it, likely because {why.text}"
+        text = f"{_who(there[0])} is pinned to it"
+        text += "" if told else f", likely because {why.text}"
     elif load.source in APPLICATIONS.values() and set(subject.pods) == set(subject.meshed_pods):
         why = PAST_PROXIES
         text = why.text
