@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 from meshroll_sandbox.errors import SandboxError
 
 FILE_NAME = "faults.json"
+_PLACE = re.compile("[^/]+/[^/]+")
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _check(fault: Fault) -> None:
     settings = _settings(fault)
     for key in ("service", "pod"):
         place = settings.get(key)
-        if place is not None and (not isinstance(place, str) or place.count("/") != 1):
+        if place is not None and (not isinstance(place, str) or not _PLACE.fullmatch(place)):
             raise SandboxError(f"{fault.name}: {place!r} names no {key}", "Write it as namespace/name.")
     ratio = settings.get("ratio")
     if ratio is not None and not (isinstance(ratio, int | float) and 0 < ratio <= 1):

@@ -45,6 +45,7 @@ def test_faults_are_read_as_they_were_written(tmp_path: Path) -> None:
         {"name": "slow-pod", "milliseconds": 100},
         {"name": "slow-pod", "milliseconds": 100, "pod": "a/b", "service": "a/b"},
         {"name": "slow-pod", "milliseconds": -1, "pod": "a/b"},
+        {"name": "slow-pod", "milliseconds": 100, "pod": "charging/"},
         {"name": "partition"},
         {"name": "partition", "pod": "a/b", "service": "a/b"},
     ],
