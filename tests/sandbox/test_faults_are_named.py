@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pytest
-from sandbox.support import Estate, Ran, make_estate
+from sandbox.support import GATE, Estate, Ran, make_estate
 
 from meshroll_sandbox import faults
 from meshroll_sandbox.status import Status
@@ -39,16 +39,26 @@ def reason(ran: Ran) -> str:
 
 def test_errors_fail_with_the_server_that_answers_them(sandbox: Status, estate: Estate) -> None:
     ran = verify_with(sandbox, estate, [faults.Errors(service=f"{estate.name}/tariffs", ratio=0.3)])
-    assert (ran.code, ran.codes) == (10, ["gate-failed"])
+    assert (ran.code, ran.codes) == (10, ["gate-failed"]), reason(ran)
     assert "Deployment/tariffs" in reason(ran)
     assert "failed" in reason(ran)
 
 
 def test_a_partition_fails_with_the_caller_whose_calls_get_nowhere(sandbox: Status, estate: Estate) -> None:
     ran = verify_with(sandbox, estate, [faults.Partition(service=f"{estate.name}/tariffs")])
-    assert (ran.code, ran.codes) == (10, ["gate-failed"])
+    assert (ran.code, ran.codes) == (10, ["gate-failed"]), reason(ran)
     assert "Deployment/pricing" in reason(ran)
     assert "outbound requests failed" in reason(ran)
+
+
+def test_a_slow_pod_fails_by_its_name(sandbox: Status, estate: Estate) -> None:
+    # The balancer spares it, so it takes a while until it has answered as many requests as are needed to judge a pod.
+    estate.settings(gate={**GATE, "window_seconds": 120, "window_max_seconds": 180})
+    pod = estate.pods("Deployment/tariffs")[1].name
+    ran = verify_with(sandbox, estate, [faults.SlowPod(pod=f"{estate.name}/{pod}", milliseconds=40)])
+    assert (ran.code, ran.codes) == (10, ["gate-failed"]), reason(ran)
+    assert pod in reason(ran)
+    assert "Deployment/tariffs" in reason(ran)
 
 
 def test_no_traffic_is_inconclusive_and_says_so(sandbox: Status, estate: Estate) -> None:
