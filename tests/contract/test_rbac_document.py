@@ -11,7 +11,7 @@ import yaml
 
 from meshroll.adapters.kube import journal, lock, mirror
 from meshroll.core import changes
-from meshroll.core.checks.namespaces import NEEDED
+from meshroll.core.checks.namespaces import NEEDED, NEEDED_TO_PROBE
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/rbac.md").read_text()
 OBJECTS: list[dict[str, Any]] = [
@@ -50,6 +50,11 @@ def resource_of(path: str) -> tuple[str, str]:
 @pytest.mark.parametrize(("group", "resource", "verb"), NEEDED)
 def test_what_a_run_is_checked_for_is_granted_without_names(group: str, resource: str, verb: str) -> None:
     assert allowed([rule for rule in IN_NAMESPACE if "resourceNames" not in rule], group, resource, verb)
+
+
+def test_what_a_probe_is_checked_for_is_granted_by_a_role_of_its_own() -> None:
+    for permission in NEEDED_TO_PROBE:
+        assert allowed(ROLES["ClusterRole", None, "meshroll-probe-namespace"], *permission)
 
 
 @pytest.mark.parametrize("path", mirror.PATHS.values())

@@ -246,6 +246,7 @@ class Settings(_Settings, frozen=True):
     namespaces: list[Namespace] = msgspec.field(default_factory=list)
     max_restarting_pods: Annotated[int, msgspec.Meta(ge=1)] | Percent = "10%"
     rollback_automatic: Literal["fallback", "previous"] = "fallback"
+    probe_image: Annotated[str, msgspec.Meta(min_length=1)] = "curlimages/curl:8.12.1"
 
 
 # What a run is told about itself, by the CLI or with -e; not policy, so never in an inventory.

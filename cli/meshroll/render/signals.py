@@ -60,9 +60,9 @@ def _said(verdict: Mapping[str, Any]) -> Text:
     wave, outcome = verdict.get("wave"), verdict["outcome"]
     if verdict.get("was"):
         wave = f"{wave} (the run's own verdict: {verdict['was']})"
-    if outcome == SUCCESSFUL:
-        return Text(wave or verdict["summary"])
     summary = verdict["summary"].removeprefix(f"{outcome}: ")
+    if outcome == SUCCESSFUL:
+        return Text(wave or summary)
     return Text(f"{wave}\n{summary}" if wave else summary)
 
 

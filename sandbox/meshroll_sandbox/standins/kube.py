@@ -1,4 +1,4 @@
-"""A small asynchronous reader of the Kubernetes API: caches kept by list and watch, a get and a create."""
+"""A small asynchronous reader of the Kubernetes API: caches kept by list and watch, a get, a create and a patch."""
 
 import asyncio
 import base64
@@ -101,6 +101,13 @@ class Kube:
     async def create(self, path: str, item: Object) -> Object:
         """Create `item` under the collection `path`. Raises aiohttp.ClientError."""
         async with self._open().post(path, json=item) as response:
+            response.raise_for_status()
+            return await _json(response)
+
+    async def merge_patch(self, path: str, change: Object) -> Object:
+        """Merge ``change`` into one object. Raises aiohttp.ClientError."""
+        headers = {"Content-Type": "application/merge-patch+json"}
+        async with self._open().patch(path, json=change, headers=headers) as response:
             response.raise_for_status()
             return await _json(response)
 

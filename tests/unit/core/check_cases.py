@@ -27,11 +27,12 @@ def case(
     nodes: Sequence[Json] = (),
     elsewhere: Sequence[Workload] = (),
     variables: Json | None = None,
+    plane: ControlPlane | None = None,
     **view: Any,
 ) -> Case:
     """A healthy namespace with one Deployment, but for what is said."""
     found = space(*(workloads or [workload()]), **view)
-    plane = ControlPlane(True, "linkerd", str(edge), injectors_ready=ready, values=values or {})
+    plane = plane or ControlPlane(True, "linkerd", str(edge), injectors_ready=ready, values=values or {})
     seen = cluster(found, kubernetes=kubernetes, plane=plane, nodes=nodes, elsewhere=elsewhere)
     asked = settings({**NAMESPACE, "name": found.name, **(wanted or {})}, **(variables or {}))
     return Case(seen, asked, direction, edge)  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ from unit.core.factories import EDGE, cluster, pod, pods, settings, space, workl
 
 from meshroll.core import checks
 from meshroll.core.checks import Case
-from meshroll.core.model import Pod, Workload
+from meshroll.core.model import ControlPlane, Pod, Workload
 from meshroll.core.releases import Edge
 
 
@@ -37,9 +37,12 @@ def with_container(owner: Workload, name: str) -> Pod:
 ON_NODE = Pod({**pod(workload()).manifest, "spec": {"nodeName": "node-1", "containers": []}})
 CONSUL = {"consul.hashicorp.com/connect-inject": "true"}
 
+ABSENT = ControlPlane(False, "linkerd", None)
+
 # (row, what makes it fire, the problem's code where it is not the row's name)
 SAME = ""
 FIRES: list[tuple[str, Callable[[], Case], str]] = [
+    ("control-plane-missing", lambda: case(direction="probe", plane=ABSENT), SAME),
     ("injector-not-ready", lambda: case(ready=0), SAME),
     ("native-sidecar-unsupported", lambda: case(kubernetes="v1.28.9", wanted={"sidecar": "native"}), SAME),
     ("native-sidecar-unsupported", lambda: case(edge=Edge(25, 12, 2), wanted={"sidecar": "native"}), SAME),

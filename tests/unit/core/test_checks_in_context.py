@@ -119,6 +119,19 @@ def test_each_permission_that_is_missing_is_named(group: str, resource: str, ver
     assert f" {verb} {resource}{'.' + group if group else ''} in charging" in problem.message
 
 
+@pytest.mark.parametrize(("group", "resource", "verb"), checks.namespaces.NEEDED_TO_PROBE)
+def test_a_probe_needs_permissions_of_its_own(group: str, resource: str, verb: str) -> None:
+    allowed = [
+        {"apiGroups": [each[0]], "resources": [each[1]], "verbs": [each[2]]}
+        for each in checks.namespaces.NEEDED_TO_PROBE
+    ]
+    assert codes(case(direction="probe", rules=allowed)) == []
+    denied = [rule for rule in allowed if (rule["resources"], rule["verbs"]) != ([resource], [verb])]
+    (problem,) = checks.problems(case(direction="probe", rules=denied))
+    assert problem.code == "permission-missing"
+    assert f" {verb} {resource}{'.' + group if group else ''} in charging" in problem.message
+
+
 @pytest.mark.parametrize(
     "never_meshed",
     [

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from meshroll.adapters.kube.client import ApiError, Kube, Object
-from meshroll.core.checks.namespaces import NEEDED
+from meshroll.core.checks.namespaces import NEEDED, NEEDED_TO_PROBE
 from meshroll.core.control_plane import INJECTOR, INSTALLING
 from meshroll.core.model import ClusterView, ControlPlane, NamespaceView, Pod, Workload, annotations_of
 
@@ -123,7 +123,7 @@ def _rules(kube: Kube, namespace: str) -> list[Object]:
     if status.get("incomplete"):
         rules += [
             {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
-            for group, resource, verb in NEEDED
+            for group, resource, verb in (*NEEDED, *NEEDED_TO_PROBE)
             if _may(kube, namespace, group, resource, verb)
         ]
     return rules

@@ -28,6 +28,18 @@ def running_edge(plane: ControlPlane) -> Edge:
     )
 
 
+def _no_control_plane(case: Case) -> list[Problem]:
+    if case.view.control_plane.installed:
+        return []
+    return [
+        Problem(
+            "control-plane-missing",
+            "Linkerd is not installed on this cluster, so no pod gets a proxy.",
+            "`meshroll rollout` installs it.",
+        )
+    ]
+
+
 def _injector_away(case: Case) -> list[Problem]:
     plane = case.view.control_plane
     if plane.installed and plane.injectors_ready < 1:
@@ -78,7 +90,8 @@ def _values_wait_beside_native(case: Case) -> list[Problem]:
 
 
 CHECKS = (
-    Check("injector-not-ready", "the injector answers", _injector_away),
+    Check("control-plane-missing", "there is a proxy to be had", _no_control_plane, ("probe",)),
+    Check("injector-not-ready", "the injector answers", _injector_away, ("in", "probe")),
     Check(
         "native-sidecar-unsupported", "the cluster carries the sidecar mode asked for", _kubernetes_too_old
     ),

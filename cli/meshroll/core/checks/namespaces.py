@@ -35,6 +35,8 @@ NEEDED = (
     ("", "services", "delete"),
     ("", "configmaps", "patch"),
 )
+# What a probe needs besides what every look reads.
+NEEDED_TO_PROBE = (("batch", "jobs", "create"), ("batch", "jobs", "delete"), ("", "events", "list"))
 
 
 def _system(case: Case) -> list[Problem]:
@@ -64,11 +66,12 @@ def _missing(case: Case) -> list[Problem]:
 
 
 def _permissions(case: Case) -> list[Problem]:
+    needed = NEEDED_TO_PROBE if case.direction == "probe" else NEEDED
     found = []
     for namespace, space in case.spaces():
         missing = [
             f"{verb} {resource}{'.' + group if group else ''}"
-            for group, resource, verb in NEEDED
+            for group, resource, verb in needed
             if not _allowed(space.rules, group, resource, verb)
         ]
         if missing:
@@ -236,13 +239,13 @@ def _policy(case: Case) -> list[Problem]:
 
 
 CHECKS = (
-    Check("namespace-system", "no namespace of the cluster itself is named", _system, ("in", "out")),
-    Check("namespace-missing", "every namespace is there", _missing, ("in", "out", "verify")),
-    Check("permission-missing", "the account may do it", _permissions, ("in", "out")),
+    Check("namespace-system", "no namespace of the cluster itself is named", _system, ("in", "out", "probe")),
+    Check("namespace-missing", "every namespace is there", _missing, ("in", "out", "verify", "probe")),
+    Check("permission-missing", "the account may do it", _permissions, ("in", "out", "probe")),
     Check("namespace-empty", "there is something to mesh", _empty),
-    Check("namespace-webhooks-disabled", "the injector sees the namespace", _webhooks_off),
-    Check("pod-security", "Pod Security admits the proxy's init container", _pod_security),
-    Check("fargate", "no pod runs on Fargate", _fargate),
-    Check("other-mesh", "no other mesh is in the pods", _other_mesh),
+    Check("namespace-webhooks-disabled", "the injector sees the namespace", _webhooks_off, ("in", "probe")),
+    Check("pod-security", "Pod Security admits the proxy's init container", _pod_security, ("in", "probe")),
+    Check("fargate", "no pod runs on Fargate", _fargate, ("in", "probe")),
+    Check("other-mesh", "no other mesh is in the pods", _other_mesh, ("in", "probe")),
     Check("policy-denies-unmeshed", "servers answer clients that are not meshed yet", _policy),
 )

@@ -13,7 +13,7 @@ from meshroll.core.releases import Edge
 from meshroll.core.scope import eligible, home_clients
 from meshroll.core.settings import Namespace, Settings
 
-Direction = Literal["in", "out", "verify"]
+Direction = Literal["in", "out", "verify", "probe"]
 
 
 @dataclass(frozen=True)

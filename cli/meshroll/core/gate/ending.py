@@ -31,7 +31,7 @@ def ending(verdict: Verdict, namespace: str) -> MeshrollError | None:
     guilty = [each.workload for each in verdict.workloads if each.outcome in (decided, Outcome.ERROR)]
     problem = Problem(
         _CODES[verdict.outcome],
-        f"{verdict.wave}: {verdict.summary}",
+        f"{verdict.wave}: {verdict.summary}" if verdict.wave else verdict.summary,
         verdict.hint
         or "The result's `gate` has every number; correct meshroll_gate.limits if this is its normal state.",
         namespace=namespace,

@@ -18,19 +18,20 @@ EXPIRY_TICKS = 40
 class Model:
     """Everything that is counted, and who calls whom.
 
-    `epoch` is the time at which the model begins, in seconds since 1970; `now` counts from there.
+    `epoch` is the time at which the model begins, in seconds since 1970; `now` counts from there. `alive` are the uids
+    of pods that answer.
     """
 
     def __init__(self, seed: int, epoch: float) -> None:
         self.now = 0.0
         self.meters: dict[Key, PodMeter] = {}
+        self.alive: set[str] = set()
         self._seed = seed
         self._epoch = epoch
         self._ticks = 0
         self._topology = Topology()
         self._faults: tuple[Fault, ...] = ()
         self._callers: dict[Key, Caller] = {}
-        self._alive: set[str] = set()
 
     def advance(self, topology: Topology, faults: Sequence[Fault] = ()) -> None:
         """Let TICK_SECONDS pass in a cluster that looks like `topology`."""
@@ -40,7 +41,7 @@ class Model:
             self._topology, self._faults = topology, tuple(faults)
             self._follow()
         for caller in self._callers.values():
-            caller.advance(self.now, TICK_SECONDS, self._alive, self._connect)
+            caller.advance(self.now, TICK_SECONDS, self.alive, self._connect)
         for meter in self.meters.values():
             meter.probe(self.now)
             if self._ticks % EXPIRY_TICKS == 0 and meter.proxy:
@@ -52,7 +53,7 @@ class Model:
             key: pod for key, pod in self._topology.pods.items() if any(one.running for one in pod.containers)
         }
         # Whom nobody reaches is dead to all who call it, and goes on living.
-        self._alive = {
+        self.alive = {
             pod.uid
             for pod in running.values()
             if pod.alive and not cut_off(self._faults, self._topology, pod)
@@ -88,7 +89,7 @@ class Model:
             caller = self._callers.get(key) or Caller(
                 self.meters[key], pod.client, self._random(key, "requests")
             )
-            caller.lead(route(self._topology, self._alive, pod, caller.client))
+            caller.lead(route(self._topology, self.alive, pod, caller.client))
             share = pod.client.requests_per_second / max(1, senders[key[0], pod.owner])
             caller.requests_per_second = share if pod.ready and not silent(self._faults) else 0.0
             for edge in caller.edges.values():

@@ -15,6 +15,7 @@ from meshroll_sandbox.standins.context import Context
 from meshroll_sandbox.standins.traffic import cadvisor, targets
 from meshroll_sandbox.standins.traffic.meters import PodMeter
 from meshroll_sandbox.standins.traffic.model import TICK_SECONDS, Model
+from meshroll_sandbox.standins.traffic.probe import Probes
 from meshroll_sandbox.standins.traffic.series import CONTENT_TYPE
 from meshroll_sandbox.standins.traffic.topology import Topology
 from meshroll_sandbox.standins.traffic.world import World
@@ -55,6 +56,8 @@ class Traffic:
             "/apis/discovery.k8s.io/v1/endpointslices": self._world.endpoint_slice,
         }.items():
             context.kube.cache(path).listen(listener)
+        probes = Probes(context.kube, self._world.topology, lambda: self._model.alive, context.seed)
+        context.kube.cache("/api/v1/pods").listen(probes.pod)
 
     async def playing(self, _: web.Application) -> AsyncIterator[None]:
         """Play while the app runs."""
