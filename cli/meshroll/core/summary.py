@@ -103,7 +103,7 @@ def _next(
         return f"meshroll {command}{namespace} goes on with the install"
     if code == ExitCode.ROLLBACK_INCOMPLETE:
         return f"meshroll rollback{namespace} tries again"
-    if code == ExitCode.INTERRUPTED:
+    if code == ExitCode.INTERRUPTED and command != "verify":
         return f"meshroll resume{namespace} goes on; meshroll rollback{namespace} takes it back"
     if code != ExitCode.SUCCESS or plan is None or (plan.nothing_to_do and plan.direction != "verify"):
         return None

@@ -91,6 +91,10 @@ def test_each_end_says_what_to_type_next(code: ExitCode, command: str, outcome: 
     assert entry["next"].startswith(then)
 
 
+def test_a_look_that_was_stopped_has_nothing_to_go_on_with() -> None:
+    assert told(ExitCode.INTERRUPTED, "verify")["next"] is None
+
+
 def test_the_summary_counts_objects_and_meshed_pods() -> None:
     entry = told(ExitCode.SUCCESS)
     # 8 workloads, the CronJob, a ConfigMap, a Service and the namespace.
