@@ -15,6 +15,8 @@ from meshroll_sandbox.status import Status
 
 ONE = {"workloads": ["Deployment/pricing"], "injection": "workloads"}
 
+EXHAUSTIVE = pytest.mark.exhaustive
+
 
 @pytest.fixture(scope="module")
 def estate(sandbox: Status, tmp_path_factory: pytest.TempPathFactory) -> Estate:
@@ -49,7 +51,10 @@ def probe(estate: Estate, target: str) -> Ran:
     return estate.run("verify", "-n", estate.name, "--probe", target)
 
 
-@pytest.mark.parametrize("target", ["tariffs", "tariffs:80", "tariffs/live"])
+@pytest.mark.parametrize(
+    "target",
+    ["tariffs", pytest.param("tariffs:80", marks=EXHAUSTIVE), pytest.param("tariffs/live", marks=EXHAUSTIVE)],
+)
 def test_a_meshed_caller_reaches_all_pods_over_one_held_connection(estate: Estate, target: str) -> None:
     ran = probe(estate, target)
     assert ran.code == 0, ran.result["errors"]
@@ -66,6 +71,7 @@ def test_a_meshed_caller_reaches_all_pods_over_one_held_connection(estate: Estat
     assert "100 calls on one held connection" in verdict["summary"]
 
 
+@EXHAUSTIVE
 def test_people_read_what_each_pod_answered(estate: Estate) -> None:
     words = ["verify", "-i", estate.inventory, "-n", estate.name, "--probe", "tariffs"]
     done = subprocess.run([str(MESHROLL), *words], capture_output=True, text=True, check=False)
@@ -75,6 +81,7 @@ def test_people_read_what_each_pod_answered(estate: Estate) -> None:
         assert pod.name in said
 
 
+@EXHAUSTIVE
 @pytest.mark.parametrize(
     ("target", "exit_code", "code"),
     [
@@ -96,6 +103,7 @@ def test_what_would_prove_nothing_is_refused_with_the_reason(
     assert all(error["message"] and error["hint"] for error in ran.result["errors"])
 
 
+@EXHAUSTIVE
 def test_where_linkerd_is_not_installed_no_pod_would_get_a_proxy(estate: Estate) -> None:
     file = Path(estate.inventory) / "host_vars" / "sandbox" / "test.yml"
     before = file.read_text()
