@@ -81,10 +81,12 @@ def gate(
     since: float,
     faults: Faults = lambda *_: {},
     down: tuple[int, ...] = (),
+    unscraped: tuple[int, ...] = (),
+    told: Callable[[float], Traffic] | None = None,
 ) -> Recording:
     """A gate that judges ``subjects`` and sees traffic of all in ``seen`` (workload -> requests/s), begun at ``since``.
 
-    In the blocks of ``down`` nothing could be measured.
+    In the blocks of ``down`` nothing could be measured, in those of ``unscraped`` no proxy was scraped.
     """
     watch = Observation(GATE, Prometheus(url="http://p", scrape_interval_seconds=10.0), baseline, wave)
     measured = since
@@ -92,8 +94,11 @@ def gate(
         at = since + number * BLOCK
         reading = None
         if number not in down:
-            reading = _reading(seen, number, at, at - measured, faults)
-            measured = at
+            reading = _reading(seen, number, at, at - measured, faults, told)
+            if number in unscraped:
+                reading = msgspec.structs.replace(reading, target_up={})
+            else:
+                measured = at
         look = Look(
             elapsed_seconds=number * BLOCK,
             subjects=tuple(_subject(workload) for workload in subjects) if reading else (),
@@ -117,7 +122,14 @@ def _subject(workload: str) -> Subject:
     )
 
 
-def _reading(seen: dict[str, float], number: int, at: float, seconds: float, faults: Faults) -> Reading:
+def _reading(
+    seen: dict[str, float],
+    number: int,
+    at: float,
+    seconds: float,
+    faults: Faults,
+    told: Callable[[float], Traffic] | None = None,
+) -> Reading:
     pods = [pod for workload in seen for pod in _subject(workload).pods]
     wobble = 1 + 0.05 * ((number * 7) % 5 - 2)
     return Reading(
@@ -129,6 +141,7 @@ def _reading(seen: dict[str, float], number: int, at: float, seconds: float, fau
                 load=load(workload, (0.36, 0.34, 0.30), per_second * seconds),
                 meshed_pair_requests=per_second * seconds,
                 mtls_requests=per_second * seconds,
+                told=told(seconds) if told else None,
             )
             for workload, per_second in seen.items()
         },
@@ -174,12 +187,18 @@ def run(recordings: list[Recording], baseline: dict[str, Signals], **more: objec
 Run = tuple[Record, list[Recording | None]]
 
 
-def good(source: str = PROXIES, down: tuple[int, ...] = ()) -> Run:
+def good(source: str = PROXIES, down: tuple[int, ...] = (), unscraped: tuple[int, ...] = ()) -> Run:
     """Two waves, both Successful."""
     rates = {CALLER: 120.0, SERVER: 120.0}
     baseline = before(rates, source)
     first = gate(
-        f"Wave 1 of 2: {CALLER}", {CALLER: 120.0}, rates, baseline, BEGAN + RESTART + SETTLE, down=down
+        f"Wave 1 of 2: {CALLER}",
+        {CALLER: 120.0},
+        rates,
+        baseline,
+        BEGAN + RESTART + SETTLE,
+        down=down,
+        unscraped=unscraped,
     )
     then = first.looks[-1].elapsed_seconds + first.began_at_seconds + RESTART + SETTLE
     second = gate(f"Wave 2 of 2: {SERVER}", {SERVER: 120.0}, rates, baseline, then)
@@ -203,6 +222,27 @@ def rolled_back(faults: Faults | None = None) -> Run:
     assert recordings[-1].verdict.outcome == Outcome.FAILED
     record = run(recordings, baseline, state="rolled_back", heading="back", to="fallback")
     return record, [*recordings]
+
+
+def told_slow() -> Run:
+    """One wave whose server is slow only by what the inventory's own queries count."""
+    queries = "meshroll_gate.application_queries"
+    rates = {SERVER: 120.0}
+    known = before(rates, PROXIES)
+    past_of = known[SERVER].inbound
+    assert past_of
+    told = msgspec.structs.replace(past_of, source=queries)
+    known = {SERVER: msgspec.structs.replace(known[SERVER], told=told)}
+    recording = gate(
+        f"Wave 1 of 1: {SERVER}",
+        rates,
+        rates,
+        known,
+        BEGAN + RESTART + SETTLE,
+        told=lambda seconds: traffic(120.0, seconds, queries, slow=0.2),
+    )
+    assert recording.verdict.outcome == Outcome.FAILED
+    return run([recording], known, state="rolled_back"), [recording]
 
 
 def large(workloads: int = 500) -> Run:

@@ -22,7 +22,20 @@ from meshroll.core.report.model import (
     WorkloadReport,
 )
 
-from .runs import APPLICATIONS, CALLER, SERVER, Run, good, large, rolled_back, run
+from .runs import (
+    APPLICATIONS,
+    BLOCK,
+    CALLER,
+    RESTART,
+    SERVER,
+    SETTLE,
+    Run,
+    good,
+    large,
+    rolled_back,
+    run,
+    told_slow,
+)
 
 
 def report(of: Run, **more: object) -> Report:
@@ -125,6 +138,29 @@ def test_a_share_that_a_workload_failed_by_is_plotted_where_no_other_plot_shows_
     assert first.signal == "slower_than_50_ms_ratio"
     assert first.lines[0].points[-1].value == pytest.approx(0.2)
     assert workload(report(rolled_back()), SERVER).plots[0].signal == "success_ratio"
+
+
+def test_a_share_by_the_inventorys_own_queries_is_plotted_from_them() -> None:
+    found = report(told_slow())
+    (plot, *_) = workload(found, SERVER).plots
+    assert plot.signal == "told_slower_than_50_ms_ratio"
+    assert [line.name for line in plot.lines] == ["served, by application_queries"]
+    assert plot.lines[0].points[-1].value == pytest.approx(0.2)
+    assert row(found, SERVER, plot.signal).like_for_like is True
+
+
+def test_a_look_that_ended_in_error_is_counted_once_with_the_one_after_it() -> None:
+    record, recordings = good(unscraped=(3,))
+    first = recordings[0]
+    assert first and len(first.looks) == 8
+    assert [block.window_seconds for block in first.blocks] == [BLOCK, BLOCK, 2 * BLOCK, *[BLOCK] * 4]
+    (plot,) = [
+        plot
+        for plot in workload(report((record, recordings)), CALLER).plots
+        if plot.signal == "requests_per_second"
+    ]
+    drawn = {point.at_seconds for point in plot.lines[0].points}
+    assert RESTART + SETTLE + 3 * BLOCK not in drawn and RESTART + SETTLE + 4 * BLOCK in drawn
 
 
 def test_a_gate_whose_measurements_are_gone_still_has_its_line() -> None:

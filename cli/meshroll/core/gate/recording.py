@@ -27,9 +27,15 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
 
     @property
-    def readings(self) -> list[Reading]:
-        """Of the looks that measured something."""
-        return [look.reading for look in self.looks if look.reading]
+    def blocks(self) -> list[Reading]:
+        """What the verdict rests on, without gaps: a look that ended in Error is covered by the one after it."""
+        found: list[Reading] = []
+        for reading in (look.reading for look in self.looks if look.reading):
+            began = reading.at_seconds - reading.window_seconds
+            while found and began < found[-1].at_seconds - found[-1].window_seconds / 2:
+                found.pop()
+            found.append(reading)
+        return found
 
 
 def recorded(observation: Observation, namespace: str, verdict: Verdict) -> Recording:

@@ -14,7 +14,7 @@ from meshroll.core.journal import Record
 from meshroll.core.plan import change_rows
 from meshroll.core.report.gates import after, gates_of, moment, policy_of, reasons_of, rows_of
 from meshroll.core.report.model import ChangeRow, GateReport, Report, WorkloadReport
-from meshroll.core.report.plots import load_of, plots_of
+from meshroll.core.report.plots import Watched, load_of, plots_of
 from meshroll.core.report.timeline import Timeline, timeline
 from meshroll.core.report.verdict import ending, undo
 
@@ -108,11 +108,13 @@ def _plotted(
         msgspec.structs.replace(
             each,
             plots=plots_of(
-                each.workload,
+                Watched(
+                    each.workload,
+                    _before(record, each.namespace, each.workload),
+                    [recording for recording in drawn if recording.namespace == each.namespace],
+                    time,
+                ),
                 each.rows,
-                _before(record, each.namespace, each.workload),
-                [recording for recording in drawn if recording.namespace == each.namespace],
-                time,
             ),
         )
         for each in workloads[:PLOTTED_WORKLOADS]

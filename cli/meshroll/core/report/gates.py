@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from meshroll.core.gate.directions import COUNTED, DIRECTIONS, like
+from meshroll.core.gate.directions import COUNTED, DIRECTIONS, like, prefix_of, traffic_of
 from meshroll.core.gate.recording import Recording
-from meshroll.core.gate.signals import Signals, Traffic
+from meshroll.core.gate.signals import Signals
 from meshroll.core.gate.together import together
 from meshroll.core.gate.verdict import Finding, Outcome, WorkloadVerdict
 from meshroll.core.journal import Line
@@ -49,16 +49,15 @@ def moment(at_seconds: float) -> str:
 
 def after(recording: Recording) -> Mapping[str, Signals]:
     """Signals by workload over all that the gate measured."""
-    return together(recording.readings).signals if recording.readings else {}
+    return together(recording.blocks).signals if recording.blocks else {}
 
 
 def rows_of(judged: WorkloadVerdict, before: Signals, now: Signals) -> tuple[Row, ...]:
     """What a gate found, and the requests a second, which it does not judge."""
     rows = [_row(finding, before, now) for finding in judged.findings]
     for prefix, attribute in DIRECTIONS.items():
-        traffic: Traffic | None = getattr(now, attribute)
+        traffic, past = traffic_of(now, attribute), traffic_of(before, attribute)
         if traffic and traffic.requests_per_second is not None:
-            past: Traffic | None = getattr(before, attribute)
             rows.append(
                 Row(
                     signal=f"{prefix}requests_per_second",
@@ -101,12 +100,8 @@ def _like_for_like(finding: Finding, before: Signals, now: Signals) -> bool:
     if finding.signal == "busiest_pod_to_mean":
         past, load = before.load, now.load
         return bool(past and load and (past.unit, past.source) == (load.unit, load.source))
-    prefix = max((each for each in COUNTED if finding.signal.startswith(each)), key=len)
-    traffic: tuple[Traffic | None, Traffic | None] = (
-        like(before, COUNTED[prefix]),
-        getattr(now, COUNTED[prefix]),
-    )
-    sources = {each.source for each in traffic if each}
+    attribute = COUNTED[prefix_of(finding.signal)]
+    sources = {each.source for each in (like(before, attribute), traffic_of(now, attribute)) if each}
     return len(sources) <= 1
 
 

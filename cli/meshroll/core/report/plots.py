@@ -3,171 +3,135 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from meshroll.core.gate.directions import COUNTED
+import msgspec
+
+from meshroll.core.gate.directions import COUNTED, DIRECTIONS, prefix_of, traffic_of
 from meshroll.core.gate.evenness import Evenness
 from meshroll.core.gate.recording import Recording
-from meshroll.core.gate.signals import FAILED, Reading, Signals, Traffic, ratio
+from meshroll.core.gate.signals import FAILED, Signals, Traffic, ratio
 from meshroll.core.gate.verdict import Outcome
 from meshroll.core.report.model import Line, Load, Plot, Point, Row
 from meshroll.core.report.timeline import Timeline
-from meshroll.core.settings import Limits
 
 LISTED_PODS = 8
-NAMES = {"inbound": "served", "outbound": "calls"}
-APPLICATIONS = {
+NAMES = {
+    "inbound": "served",
+    "outbound": "calls",
     "application_inbound": "served, by the application",
     "application_outbound": "calls, by the application",
+    "told": "served, by application_queries",
 }
-_SHARE = re.compile(r"^((?:application_)?(?:outbound_)?)(?:failed_ratio|slower_than_(?P<bound>.+)_ms_ratio)$")
+_SHARE = re.compile(r"failed_ratio|slower_than_(?P<bound>.+)_ms_ratio")
 
 Value = Callable[[Signals], float | None]
+OfTraffic = Callable[[Traffic], float | None]
 
 
-def plots_of(
-    workload: str,
-    rows: Sequence[Row],
-    before: Signals,
-    drawn: Sequence[Recording],
-    time: Timeline,
-) -> tuple[Plot, ...]:
-    """Success, p99, requests a second and balance; and first, where it failed by something else, that share.
+class Watched(msgspec.Struct, frozen=True):
+    """One workload over the gates of its namespace that plots show; ``before`` are its signals from before the run."""
 
-    ``drawn`` are the gates of its namespace that the plots show.
-    """
-    if not drawn:
+    workload: str
+    before: Signals
+    gates: Sequence[Recording]
+    time: Timeline
+
+
+def plots_of(watched: Watched, rows: Sequence[Row]) -> tuple[Plot, ...]:
+    """Success, p99, requests a second and balance; and first, where it failed by something else, that share."""
+    if not watched.gates:
         return ()
-    limits = drawn[-1].gate.limits
+    limits = watched.gates[-1].gate.limits
     plots = [
-        *(_share_plot(row, workload, drawn, time) for row in rows if _decides(row, rows)),
+        *(_share_plot(row, watched) for row in rows if _decides(row, rows)),
         _traffic_plot(
-            "success_ratio", lambda traffic: traffic.success_ratio, workload, before, drawn, time, limits
+            "success_ratio", lambda traffic: traffic.success_ratio, watched, limits.success_ratio_min
         ),
         _traffic_plot(
             "latency_p99_ms",
             lambda traffic: traffic.latency_ms("latency_p99_ms"),
-            workload,
-            before,
-            drawn,
-            time,
-            limits,
+            watched,
+            limits.latency_p99_ms_max,
         ),
-        _traffic_plot(
-            "requests_per_second",
-            lambda traffic: traffic.requests_per_second,
-            workload,
-            before,
-            drawn,
-            time,
-            limits,
-        ),
-        _balance_plot(rows, workload, drawn, time),
+        _traffic_plot("requests_per_second", lambda traffic: traffic.requests_per_second, watched, None),
+        *(_balance_plot(row, watched) for row in rows if row.signal == "busiest_pod_to_mean"),
     ]
-    return tuple(plot for plot in plots if plot and plot.lines)
+    return tuple(plot for plot in plots if plot.lines)
 
 
 def _decides(row: Row, rows: Sequence[Row]) -> bool:
     """Whether it failed by a share that no other plot shows: how many failed is seen in the success ratio."""
     shown = any(each.outcome == Outcome.FAILED and each.signal.endswith("success_ratio") for each in rows)
-    found = _SHARE.match(row.signal)
-    return row.outcome == Outcome.FAILED and bool(found and (found["bound"] or not shown))
+    share = _share_of(row.signal)
+    return row.outcome == Outcome.FAILED and share is not None and not (shown and share == FAILED)
 
 
-def _share_plot(row: Row, workload: str, drawn: Sequence[Recording], time: Timeline) -> Plot:
-    found = _SHARE.match(row.signal)
-    assert found
-    attribute = COUNTED[found[1]]
-    name = found["bound"] or FAILED
+def _share_of(signal: str) -> str | None:
+    """Its name among a traffic's counts; None where the signal is no share that is compared with before."""
+    found = _SHARE.fullmatch(signal.removeprefix(prefix_of(signal)))
+    return (found["bound"] or FAILED) if found else None
 
-    def value(signals: Signals) -> float | None:
-        traffic: Traffic | None = getattr(signals, attribute)
-        if traffic is None:
-            return None
-        total, bad = traffic.counts(name)
+
+def _share_plot(row: Row, watched: Watched) -> Plot:
+    attribute = COUNTED[prefix_of(row.signal)]
+    share = _share_of(row.signal) or FAILED
+
+    def bad_ratio(traffic: Traffic) -> float | None:
+        total, bad = traffic.counts(share)
         return ratio(bad, total)
 
-    lines = _lines({{**NAMES, **APPLICATIONS}[attribute]: value}, workload, drawn, time)
+    lines = _lines({NAMES[attribute]: _by(attribute, bad_ratio)}, watched)
     return Plot(signal=row.signal, lines=lines, limit=row.limit, before=row.before)
 
 
-def _traffic_plot(
-    signal: str,
-    of: Callable[[Traffic], float | None],
-    workload: str,
-    before: Signals,
-    drawn: Sequence[Recording],
-    time: Timeline,
-    limits: Limits,
-) -> Plot:
-    def by(attribute: str) -> Value:
-        def value(signals: Signals) -> float | None:
-            traffic: Traffic | None = getattr(signals, attribute)
-            return of(traffic) if traffic else None
-
-        return value
-
-    lines = _lines({name: by(attribute) for attribute, name in NAMES.items()}, workload, drawn, time)
-    limit: float | None = getattr(
-        limits, f"{signal}_min" if signal == "success_ratio" else f"{signal}_max", None
-    )
-    return Plot(signal=signal, lines=lines, limit=limit, before=_level(lines, of, workload, before, drawn))
+def _traffic_plot(signal: str, of: OfTraffic, watched: Watched, limit: float | None) -> Plot:
+    """A line a direction; the level from before is that of the first of them, where one instrument counted both."""
+    lines = _lines({NAMES[attribute]: _by(attribute, of) for attribute in DIRECTIONS.values()}, watched)
+    first = next((each for each in DIRECTIONS.values() if lines and NAMES[each] == lines[0].name), "inbound")
+    past = traffic_of(watched.before, first)
+    seen = [
+        traffic_of(reading.of(watched.workload), first) for gate in watched.gates for reading in gate.blocks
+    ]
+    alike = past is not None and {traffic.source for traffic in seen if traffic} == {past.source}
+    return Plot(signal=signal, lines=lines, limit=limit, before=of(past) if past and alike else None)
 
 
-def _level(
-    lines: Sequence[Line],
-    of: Callable[[Traffic], float | None],
-    workload: str,
-    before: Signals,
-    drawn: Sequence[Recording],
-) -> float | None:
-    """What the first line was before, where the same instrument counted it."""
-    attribute = next((key for key, name in NAMES.items() if lines and lines[0].name == name), "inbound")
-    past: Traffic | None = getattr(before, attribute)
-    sources = {
-        traffic.source
-        for recording in drawn
-        for reading in recording.readings
-        if (traffic := getattr(reading.of(workload), attribute))
-    }
-    return of(past) if past and sources == {past.source} else None
-
-
-def _balance_plot(
-    rows: Sequence[Row], workload: str, drawn: Sequence[Recording], time: Timeline
-) -> Plot | None:
-    row = next((row for row in rows if row.signal == "busiest_pod_to_mean"), None)
-    if row is None:
-        return None
-
-    def value(signals: Signals) -> float | None:
+def _balance_plot(row: Row, watched: Watched) -> Plot:
+    def busiest(signals: Signals) -> float | None:
         return signals.load.busiest_to_mean if signals.load else None
 
     return Plot(
         signal=row.signal,
-        lines=_lines({"busiest pod": value}, workload, drawn, time),
+        lines=_lines({"busiest pod": busiest}, watched),
         limit=row.limit if row.outcome else None,
         before=row.before if row.like_for_like else None,
     )
 
 
-def _lines(
-    values: dict[str, Value], workload: str, drawn: Sequence[Recording], time: Timeline
-) -> tuple[Line, ...]:
+def _by(attribute: str, of: OfTraffic) -> Value:
+    def value(signals: Signals) -> float | None:
+        traffic = traffic_of(signals, attribute)
+        return of(traffic) if traffic else None
+
+    return value
+
+
+def _lines(values: Mapping[str, Value], watched: Watched) -> tuple[Line, ...]:
     """A line for each that has a value at all, broken between gates."""
     lines = []
+    origin = watched.time.origin_seconds
     for name, value in values.items():
         points: list[Point] = []
-        for recording in drawn:
-            points.append(Point(recording.began_at_seconds - time.origin_seconds, None))
-            points += [_point(reading, workload, value, time) for reading in recording.readings]
+        for gate in watched.gates:
+            points.append(Point(gate.began_at_seconds - origin, None))
+            points += [
+                Point(reading.at_seconds - origin, value(reading.of(watched.workload)))
+                for reading in gate.blocks
+            ]
         if any(point.value is not None for point in points):
             lines.append(Line(name, tuple(points)))
     return tuple(lines)
-
-
-def _point(reading: Reading, workload: str, value: Value, time: Timeline) -> Point:
-    return Point(reading.at_seconds - time.origin_seconds, value(reading.of(workload)))
 
 
 def load_of(load: Evenness | None) -> Load | None:

@@ -60,7 +60,7 @@ def _spans(drawn: Mapping[int, Recording], origin: float) -> Iterator[Span]:
 
 def _measured(recording: Recording) -> list[float]:
     """When each look that measured something ended. One that did not is made up for by the next one."""
-    return [reading.at_seconds for reading in recording.readings]
+    return [reading.at_seconds for reading in recording.blocks]
 
 
 def _settling_from(recording: Recording) -> float:
