@@ -27,9 +27,8 @@ from meshroll.core.plan import plan_from
 from meshroll.core.runs import run_detail, run_rows
 from meshroll.core.settings import Settings
 from meshroll.core.status import cluster_status
-from meshroll.core.summary import ended
+from meshroll.core.summary import ended, tells
 
-REMEMBERING = ("status", "runs")
 NOTHING_SEEN: dict[str, Any] = {"release": None, "kubernetes_version": None, "namespaces": []}
 
 
@@ -50,7 +49,7 @@ class ActionModule(MeshrollAction):
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         cluster, begun, command = self.run_context.cluster, self.run_context.begun, args["command"]
-        failed = args.get("failure")
+        failed, told = args.get("failure"), tells(command)
         record: Record | None = None
         runs: list[Record] = []
         shown: Record | None = None
@@ -75,9 +74,9 @@ class ActionModule(MeshrollAction):
                 if record:
                     self.lock(kube).release()
                 names = [namespace.name for namespace in settings.namespaces]
-                if command != "report":
+                if told.standing:
                     status = cluster_status(look(kube, names, settings.control_plane.namespace))
-                runs = work.journal.read() if command in REMEMBERING else []
+                runs = work.journal.read() if told.runs else []
                 if command == "resume" and outcome.exit_code == ExitCode.SUCCESS:
                     open_here, open_elsewhere = left_open(work.journal.read(), names)
                     outcome = still_open(outcome, open_here)
@@ -95,7 +94,7 @@ class ActionModule(MeshrollAction):
         entry["conversions"] = list(self.run_context.conversions)
         entry["summary"] += [f"{problem.message} {problem.hint}" for problem in open_elsewhere]
         entry["summary"] += (args.get("rollback_plan") or {}).get("notes", [])
-        if command in REMEMBERING:
+        if told.runs:
             entry["runs"] = run_rows(runs)
         if shown:
             entry["run"] = run_detail(shown)

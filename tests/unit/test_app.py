@@ -119,3 +119,11 @@ def test_json_is_recognised_in_words_that_do_not_parse(
     words: list[str], environment: dict[str, str], json_wanted: bool
 ) -> None:
     assert wants_json(words, environment) == json_wanted
+
+
+def test_a_report_and_the_json_of_its_command_never_share_stdout(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["report", "2026", "-i", "inv", "-o", "-", "--output", "json"]) == 2
+    (error,) = json.loads(capsys.readouterr().out)["errors"]
+    assert (error["code"], "stdout" in error["message"]) == ("report-not-written", True)

@@ -8,7 +8,7 @@ from meshroll import __version__
 from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
 from meshroll.core.errors import Problem, UsageError
-from meshroll.core.history import run_named
+from meshroll.core.history import run_beginning
 from meshroll.core.report.build import report_of
 from meshroll.core.report.model import Report
 
@@ -18,10 +18,9 @@ def read(kube: Kube, journal: Journal, run_id: str, cluster: str) -> Report | No
 
     Raises ApiError, Refused where the journal cannot be read, UsageError where several runs begin with it.
     """
-    records = journal.read()
-    if not any(record.run_id.startswith(run_id) for record in records):
+    record = run_beginning(journal.read(), run_id)
+    if record is None:
         return None
-    record = run_named(records, run_id)
     return report_of(
         record,
         journal.recordings(record),

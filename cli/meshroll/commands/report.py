@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from meshroll.commands.options import where_and_how
+from meshroll.commands.options import Options, where_and_how
 from meshroll.commands.run import play
-from meshroll.core.errors import ExitCode
+from meshroll.core.errors import ExitCode, Problem, UsageError
 
 SUFFIXES = {"html": "html", "json": "json", "markdown": "md"}
 STDOUT = "-"
@@ -50,6 +50,14 @@ def command(run: str, form: Any, output_file: str | None) -> ExitCode:
     from meshroll.adapters.report import write
     from meshroll.render.report import report_in, written
 
+    if output_file == STDOUT and Options.of(click.get_current_context()).output == "json":
+        raise UsageError(
+            Problem(
+                "report-not-written",
+                "-o - and --output json both want stdout.",
+                "Leave one of them out; `--format json -o -` prints the report's own JSON.",
+            )
+        )
     played = play("report", extra_vars={"report_run": run})
     output, code = played.output, ExitCode(played.result["exit_code"])
     report = report_in(played.result, run)

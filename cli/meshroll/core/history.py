@@ -274,17 +274,30 @@ def taken_over(records: Sequence[Record], namespaces: Set[str], by: str) -> list
 
 def run_named(records: Sequence[Record], run_id: str) -> Record:
     """The run of that id, or of the only one that begins with it. Raises UsageError."""
-    found = [record for record in records if record.run_id.startswith(run_id)]
-    if len(found) == 1:
-        return found[0]
-    what = f"remembers no run {run_id}" if not found else f"remembers {len(found)} runs {run_id}..."
-    raise UsageError(
-        Problem(
-            "run-unknown",
-            f"This cluster {what}.",
-            "`meshroll runs` lists them; --to also takes fallback and previous.",
+    found = run_beginning(records, run_id)
+    if found is None:
+        raise UsageError(
+            Problem(
+                "run-unknown",
+                f"This cluster remembers no run {run_id}.",
+                "`meshroll runs` lists them; --to also takes fallback and previous.",
+            )
         )
-    )
+    return found
+
+
+def run_beginning(records: Sequence[Record], run_id: str) -> Record | None:
+    """The same, and None where no run begins with it. Raises UsageError where several do."""
+    found = [record for record in records if record.run_id.startswith(run_id)]
+    if len(found) > 1:
+        raise UsageError(
+            Problem(
+                "run-unknown",
+                f"This cluster remembers {len(found)} runs {run_id}...",
+                "Give more of its id; `meshroll runs` lists them.",
+            )
+        )
+    return found[0] if found else None
 
 
 def forgettable(

@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from meshroll.core.changes import Change
 from meshroll.core.errors import STATUS, ExitCode
 from meshroll.core.journal import Record
 from meshroll.core.outcome import Outcome
 from meshroll.core.plan import Plan, change_rows
+
+
+class Tells(msgspec.Struct, frozen=True):
+    """What a command's result tells beside how it ended: how the cluster stands, and the runs that it remembers."""
+
+    standing: bool = True
+    runs: bool = False
+
+
+TELLS = {"status": Tells(runs=True), "runs": Tells(runs=True), "report": Tells(standing=False)}
+
+
+def tells(command: str) -> Tells:
+    return TELLS.get(command, Tells())
 
 
 def ended(

@@ -17,6 +17,8 @@ from meshroll.core.history import (
     inherited,
     left_open,
     opened,
+    run_beginning,
+    run_named,
     taken_over,
     to_undo,
     unfinished,
@@ -288,3 +290,14 @@ def test_the_run_that_previous_goes_back_before_is_kept_although_later_ones_chan
 def test_runs_of_namespaces_that_are_long_gone_are_not_kept_for_ever() -> None:
     previews = [record("running", "rollout", f"preview-{number}", run_id=f"r{number}") for number in range(6)]
     assert forgettable(previews, kept=1, kept_needed=4) == previews[4:]
+
+
+def test_a_run_is_named_by_the_beginning_of_its_id_where_only_one_begins_so() -> None:
+    records = [record(run_id="20261124-a1"), record(run_id="20261124-b2")]
+    assert run_named(records, "20261124-b") is run_beginning(records, "20261124-b2") is records[1]
+    assert run_beginning(records, "2025") is None
+    with pytest.raises(UsageError, match="no run 2025"):
+        run_named(records, "2025")
+    for ask in (run_named, run_beginning):
+        with pytest.raises(UsageError, match="2 runs 20261124"):
+            ask(records, "20261124")
