@@ -33,6 +33,7 @@ def test_one_workload_is_told_with_two_different_reasons_whoever_counts_each() -
         found("failed_ratio"),
         found("application_failed_ratio"),
         found("told_failed_ratio"),
+        found("success_ratio"),
         found("slow_ratio_100"),
         found("mtls_ratio"),
     )

@@ -23,8 +23,11 @@ def prefix_of(signal: str) -> str:
 
 
 def sense_of(signal: str) -> str:
-    """What is counted, whoever counts it: ``outbound_failed_ratio`` of ``application_outbound_failed_ratio``."""
-    return signal.removeprefix("application_").removeprefix("told_")
+    """What is wrong by it, whoever counts it and whichever limit it misses: ``outbound_failed_ratio`` of
+    ``application_outbound_success_ratio``.
+    """
+    counted = signal.removeprefix("application_").removeprefix("told_")
+    return counted.replace("success_ratio", "failed_ratio")
 
 
 def is_outbound(sense: str) -> bool:
