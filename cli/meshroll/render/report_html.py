@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from meshroll.core.gate.verdict import Outcome
 from meshroll.core.report.model import Plot, Report, Row, WorkloadReport
-from meshroll.render import changes, report_plots, report_words
+from meshroll.render import changes, report_cost, report_plots, report_words
 
 TONES = {
     Outcome.SUCCESSFUL: "good",
@@ -24,9 +24,14 @@ SAID_OF_MASKS = {
 def html(report: Report) -> str:
     """The page. Draws up to a dozen workloads, which takes a few seconds."""
     import jinja2
+    from markupsafe import Markup, escape
 
     def svg(workload: WorkloadReport, plot: Plot) -> str:
         return report_plots.svg(plot, report.spans, f"{workload.workload}: {report_plots.caption(plot)}")
+
+    def breaking(name: str) -> Markup:
+        """``Deployment/omni``, which a narrow column may break after the kind."""
+        return escape(name).replace("/", Markup("/<wbr>"))
 
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -36,6 +41,7 @@ def html(report: Report) -> str:
     return template.render(
         report=report,
         words=report_words,
+        breaking=breaking,
         plots=report_plots,
         plotted=[workload for workload in report.workloads if workload.plots],
         tone=report_words.tone(report),
@@ -43,6 +49,7 @@ def html(report: Report) -> str:
         tone_of=lambda outcome: TONES.get(outcome, ""),
         field_value=changes.value,
         latencies=latencies(report),
+        cost=report_cost,
         objects=len({row.object for row in report.changes}),
         sources=sorted({row.source for each in report.workloads for row in each.rows if row.source}),
         svg=svg,

@@ -24,6 +24,7 @@ def markdown(report: Report) -> str:
             f"{words.period(report)}."
         ),
         "",
+        *figures(report),
         *(line for note in report.notes for line in (text(note), "")),
     ]
     if report.gates:
@@ -40,10 +41,14 @@ def markdown(report: Report) -> str:
         ]
         if words.not_alike(report):
             lines += [text(f"{words.NOT_ALIKE} {words.NOT_ALIKE_TEXT}."), ""]
-    changed = {row.object: row.why for row in report.changes}
+    changed: dict[str, list[str]] = {}
+    for _, name, why, _ in words.changed(report):
+        changed.setdefault(name, []).append(why)
     lines += [f"### What changed: {len(changed)} object{'' if len(changed) == 1 else 's'}", ""]
     if changed:
-        lines += table(["Object", "Why"], [[text(name), text(why)] for name, why in changed.items()])
+        lines += table(
+            ["Object", "Why"], [[text(name), text(", then ".join(whys))] for name, whys in changed.items()]
+        )
     lines += [
         f"Undo: {code(report.undo)} {text(report.undo_text)}" if report.undo else text(report.undo_text),
         "",
@@ -53,6 +58,12 @@ def markdown(report: Report) -> str:
         f"{text(report.kubernetes_version or 'not known')}, meshroll {report.meshroll_version}."
     )
     return "\n".join(lines) + "\n"
+
+
+def figures(report: Report) -> list[str]:
+    """A list with the worst of each signal, and the empty line after it."""
+    lines = [f"- {text(name)}: **{text(said)}**" for name, said in words.figures(report)]
+    return [*lines, ""] if lines else []
 
 
 def _workloads(report: Report) -> Iterable[list[str]]:

@@ -10,7 +10,10 @@ from typing import Any
 from meshroll.core.report.model import Line, Plot, Span
 from meshroll.render.report_words import SIGNS, name, value
 
-WIDTH_INCHES, HEIGHT_INCHES = 4.4, 2.5
+# Small, so that four stand side by side on a wide screen with text that is large enough; one fills a phone.
+WIDTH_INCHES, HEIGHT_INCHES = 3.3, 2.1
+# Gates whose labels would stand closer than this share of the width: only the last of them has one.
+LABELS_APART = 0.1
 # Told apart by dash and marker, so that a black-and-white print shows the same.
 LINES = (
     {"color": "#0b4f9c", "linestyle": "-", "marker": "o"},
@@ -53,14 +56,13 @@ def svg(plot: Plot, spans: Sequence[Span], title: str) -> str:
         figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES))
         FigureCanvasSVG(figure)
         # Fixed, because a layout that fits itself draws everything twice.
-        axes = figure.add_axes((0.14, 0.19, 0.84, 0.70))
+        axes = figure.add_axes((0.14, 0.20, 0.84, 0.69))
         scale = 100.0 if plot.signal.endswith("_ratio") else 1.0
         _draw_spans(axes, spans)
         for line, style in zip(plot.lines, LINES, strict=False):
             _draw_line(axes, line, style, scale)
         _set_heights(axes, plot, scale)
-        axes.set_xlabel("minutes since the run began")
-        axes.set_ylabel(_unit(plot.signal))
+        axes.set_xlabel("minutes")
         axes.ticklabel_format(axis="y", useOffset=False, style="plain")
         if len(plot.lines) > 1:
             axes.legend(fontsize=8, framealpha=0.9, edgecolor="#cccccc", handlelength=3)
@@ -70,22 +72,31 @@ def svg(plot: Plot, spans: Sequence[Span], title: str) -> str:
 
 
 def _draw_spans(axes: Any, spans: Sequence[Span]) -> None:
-    for span in spans:
+    if not spans:
+        return
+    first = min(span.from_seconds for span in spans) / 60
+    # Room for the last point's marker.
+    last = first + 1.02 * (max(span.to_seconds for span in spans) / 60 - first)
+    axes.set_xlim(first, last)
+    labelled = last
+    for span in reversed(spans):
         start, end = span.from_seconds / 60, span.to_seconds / 60
-        if span.kind == "gate":
-            axes.axvline(start, color="#555555", linewidth=0.8)
+        if span.kind != "gate":
+            axes.axvspan(start, end, linewidth=0, zorder=0, **MASKS[span.kind])
+            continue
+        axes.axvline(start, color="#555555", linewidth=0.8)
+        middle = (start + end) / 2
+        if labelled == last or labelled - middle > LABELS_APART * (last - first):
+            labelled = middle
             axes.text(
-                start,
+                middle,
                 1.02,
-                f"gate {span.gate} {SIGNS[span.outcome] if span.outcome else ''}",
+                f"{span.gate} {SIGNS[span.outcome] if span.outcome else ''}",
                 transform=axes.get_xaxis_transform(),
                 fontsize=8,
+                ha="center",
                 va="bottom",
             )
-        else:
-            axes.axvspan(start, end, linewidth=0, zorder=0, **MASKS[span.kind])
-    if spans:
-        axes.set_xlim(min(s.from_seconds for s in spans) / 60, max(s.to_seconds for s in spans) / 60)
 
 
 def _draw_line(axes: Any, line: Line, style: dict[str, str], scale: float) -> None:
@@ -104,34 +115,39 @@ def _set_heights(axes: Any, plot: Plot, scale: float) -> None:
     low, high = min(seen), max(seen)
     inverse = plot.signal.endswith("success_ratio")
     limit = "limit: at least" if inverse else "limit: at most"
-    marks = [(limit, plot.limit, "#b00020", "--"), ("before:", plot.before, "#444444", ":")]
-    for label, mark, color, dashes in marks:
+    # At either side, because the two are often close to each other.
+    marks = [
+        (limit, plot.limit, "#b00020", "--", 0.99, "right"),
+        ("before:", plot.before, "#444444", ":", 0.01, "left"),
+    ]
+    for label, mark, color, dashes, side, aligned in marks:
         if mark is None:
             continue
         at, text = mark * scale, f"{label} {value(plot.signal, mark)}"
         if not inverse and at > LIMIT_WITHIN * max(high, 1e-9):
             axes.text(
-                0.99,
+                side,
                 0.97,
                 f"{text}, above this",
                 color=color,
                 fontsize=8,
-                ha="right",
+                ha=aligned,
                 va="top",
                 transform=axes.transAxes,
+                bbox=_CLEAR,
             )
             continue
         low, high = min(low, at), max(high, at)
         axes.axhline(at, color=color, linestyle=dashes, linewidth=1.2)
         axes.annotate(
             text,
-            (0.99, at),
+            (side, at),
             xycoords=("axes fraction", "data"),
             xytext=(0, 2),
             textcoords="offset points",
             color=color,
             fontsize=8,
-            ha="right",
+            ha=aligned,
             va="bottom",
             bbox=_CLEAR,
         )
@@ -140,15 +156,15 @@ def _set_heights(axes: Any, plot: Plot, scale: float) -> None:
         axes.set_ylim(max(0.0, low - room), high + 2 * room)
         axes.set_yticks([tick for tick in axes.get_yticks() if low - room <= tick <= 100])
     else:
-        axes.set_ylim(0, max(high, 1e-9) * 1.25)
+        axes.set_ylim(0, high * 1.25 or 1.0)
 
 
 def _unit(signal: str) -> str:
     if signal.endswith("_ratio"):
-        return "% of requests"
+        return ", % of requests"
     if signal.endswith("_ms"):
-        return "milliseconds"
-    return "requests per second" if signal.endswith("_per_second") else "times the mean"
+        return ", milliseconds"
+    return ""
 
 
 def _element(document: str, title: str) -> str:
@@ -161,5 +177,9 @@ def _element(document: str, title: str) -> str:
 
 
 def caption(plot: Plot) -> str:
-    lines = " and ".join(line.name for line in plot.lines)
-    return f"{name(plot.signal)[:1].upper()}{name(plot.signal)[1:]} ({lines})"
+    """What is drawn, in which unit, and of which requests."""
+    if plot.signal == "busiest_pod_to_mean":
+        return "Busiest pod, times the mean of all"
+    said = "latency p99" if plot.signal == "latency_p99_ms" else name(plot.signal)
+    lines = f" ({' and '.join(line.name for line in plot.lines)})"
+    return f"{said[:1].upper()}{said[1:]}{_unit(plot.signal)}{lines}"

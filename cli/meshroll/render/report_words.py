@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import groupby
 
 from meshroll.core.gate.verdict import Outcome
-from meshroll.core.report.model import ChangeRow, GateReport, Interval, Report, Row, WorkloadReport
+from meshroll.core.report.model import ChangeRow, Figure, GateReport, Interval, Report, Row, WorkloadReport
+from meshroll.render import report_cost
 from meshroll.render.changes import path
 from meshroll.render.signals import NO_DATA, number, signal_name
 from meshroll.render.signals import limit as signal_limit
@@ -23,6 +25,12 @@ OVERVIEW = {
     "Latency p99": "latency_p99_ms",
     "Requests per second": "requests_per_second",
     "Busiest pod / mean": "busiest_pod_to_mean",
+}
+FIGURES = {
+    "success_ratio": "Lowest success",
+    "latency_p99_ms": "Highest p99",
+    "busiest_pod_to_mean": "Busiest pod / mean",
+    "mtls_ratio": "Lowest mTLS",
 }
 NOT_ALIKE = "*"
 NOT_ALIKE_TEXT = (
@@ -47,7 +55,7 @@ def limit(row: Row) -> str:
     return f"{said}x" if said and row.signal.endswith("_to_mean") else said
 
 
-def before(row: Row) -> str:
+def before(row: Row | Figure) -> str:
     """The value from before the run, marked where another instrument counted it."""
     return value(row.signal, row.before) + ("" if row.like_for_like is not False else f" {NOT_ALIKE}")
 
@@ -59,7 +67,7 @@ def interval(of: Interval | None) -> str:
     low, high = f"{of.low * 100:.3g}", f"{of.high * 100:.3g}"
     if low == high or of.low > 0.9:
         low, high = f"{of.low * 100:.2f}", f"{of.high * 100:.2f}"
-    what = of.of.removeprefix("outbound ").removeprefix("requests ")
+    what = of.of.partition("requests ")[2].removeprefix("(by application_queries) ")
     return f"{low} to {high} %" + (f" {what}" if what else "")
 
 
@@ -75,7 +83,7 @@ def overview(workload: WorkloadReport) -> dict[str, Row | None]:
     }
 
 
-def change(row: Row | None) -> str:
+def change(row: Row | Figure | None) -> str:
     """``99.99 % -> 96.75 %``."""
     if row is None or row.after is None:
         return NO_DATA
@@ -108,7 +116,8 @@ def sign(report: Report) -> str:
 
 def tone(report: Report) -> str:
     if report.good:
-        return "good"
+        ignored = any(gate.dry_run and gate.outcome != Outcome.SUCCESSFUL for gate in report.gates)
+        return "wait" if ignored else "good"
     return "wait" if report.state in ("paused", "running", "interrupted") else "bad"
 
 
@@ -122,9 +131,22 @@ def not_alike(report: Report) -> bool:
     return any(row.like_for_like is False for each in report.workloads for row in each.rows)
 
 
+def figures(report: Report) -> list[tuple[str, str]]:
+    """What each figure is, and how it was and is; what the proxies cost comes last."""
+    found = [(FIGURES[figure.signal], change(figure)) for figure in report.figures]
+    cost = report_cost.together(report)
+    return [*found, ("Proxies", f"{report_cost.cores(cost)}, {report_cost.memory(cost)}")] if cost else found
+
+
 def full_name(report: Report, workload: WorkloadReport) -> str:
     """With its namespace where the run was about several."""
     return f"{workload.namespace}/{workload.workload}" if len(report.namespaces) > 1 else workload.workload
+
+
+def changed(report: Report) -> list[tuple[str, str, str, list[ChangeRow]]]:
+    """(step, object, why, its fields), in the order of the changes."""
+    by_change = groupby(report.changes, lambda row: (row.step, row.object, row.why))
+    return [(*key, list(rows)) for key, rows in by_change]
 
 
 def field(row: ChangeRow) -> str:

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from meshroll.core.gate.directions import prefix_of, said
 from meshroll.render.live import OUTCOME_STYLES
 
 NO_DATA = "n/a"
@@ -28,6 +29,8 @@ _NAMES = {
     "latency_p99_ms": "p99",
     "mtls_ratio": "mTLS",
     "busiest_pod_to_mean": "busiest pod / mean",
+    "proxy_cores": "proxies: CPU cores",
+    "proxy_memory_bytes": "proxies: memory",
 }
 _AT_MOST = (
     "_ms",
@@ -121,11 +124,13 @@ def _change(findings: Sequence[Finding], signal: str) -> str:
 
 
 def signal_name(signal: str) -> str:
-    """A signal as people say it; ``outbound_`` is what the workload itself calls."""
-    for prefix, said in (("outbound_", "calls: "), ("inbound_", "served: ")):
-        if signal.startswith(prefix):
-            return said + signal_name(signal.removeprefix(prefix))
-    return _NAMES.get(signal, signal.removesuffix("_ratio").replace("_", " "))
+    """A signal as people say it: ``calls`` is what the workload itself asks of others."""
+    if signal.startswith("inbound_"):
+        return f"served: {signal_name(signal.removeprefix('inbound_'))}"
+    prefix = prefix_of(signal)
+    (of, by), name = said(prefix), signal.removeprefix(prefix)
+    parts = (_NAMES.get(name, name.removesuffix("_ratio").replace("_", " ")), by)
+    return ("calls: " if of == "calls" else "") + ", ".join(part for part in parts if part)
 
 
 def limit(signal: str, value: float | None) -> str:
@@ -146,7 +151,7 @@ def number(signal: str, value: float | None) -> str:
     if signal.endswith("_bytes"):
         return f"{value / 2**20:.0f} MiB"
     if signal.endswith("_cores"):
-        return f"{value:.2g}"
+        return f"{value:.2g}" if value < 10 else f"{value:.0f}"
     if signal.endswith("_to_mean"):
         return f"{value:.2f}"
     return f"{value:.0f}"

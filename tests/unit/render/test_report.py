@@ -11,8 +11,12 @@ import pytest
 from unit.report.runs import APPLICATIONS, Run, good, large, rolled_back, run
 
 from meshroll.core.errors import UsageError
+from meshroll.core.gate.proxy_cost import MIB, ProxyCost
+from meshroll.core.gate.verdict import Outcome
+from meshroll.core.journal import Line
 from meshroll.core.report.build import report_of
-from meshroll.core.report.model import Report
+from meshroll.core.report.model import Line as Drawn
+from meshroll.core.report.model import Plot, Point, Report, Span
 from meshroll.render import report_words as words
 from meshroll.render.report import report_in, written
 from meshroll.render.report_html import html
@@ -20,7 +24,7 @@ from meshroll.render.report_markdown import ROWS_MAX, markdown
 from meshroll.render.report_plots import svg
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> | {{ 7 * 7 }} `x`\n# [a](b)"
-VOID = {"meta", "img", "br", "hr", "link", "input"}
+VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
 LOADS = ("src", "srcset", "href", "xlink:href", "data", "action", "poster")
 
 
@@ -124,7 +128,7 @@ def test_the_verdict_comes_first_and_each_outcome_is_said_in_words_and_sign(page
 
 def test_a_plots_texts_are_texts(page: str) -> None:
     text = Page(page).text
-    for wanted in ("gate 2 ✗", "limit: at least 99 %", "minutes since the run began", "% of requests"):
+    for wanted in ("2 ✗", "limit: at least 99 %", "minutes", "% of requests"):
         assert wanted in text, wanted
 
 
@@ -176,6 +180,52 @@ def test_the_cost_of_a_dial_is_called_a_typical_figure_and_shown_only_beside_num
     assert "77 ms" not in Page(html(report((run([], {}), [])))).text
 
 
+def test_a_dry_run_that_failed_is_no_check_mark() -> None:
+    lines = [Line("Wave 1", Outcome.FAILED, "Failed: too slow.", dry_run=True)]
+    assert words.sign(report((run([], {}, verdicts=lines), [None]))) == "?"
+    assert words.sign(report((run([], {}), []))) == "✓"
+
+
+def test_the_price_of_the_proxies_is_summed_up_and_by_pod() -> None:
+    made = unplotted(good())
+    first, second = made.workloads
+    priced = msgspec.structs.replace(
+        made,
+        workloads=(
+            msgspec.structs.replace(first, proxies=ProxyCost(pods=2, cores=0.02, memory_bytes=40 * MIB)),
+            msgspec.structs.replace(second, proxies=ProxyCost(pods=3, memory_bytes=20 * MIB)),
+        ),
+    )
+    text = " ".join(Page(html(priced)).text.split())
+    assert "The proxies of 5 pods used 0.02 cores and 60 MiB together" in text
+    assert "0.004 cores and 12 MiB a pod" in text
+    assert "Proxies: **0.02 cores, 60 MiB**" in markdown(priced)
+    assert "What the proxies cost" not in html(made)
+
+
+def test_an_object_that_was_changed_twice_says_both_whys_in_markdown() -> None:
+    made = unplotted(good())
+    (change, *_) = made.changes
+    again = msgspec.structs.replace(change, step="Dial", why="dial over a held connection")
+    text = markdown(msgspec.structs.replace(made, changes=(change, again)))
+    assert "| its pods get a proxy, then dial over a held connection |" in text
+    assert "1 object" in text
+
+
+def test_more_gates_than_fit_keep_the_label_of_the_last() -> None:
+    (plot, spans) = report(rolled_back()).workloads[0].plots[0], []
+    for number in range(1, 41):
+        spans.append(Span("gate", number * 10.0, number * 10.0 + 8, number, Outcome.SUCCESSFUL))
+    labels = re.findall(r">(\d+) ✓<", svg(plot, spans, "success"))
+    assert labels[0] == "40" and len(labels) <= 10
+
+
+def test_nothing_but_zeros_is_a_flat_line_from_zero_to_one() -> None:
+    plot = Plot(signal="requests_per_second", lines=(Drawn("served", (Point(0.0, 0.0), Point(60.0, 0.0))),))
+    ticks = re.findall(r">([\d.]+)</text>", svg(plot, [], "requests"))
+    assert "1.0" in ticks and max(map(len, ticks)) <= 4
+
+
 def test_a_run_without_gates_has_a_page() -> None:
     text = Page(html(report((run([], {}), [])))).text
     assert "No gate judged this run." in text
@@ -225,6 +275,7 @@ def test_the_beginning_of_several_ids_is_refused() -> None:
         ("requests_per_second", 4.25, "4.25/s"),
         ("outbound_requests_per_second", 1204.2, "1204/s"),
         ("busiest_pod_to_mean", 2.88, "2.88x"),
+        ("proxy_cores", 120.0, "120"),
         ("latency_p99_ms", None, "n/a"),
     ],
 )

@@ -177,6 +177,10 @@ def test_numbers_have_the_unit_of_their_signal(signal: str, amount: float | None
 def test_signals_have_names_that_people_use() -> None:
     assert signal_name("outbound_latency_p99_ms") == "calls: p99"
     assert signal_name("something_new_ratio") == "something new"
+    assert signal_name("inbound_requests") == "served: requests"
+    assert signal_name("application_outbound_failed_ratio") == "calls: failed, by the application"
+    assert signal_name("told_slower_than_50_ms_ratio") == "slower than 50 ms, by application_queries"
+    assert signal_name("proxy_memory_bytes") == "proxies: memory"
 
 
 def test_limits_have_a_direction() -> None:

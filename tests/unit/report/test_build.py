@@ -8,11 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from meshroll.core.gate.proxy_cost import ProxyCost
 from meshroll.core.gate.verdict import Outcome
 from meshroll.core.journal import Line, Record
 from meshroll.core.report.build import PLOTTED_WORKLOADS, report_of
 from meshroll.core.report.model import (
     ChangeRow,
+    Figure,
     GateReport,
     Interval,
     Plot,
@@ -80,6 +82,34 @@ def test_a_gate_that_was_passed_is_not_why_a_run_ended() -> None:
     found = report(good(), state="rolled_back", reason="omni-1 never became ready.")
     assert found.headline == "charging: the change was taken back."
     assert found.reason == "omni-1 never became ready."
+
+
+def test_a_share_that_misses_two_limits_is_said_once() -> None:
+    found = workload(report(rolled_back()), SERVER)
+    failed = [row.signal for row in found.rows if row.outcome == Outcome.FAILED]
+    assert failed == [each.signal for each in found.rows[: len(failed)]], "the worst come first"
+    assert {"success_ratio", "failed_ratio"} <= set(failed)
+    assert len([reason for reason in found.reasons if "failed" in reason]) == 1
+
+
+def test_the_figures_are_the_worst_of_all_that_was_judged() -> None:
+    found = {figure.signal: figure for figure in report(rolled_back()).figures}
+    assert found["success_ratio"].after == pytest.approx(0.967, abs=1e-3), "of the server, not of its caller"
+    assert found["success_ratio"].before == pytest.approx(0.9999)
+    assert found["success_ratio"].like_for_like is True
+    assert report(good(source=APPLICATIONS)).figures[0].like_for_like is False
+    assert report((run([], {}), [])).figures == ()
+
+
+def test_a_dry_run_that_failed_is_the_reason_to_look_although_the_change_stays() -> None:
+    lines = [
+        Line("Wave 1", Outcome.FAILED, "Failed: too slow. Dry run: nothing is done about it.", dry_run=True)
+    ]
+    found = report((run([], {}, verdicts=lines), [None]))
+    assert (found.verdict, found.good, found.gates[0].dry_run) == ("Kept", True, True)
+    assert found.reason == "Wave 1: Failed: too slow. Dry run: nothing is done about it."
+    after = report((run([], {}, verdicts=lines, state="rolled_back", reason="omni-1 never came."), [None]))
+    assert (after.headline, after.reason) == ("charging: the change was taken back.", "omni-1 never came.")
 
 
 def test_a_run_that_went_on_after_an_inconclusive_gate_does_not_say_that_all_succeeded() -> None:
@@ -217,7 +247,18 @@ def test_a_rollback_is_undone_by_a_rollout() -> None:
 
 def test_the_page_on_reports_names_every_key_of_the_json() -> None:
     page = (Path(__file__).parents[3] / "docs/how-to/report.md").read_text()
-    for struct in (Report, GateReport, WorkloadReport, Row, Interval, Plot, Span, ChangeRow):
+    for struct in (
+        Report,
+        Figure,
+        GateReport,
+        WorkloadReport,
+        ProxyCost,
+        Row,
+        Interval,
+        Plot,
+        Span,
+        ChangeRow,
+    ):
         for key in struct.__struct_fields__:
             assert re.search(rf"`[^`]*\b{key}\b[^`]*`", page), f"{struct.__name__}.{key}"
 

@@ -16,6 +16,12 @@ COUNTED = {
 # Where nothing else counted, what stands beside another count now was the only one.
 _ALONE = {"application_inbound": "inbound", "application_outbound": "outbound", "told": "inbound"}
 
+_COUNTED_BY = {
+    "application_": "by the application",
+    "application_outbound_": "by the application",
+    "told_": "by application_queries",
+}
+
 
 def prefix_of(signal: str) -> str:
     """``application_`` of ``application_failed_ratio``."""
@@ -38,6 +44,13 @@ def is_outbound(sense: str) -> bool:
 def decides(prefix: str) -> bool:
     """False: it may fail a gate, but what it leaves open is settled by the other count of the same requests."""
     return prefix in DIRECTIONS
+
+
+def said(prefix: str) -> tuple[str, str]:
+    """Whose requests (``served`` by the workload, or its own ``calls``), and who counted them where that is to be said:
+    ``by the application``.
+    """
+    return "calls" if prefix.endswith("outbound_") else "served", _COUNTED_BY.get(prefix, "")
 
 
 def requests(prefix: str) -> str:

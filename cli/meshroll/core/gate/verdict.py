@@ -25,6 +25,11 @@ class Outcome(StrEnum):
 PRECEDENCE = (Outcome.FAILED, Outcome.ERROR, Outcome.INCONCLUSIVE, Outcome.SUCCESSFUL)
 
 
+def rank(outcome: Outcome | None) -> int:
+    """Sorts by what decides first; what was not judged comes last."""
+    return PRECEDENCE.index(outcome) if outcome else len(PRECEDENCE)
+
+
 def worst(outcomes: Iterable[Outcome | None]) -> Outcome | None:
     """The outcome that decides; None where nothing was judged."""
     found = set(outcomes)

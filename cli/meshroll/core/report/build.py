@@ -9,9 +9,10 @@ import msgspec
 
 from meshroll.core.gate.recording import Recording
 from meshroll.core.gate.signals import Signals
-from meshroll.core.gate.verdict import PRECEDENCE, Outcome
+from meshroll.core.gate.verdict import rank
 from meshroll.core.journal import Record
 from meshroll.core.plan import change_rows
+from meshroll.core.report.figures import figures_of
 from meshroll.core.report.gates import after, gates_of, moment, policy_of, reasons_of, rows_of
 from meshroll.core.report.model import ChangeRow, GateReport, Report, WorkloadReport
 from meshroll.core.report.plots import Watched, load_of, plots_of
@@ -63,6 +64,7 @@ def report_of(
         typical_dial_ms=TYPICAL_DIAL_MS,
         axis_from=moment(time.origin_seconds) if time else None,
         gates=tuple(gates),
+        figures=figures_of(workloads),
         workloads=_plotted(workloads, record, recordings, time),
         spans=time.spans if time else (),
         changes=tuple(
@@ -90,6 +92,7 @@ def _workloads(record: Record, recordings: Sequence[Recording]) -> list[Workload
                 reasons=reasons_of(judged),
                 load_before=load_of(before.load),
                 load_after=load_of(signals.load),
+                proxies=signals.proxy,
             )
     return sorted(found.values(), key=_order)
 
@@ -127,12 +130,10 @@ def _before(record: Record, namespace: str, workload: str) -> Signals:
 
 
 def _order(workload: WorkloadReport) -> tuple[Any, ...]:
-    rank = {outcome: place for place, outcome in enumerate(PRECEDENCE)}
     traffic = max(
         (row.after or 0.0 for row in workload.rows if row.signal.endswith("requests_per_second")), default=0.0
     )
-    worst = rank[workload.outcome] if isinstance(workload.outcome, Outcome) else len(rank)
-    return worst, -traffic, workload.namespace, workload.workload
+    return rank(workload.outcome), -traffic, workload.namespace, workload.workload
 
 
 def _notes(record: Record, gates: Sequence[GateReport]) -> tuple[str, ...]:

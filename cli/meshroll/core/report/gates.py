@@ -10,8 +10,9 @@ import msgspec
 from meshroll.core.gate.directions import COUNTED, DIRECTIONS, like, prefix_of, traffic_of
 from meshroll.core.gate.recording import Recording
 from meshroll.core.gate.signals import Signals
+from meshroll.core.gate.text import texts
 from meshroll.core.gate.together import together
-from meshroll.core.gate.verdict import Finding, Outcome, WorkloadVerdict
+from meshroll.core.gate.verdict import Finding, Outcome, WorkloadVerdict, rank
 from meshroll.core.journal import Line
 from meshroll.core.report.model import GateReport, Interval, Row
 
@@ -21,7 +22,13 @@ def gates_of(verdicts: Sequence[Line], recordings: Sequence[Recording | None]) -
     return [
         _gate(recording)
         if recording
-        else GateReport(title=line.wave, outcome=line.outcome, summary=line.summary, measured=False)
+        else GateReport(
+            title=line.wave,
+            outcome=line.outcome,
+            summary=line.summary,
+            dry_run=line.dry_run,
+            measured=False,
+        )
         for line, recording in zip(verdicts, recordings, strict=True)
     ]
 
@@ -34,6 +41,7 @@ def _gate(recording: Recording) -> GateReport:
         outcome=verdict.outcome,
         summary=verdict.summary,
         hint=verdict.hint,
+        dry_run=verdict.dry_run,
         source=verdict.source,
         began_at=moment(recording.began_at_seconds) if recording.began_at_seconds else None,
         window_seconds=verdict.window_seconds,
@@ -53,7 +61,7 @@ def after(recording: Recording) -> Mapping[str, Signals]:
 
 
 def rows_of(judged: WorkloadVerdict, before: Signals, now: Signals) -> tuple[Row, ...]:
-    """What a gate found, and the requests a second, which it does not judge."""
+    """What a gate found, the worst first, and the requests a second, which it does not judge."""
     rows = [_row(finding, before, now) for finding in judged.findings]
     for prefix, attribute in DIRECTIONS.items():
         traffic, past = traffic_of(now, attribute), traffic_of(before, attribute)
@@ -67,7 +75,7 @@ def rows_of(judged: WorkloadVerdict, before: Signals, now: Signals) -> tuple[Row
                     like_for_like=past.source == traffic.source if past else None,
                 )
             )
-    return tuple(rows)
+    return tuple(sorted(rows, key=lambda row: rank(row.outcome)))
 
 
 def _row(finding: Finding, before: Signals, now: Signals) -> Row:
@@ -109,7 +117,7 @@ def reasons_of(judged: WorkloadVerdict) -> tuple[str, ...]:
     """Why a workload did not succeed."""
     if judged.outcome in (None, Outcome.SUCCESSFUL):
         return ()
-    return tuple(finding.text for finding in judged.findings if finding.outcome == judged.outcome)
+    return tuple(texts(judged, judged.outcome))
 
 
 def policy_of(recording: Recording) -> dict[str, float | None]:

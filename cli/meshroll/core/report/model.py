@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from meshroll.core.gate.proxy_cost import ProxyCost
 from meshroll.core.gate.verdict import Outcome
 
 SCHEMA = "meshroll-report/1"
@@ -86,19 +87,32 @@ class WorkloadReport(msgspec.Struct, frozen=True, kw_only=True):
     plots: tuple[Plot, ...] = ()
     load_before: Load | None = None
     load_after: Load | None = None
+    proxies: ProxyCost | None = None
 
     def row(self, signal: str) -> Row | None:
         return next((row for row in self.rows if row.signal == signal), None)
 
 
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """The worst value of a signal among all workloads, before the run and in the gates; neither need be of one."""
+
+    signal: str
+    after: float
+    before: float | None = None
+    like_for_like: bool | None = None
+
+
 class GateReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One gate. ``measured`` false: its line is known, its measurements are not."""
+    """One gate. ``measured`` false: its line is known, its measurements are not. ``dry_run``: nothing was done about
+    its outcome.
+    """
 
     title: str
     outcome: Outcome
     summary: str
     namespace: str = ""
     hint: str = ""
+    dry_run: bool = False
     source: str | None = None
     began_at: str | None = None
     window_seconds: float | None = None
@@ -149,6 +163,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     undo_text: str
     typical_dial_ms: float
     axis_from: str | None = None
+    figures: tuple[Figure, ...] = ()
     gates: tuple[GateReport, ...] = ()
     workloads: tuple[WorkloadReport, ...] = ()
     spans: tuple[Span, ...] = ()

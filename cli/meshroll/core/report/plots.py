@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from meshroll.core.gate.directions import COUNTED, DIRECTIONS, prefix_of, traffic_of
+from meshroll.core.gate.directions import COUNTED, DIRECTIONS, prefix_of, said, traffic_of
 from meshroll.core.gate.evenness import Evenness
 from meshroll.core.gate.recording import Recording
 from meshroll.core.gate.signals import FAILED, Signals, Traffic, ratio
@@ -16,13 +16,8 @@ from meshroll.core.report.model import Line, Load, Plot, Point, Row
 from meshroll.core.report.timeline import Timeline
 
 LISTED_PODS = 8
-NAMES = {
-    "inbound": "served",
-    "outbound": "calls",
-    "application_inbound": "served, by the application",
-    "application_outbound": "calls, by the application",
-    "told": "served, by application_queries",
-}
+# What a line is called, by what it is of.
+NAMES = {attribute: ", ".join(part for part in said(prefix) if part) for prefix, attribute in COUNTED.items()}
 _SHARE = re.compile(r"failed_ratio|slower_than_(?P<bound>.+)_ms_ratio")
 
 Value = Callable[[Signals], float | None]

@@ -26,9 +26,11 @@ def ending(record: Record, gates: Sequence[GateReport], workloads: Sequence[Work
     ``workloads`` are those that were judged, the worst first.
     """
     good = record.state == "succeeded"
-    if good or not gates or gates[-1].outcome == Outcome.SUCCESSFUL:
+    ignored = [gate for gate in gates if gate.dry_run and gate.outcome != Outcome.SUCCESSFUL]
+    if good or not gates or gates[-1].outcome == Outcome.SUCCESSFUL or gates[-1].dry_run:
         verdict, headline = _words(record, gates, "")
-        return Ending(verdict=verdict, headline=headline, reason=record.reason or "", good=good)
+        reason = record.reason or (f"{ignored[0].title}: {ignored[0].summary}" if ignored else "")
+        return Ending(verdict=verdict, headline=headline, reason=reason, good=good)
     last = gates[-1]
     verdict, headline = _words(record, gates, f"gate {len(gates)} of {len(gates)} was {last.outcome}")
     return Ending(verdict=verdict, headline=headline, reason=_reason(last, workloads), good=good)
