@@ -50,7 +50,7 @@ def said(prefix: str) -> tuple[str, str]:
     """Whose requests (``served`` by the workload, or its own ``calls``), and who counted them where that is to be said:
     ``by the application``.
     """
-    return "calls" if prefix.endswith("outbound_") else "served", _COUNTED_BY.get(prefix, "")
+    return "calls" if is_outbound(sense_of(prefix)) else "served", _COUNTED_BY.get(prefix, "")
 
 
 def requests(prefix: str) -> str:

@@ -27,7 +27,7 @@ def not_measured(workloads: Sequence[str]) -> str:
 
 def summary(outcome: Outcome, workloads: Sequence[WorkloadVerdict]) -> str:
     """One line: the reasons where there are any, else the weakest number of each signal and its before."""
-    reasons = _reasons(outcome, workloads)
+    reasons = reasons_of(outcome, workloads)
     if outcome != Outcome.SUCCESSFUL and reasons:
         most = REASONS_MAX if len(reasons) == 1 else 1
         text = "; ".join(
@@ -57,7 +57,7 @@ def summary(outcome: Outcome, workloads: Sequence[WorkloadVerdict]) -> str:
     return f"{outcome}: {', '.join(parts)}."
 
 
-def _reasons(outcome: Outcome, workloads: Sequence[WorkloadVerdict]) -> dict[str, list[str]]:
+def reasons_of(outcome: Outcome, workloads: Sequence[WorkloadVerdict]) -> dict[str, list[str]]:
     """Workload -> its reasons, one for each thing that is wrong, whoever else counts it too.
 
     Who answers wrongly comes before who only gets such answers: the trouble of the latter is mostly the former's.

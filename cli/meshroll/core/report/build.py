@@ -13,7 +13,7 @@ from meshroll.core.gate.verdict import rank
 from meshroll.core.journal import Record
 from meshroll.core.plan import change_rows
 from meshroll.core.report.figures import figures_of
-from meshroll.core.report.gates import after, gates_of, moment, policy_of, reasons_of, rows_of
+from meshroll.core.report.gates import after, gates_of, moment, policy_of, rows_of, why
 from meshroll.core.report.model import ChangeRow, GateReport, Report, WorkloadReport
 from meshroll.core.report.plots import Watched, load_of, plots_of
 from meshroll.core.report.timeline import Timeline, timeline
@@ -89,7 +89,7 @@ def _workloads(record: Record, recordings: Sequence[Recording]) -> list[Workload
                 gate=recording.verdict.wave,
                 outcome=judged.outcome,
                 rows=rows_of(judged, before, signals),
-                reasons=reasons_of(judged),
+                reasons=why(judged),
                 load_before=load_of(before.load),
                 load_after=load_of(signals.load),
                 proxies=signals.proxy,

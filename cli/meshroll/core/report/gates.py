@@ -10,7 +10,7 @@ import msgspec
 from meshroll.core.gate.directions import COUNTED, DIRECTIONS, like, prefix_of, traffic_of
 from meshroll.core.gate.recording import Recording
 from meshroll.core.gate.signals import Signals
-from meshroll.core.gate.text import texts
+from meshroll.core.gate.summing_up import reasons_of
 from meshroll.core.gate.together import together
 from meshroll.core.gate.verdict import Finding, Outcome, WorkloadVerdict, rank
 from meshroll.core.journal import Line
@@ -113,11 +113,11 @@ def _like_for_like(finding: Finding, before: Signals, now: Signals) -> bool:
     return len(sources) <= 1
 
 
-def reasons_of(judged: WorkloadVerdict) -> tuple[str, ...]:
+def why(judged: WorkloadVerdict) -> tuple[str, ...]:
     """Why a workload did not succeed."""
     if judged.outcome in (None, Outcome.SUCCESSFUL):
         return ()
-    return tuple(texts(judged, judged.outcome))
+    return tuple(reasons_of(judged.outcome, [judged])[judged.workload])
 
 
 def policy_of(recording: Recording) -> dict[str, float | None]:
