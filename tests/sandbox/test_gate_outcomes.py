@@ -22,7 +22,7 @@ def estate(sandbox: Status, tmp_path: Path, request: pytest.FixtureRequest) -> I
 
 
 def test_errors_that_begin_with_the_first_meshed_pod_take_the_whole_run_back(
-    sandbox: Status, estate: Estate
+    sandbox: Status, estate: Estate, tmp_path: Path
 ) -> None:
     service = f"{estate.name}/voltnet-omnicharge-points"
     faults.write(sandbox.folder, [faults.ErrorsWithMesh(ratio=0.3, service=service)])
@@ -31,6 +31,11 @@ def test_errors_that_begin_with_the_first_meshed_pod_take_the_whole_run_back(
     assert "gate-failed" in ran.codes
     assert ran.cluster["gate"][-1]["outcome"] == "Failed"
     assert_fallback(estate)
+    page = tmp_path / "page.html"
+    report = estate.run("report", ran.result["run_id"], "-o", str(page)).cluster["report"]
+    assert (report["verdict"], report["undo"]) == ("Rolled back", None)
+    assert report["workloads"][0]["rows"][0]["outcome"] == "Failed", "what decided comes first"
+    assert report["reason"] in page.read_text()
 
 
 def test_errors_that_are_there_before_refuse_and_change_nothing(sandbox: Status, estate: Estate) -> None:

@@ -47,6 +47,26 @@ def test_a_run_is_shown_with_each_change_and_the_versions_around_it(estate: Esta
     assert estate.run("runs", "show", "1999").codes == ["run-unknown"]
 
 
+def test_a_report_of_a_run_is_one_file_that_says_how_to_undo_it(
+    estate: Estate, rolled_out: str, tmp_path: Path
+) -> None:
+    before = estate.fingerprint()
+    page = tmp_path / "page.html"
+    ran = estate.run("report", rolled_out[:20], "-o", str(page))
+    assert (ran.code, ran.result["data"]["report_file"]) == (0, str(page)), ran.result["errors"]
+    report = ran.cluster["report"]
+    assert (report["verdict"], report["good"], report["undo"]) == ("Kept", True, "meshroll rollback -n runs")
+    (gateway,) = report["workloads"]
+    assert (gateway["workload"], gateway["proxies"]["pods"]) == ("Deployment/sessions-gateway", 2)
+    assert gateway["plots"] and gateway["load_before"] and gateway["load_after"]
+    assert {"restarting", "settling", "gate"} == {span["kind"] for span in report["spans"]}
+    text = page.read_text()
+    assert "✓ Kept" in text and "</svg>" in text and "What the proxies cost" in text
+    assert f"meshroll rollback -i {estate.inventory} -n runs" in text
+    assert estate.run("report", "1999", "-o", str(page)).codes == ["run-unknown"]
+    assert estate.fingerprint() == before
+
+
 def test_a_run_is_judged_again_by_another_policy(estate: Estate, rolled_out: str, tmp_path: Path) -> None:
     before = estate.fingerprint()
     same = estate.run("verify", "--replay", rolled_out)
