@@ -24,16 +24,18 @@ from meshroll.core.gate.signals import Reading
 from meshroll.core.gate.subjects import owners_of
 from meshroll.core.history import Inherited, changes_of, fingerprint, inherited, to_undo, unfinished
 from meshroll.core.journal import Record, titles, touched
+from meshroll.core.judged import verify_plan
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, to_builtins
+from meshroll.core.previous import previous_plan
 from meshroll.core.releases import Edge
 from meshroll.core.repair import repaired, unmade
 from meshroll.core.resume import Resumption, Rule, resumption
 from meshroll.core.scope import caller_namespaces, only
 from meshroll.core.settings import Settings
 from meshroll.core.status import not_handled
-from meshroll.core.way_in import rollout_plan, verify_plan
-from meshroll.core.way_out import fallback_plan, previous_plan
+from meshroll.core.way_in import rollout_plan
+from meshroll.core.way_out import fallback_plan
 
 RESUME = "resume"
 

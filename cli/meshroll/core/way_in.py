@@ -12,20 +12,18 @@ from collections.abc import Collection
 import msgspec
 
 from meshroll.core import dial
-from meshroll.core.accounting import listed, settled
-from meshroll.core.callers import Caller, callers_of
 from meshroll.core.changes import Change, fields_between, pointer
 from meshroll.core.controls import controls
 from meshroll.core.conversion import cluster_domain
 from meshroll.core.foresight import once_changed
 from meshroll.core.injection import WAIT, Sidecar, injected, sidecar_mode, unlike
+from meshroll.core.judged import callers_by_service, subjects_of
 from meshroll.core.known_callers import known_callers, with_known
 from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
-from meshroll.core.plan import Known, Plan, Step, Subject
+from meshroll.core.plan import Plan, Step, Subject
 from meshroll.core.releases import Edge
 from meshroll.core.scope import eligible, home_clients
 from meshroll.core.service_steps import additions, conversion_step
-from meshroll.core.services import is_headless
 from meshroll.core.settings import Client, Namespace, Settings
 from meshroll.core.waves import budgeted, planned_waves
 
@@ -62,7 +60,7 @@ def _namespace_steps(
     acknowledged: Collection[str],
 ) -> list[Step]:
     mode = sidecar_mode(namespace.sidecar, view.kubernetes_version, edge)
-    callers = _callers(view, space)
+    callers = callers_by_service(view, space)
     first = [client.workload for client in home_clients(namespace)]
     detected = [
         caller.workload.id for found in callers.values() for caller in found if caller.namespace == space.name
@@ -82,7 +80,7 @@ def _namespace_steps(
             edge,
             run_id,
             pending,
-            _subjects(view, namespace, callers, [workload.id for workload in wave.workloads], meshed),
+            subjects_of(view, namespace, callers, [workload.id for workload in wave.workloads], meshed),
         )
         steps.append(msgspec.structs.replace(step, controls=controls(space, callers, meshed)))
     left = once_changed(space, (change for step in steps for change in step.changes))
@@ -216,79 +214,3 @@ def _annotate(space: NamespaceView) -> Step:
         else []
     )
     return Step("namespace", f"Namespace {space.name}", space.name, changes)
-
-
-def _callers(view: ClusterView, space: NamespaceView) -> dict[str, list[Caller]]:
-    """Callers by Service name, for every Service of the namespace that has workloads behind it."""
-    return {
-        service["metadata"]["name"]: callers_of(view, space.name, service["metadata"]["name"])
-        for service in space.services
-        if space.servers_of(service)
-    }
-
-
-def _subjects(
-    view: ClusterView,
-    namespace: Namespace,
-    callers: dict[str, list[Caller]],
-    wave: list[str],
-    meshed: Collection[str],
-) -> list[Subject]:
-    """The wave's workloads, and even load for those servers that nobody can be pinned to any more."""
-    space = view.namespaces[namespace.name]
-    calling = {
-        caller.workload.id for found in callers.values() for caller in found if caller.namespace == space.name
-    }
-    even: dict[str, bool] = {}
-    for name, found in callers.items():
-        service = space.service(name)
-        assert service is not None
-        for server in space.servers_of(service) if found else ():
-            balanced = not is_headless(service) and all(
-                _balanced(view, namespace, caller, name, meshed) for caller in found
-            )
-            even[server.id] = even.get(server.id, True) and balanced
-    known = known_callers(view, space, callers, meshed)
-    return [
-        Subject(
-            identifier,
-            identifier in calling or identifier in even,
-            even.get(identifier, False),
-            mesh_expected=True,
-            known=known.get(identifier, Known()),
-        )
-        for identifier in wave
-        if not identifier.startswith("CronJob/")
-    ]
-
-
-def _balanced(
-    view: ClusterView, namespace: Namespace, caller: Caller, service: str, meshed: Collection[str]
-) -> bool:
-    """Whether the caller spreads its calls: by its proxy, or because it dials once per request."""
-    if caller.namespace == namespace.name and caller.workload.id in meshed:
-        return True
-    return settled(view, caller, listed(caller, service, namespace))
-
-
-def verify_plan(view: ClusterView, settings: Settings) -> Plan:
-    """No change, one gate a namespace over whatever is meshed now, or should be."""
-    steps = []
-    for namespace in settings.namespaces:
-        space = view.namespaces[namespace.name]
-        meshed = {workload.id for workload in space.workloads if space.fully_meshed(workload.id)}
-        judged = sorted(
-            meshed | {workload.id for workload in space.workloads if _should_be_meshed(space, workload)}
-        )
-        subjects = _subjects(view, namespace, _callers(view, space), judged, meshed)
-        steps.append(
-            Step("verify", f"Golden signals of {space.name}", space.name, gate=True, subjects=subjects)
-        )
-    return Plan("verify", view.control_plane.release, steps)
-
-
-def _should_be_meshed(space: NamespaceView, workload: Workload) -> bool:
-    """Whether template or namespace ask for a proxy, or some of its pods have one."""
-    wanted = workload.template_annotations.get(INJECT, space.annotations.get(INJECT))
-    pods = space.pods_of(workload.id)
-    return bool(pods) and (wanted in ("enabled", "ingress") or any(pod.proxy for pod in pods))

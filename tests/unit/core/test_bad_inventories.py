@@ -17,9 +17,10 @@ from unit.mutations import mutated
 
 from meshroll.core import checks
 from meshroll.core.errors import MeshrollError
+from meshroll.core.judged import verify_plan
 from meshroll.core.scope import caller_namespaces
 from meshroll.core.settings import parse
-from meshroll.core.way_in import rollout_plan, verify_plan
+from meshroll.core.way_in import rollout_plan
 from meshroll.core.way_out import fallback_plan
 
 SAMPLE = Path(__file__).parents[3] / "inventories" / "sandbox" / "group_vars" / "all"

@@ -24,13 +24,13 @@ from meshroll.core.history import fingerprint, forgettable, inherited, taken_ove
 from meshroll.core.journal import Entry, Line, Record, Theft, intending, made
 from meshroll.core.journal_objects import BASELINE, HEAD, objects_of, records_of
 from meshroll.core.model import ClusterView
+from meshroll.core.previous import previous_plan
 from meshroll.core.recreation import recreated, removed
 from meshroll.core.repair import repaired, unmade
 from meshroll.core.resume import Rule, resumption
 from meshroll.core.runs import run_detail
 from meshroll.core.settings import Settings
 from meshroll.core.way_in import rollout_plan
-from meshroll.core.way_out import previous_plan
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from unit.core.factories import EDGE, cluster, service, settings, space, workload
 
+from meshroll.core.judged import verify_plan
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan
-from meshroll.core.way_in import rollout_plan, verify_plan
+from meshroll.core.way_in import rollout_plan
 
 
 def chain() -> ClusterView:

@@ -11,7 +11,7 @@ from meshroll.core.changes import Change, Field, Guard
 from meshroll.core.journal import Entry, seen
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan
-from meshroll.core.way_out import previous_plan
+from meshroll.core.previous import previous_plan
 
 BODY: Json = {
     "apiVersion": "v1",

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from unit.core.factories import EDGE, Json, cluster, pods, service, settings, space, workload
 
+from meshroll.core.judged import verify_plan
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Known, Plan, Step
-from meshroll.core.way_in import rollout_plan, verify_plan
+from meshroll.core.way_in import rollout_plan
 
 POINTS = workload(name="points", replicas=3)
 DIAL = [{"env": "DIAL", "pooled": "pooled", "per_request": "per_request"}]

@@ -16,10 +16,11 @@ from meshroll.core.changes import Change, Field
 from meshroll.core.journal import Entry
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, plan_from, to_builtins
+from meshroll.core.previous import previous_plan
 from meshroll.core.releases import Edge
 from meshroll.core.settings import Settings
 from meshroll.core.way_in import rollout_plan
-from meshroll.core.way_out import fallback_plan, previous_plan
+from meshroll.core.way_out import fallback_plan
 
 EDGES = [Edge(25, 10, 1), Edge(25, 12, 3), Edge(26, 5, 1), EDGE]
 NAMESPACE = st.fixed_dictionaries(

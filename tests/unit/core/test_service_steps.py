@@ -18,9 +18,10 @@ from meshroll.core.conversion import State, state_of
 from meshroll.core.journal import Entry
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, Step
+from meshroll.core.previous import previous_plan
 from meshroll.core.settings import Settings
 from meshroll.core.way_in import rollout_plan
-from meshroll.core.way_out import fallback_plan, previous_plan
+from meshroll.core.way_out import fallback_plan
 
 NAME = "voltnet-omnicharge-points"
 BESIDE = f"{NAME}-clusterip"

@@ -9,9 +9,10 @@ from unit.core.api_server import WAIT, rolled
 from unit.core.estate import estate, inventory
 from unit.core.factories import EDGE, Json, cluster, config_map, pods, service, settings, space, workload
 
+from meshroll.core.judged import verify_plan
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, Step
-from meshroll.core.way_in import rollout_plan, verify_plan
+from meshroll.core.way_in import rollout_plan
 
 INJECT = "linkerd.io/inject"
 DIAL = [{"env": "DIAL", "pooled": "pooled", "per_request": "per_request"}]
