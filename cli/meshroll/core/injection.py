@@ -101,7 +101,7 @@ def uninjected(workload: Workload, extra: list[tuple[str, str | None]]) -> Chang
         workload.namespace,
         workload.name,
         "patch",
-        "take the proxy out",
+        "take the proxy out" if fields_between(workload.manifest, wanted) else "dial once per request",
         fields,
         pods=workload.replicas,
     )

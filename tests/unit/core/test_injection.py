@@ -178,7 +178,13 @@ def test_dial_mode_and_uninjection_are_one_change() -> None:
     change = uninjected(owner, [("/spec/template/spec/containers/0/env/0/value", "per_request")])
     assert change is not None
     assert len({field.path for field in change.fields}) == len(change.fields) == 4
-    assert change.pods == owner.replicas
+    assert (change.pods, change.why) == (owner.replicas, "take the proxy out")
+
+
+def test_a_client_without_a_proxy_is_not_said_to_lose_one() -> None:
+    owner = workload(env={"DIAL": "pooled"})
+    change = uninjected(owner, [("/spec/template/spec/containers/0/env/0/value", "per_request")])
+    assert change and change.why == "dial once per request"
 
 
 @pytest.mark.parametrize(("wait", "fits"), [(29, True), (30, False), (31, False)])
