@@ -13,6 +13,7 @@ from contract.command_page import commands, page
 from meshroll.app import root
 from meshroll.commands import COMMANDS
 from meshroll.commands.sandbox import FAULTS
+from meshroll.core.summary import TELLS
 from meshroll.paths import playbook_file
 from meshroll_sandbox.faults import KINDS
 
@@ -81,3 +82,7 @@ def test_help_imports_nothing_slow(words: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (0, "")
     assert "Usage: meshroll" in done.stdout
+
+
+def test_what_a_result_tells_is_said_of_commands_that_there_are() -> None:
+    assert set(TELLS) <= set(COMMANDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -78,7 +79,7 @@ def _draw_spans(axes: Any, spans: Sequence[Span]) -> None:
     # Room for the last point's marker.
     last = first + 1.02 * (max(span.to_seconds for span in spans) / 60 - first)
     axes.set_xlim(first, last)
-    labelled = last
+    labelled = math.inf
     for span in reversed(spans):
         start, end = span.from_seconds / 60, span.to_seconds / 60
         if span.kind != "gate":
@@ -86,7 +87,7 @@ def _draw_spans(axes: Any, spans: Sequence[Span]) -> None:
             continue
         axes.axvline(start, color="#555555", linewidth=0.8)
         middle = (start + end) / 2
-        if labelled == last or labelled - middle > LABELS_APART * (last - first):
+        if labelled - middle > LABELS_APART * (last - first):
             labelled = middle
             axes.text(
                 middle,
