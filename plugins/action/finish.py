@@ -11,7 +11,7 @@ from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.result_file import add_cluster
 from meshroll.core.errors import ExitCode, MeshrollError, Problem, UsageError
-from meshroll.core.history import left_open, run_named
+from meshroll.core.history import left_open, run_beginning
 from meshroll.core.journal import Record
 from meshroll.core.outcome import (
     Outcome,
@@ -80,7 +80,7 @@ class ActionModule(MeshrollAction):
                 if command == "resume" and outcome.exit_code == ExitCode.SUCCESS:
                     open_here, open_elsewhere = left_open(work.journal.read(), names)
                     outcome = still_open(outcome, open_here)
-                shown = run_named(runs, args["run"]) if args.get("run") else None
+                shown = run_beginning(runs, args["run"]) if args.get("run") else None
         except MeshrollError as error:
             # Once the journal is closed the end is known; that the cluster cannot be shown any more is only said.
             self.events.say("line", str(error), level="warning")

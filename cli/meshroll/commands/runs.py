@@ -3,7 +3,7 @@
 import click
 
 from meshroll.commands.options import where_and_how
-from meshroll.commands.run import run_playbook
+from meshroll.commands.run import play, run_playbook
 from meshroll.core.errors import ExitCode
 
 
@@ -32,9 +32,16 @@ def command(context: click.Context) -> ExitCode | None:
 def show(run: str, diff: bool) -> ExitCode:
     """Show one run: what was asked and planned, its gates, and every object that it changed.
 
-    RUN is its id, or the beginning of it.
+    RUN is its id, or the beginning of it; of several clusters those that remember it are shown.
 
     \b
     Exit codes: 0 told, 2 no such run, 3 a cluster could not be read.
     """
-    return run_playbook("runs", extra_vars={"runs_show": run}, in_full=diff)
+    from meshroll.render.remembered import remembering
+
+    played = play("runs", extra_vars={"runs_show": run})
+    result, code = played.result, ExitCode(played.result["exit_code"])
+    if found := remembering(result, "run", run):
+        result = {**result, "data": {**result["data"], "clusters": found}}
+    played.output.result(result, played.to_repeat, diff)
+    return code

@@ -9,6 +9,7 @@ import msgspec
 
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.report.model import Report
+from meshroll.render.remembered import remembering
 from meshroll.render.result import repeating
 
 Format = Literal["html", "json", "markdown"]
@@ -19,20 +20,13 @@ def report_in(result: Mapping[str, Any], run_id: str) -> Report | None:
 
     Raises UsageError where none remembers such a run, or several do.
     """
-    clusters = result["data"].get("clusters", [])
-    found = [msgspec.convert(each["report"], Report) for each in clusters if each.get("report")]
-    if len(found) == 1:
-        return found[0]
-    if found:
+    found = [msgspec.convert(each["report"], Report) for each in remembering(result, "report", run_id)]
+    if len(found) > 1:
         runs = ", ".join(f"{report.run_id} ({report.cluster})" for report in found)
         raise UsageError(
             Problem("run-unknown", f"Several runs begin with {run_id}: {runs}.", "Give more of its id.")
         )
-    if result["exit_code"] != 0:
-        return None
-    raise UsageError(
-        Problem("run-unknown", f"No cluster remembers a run {run_id}.", "`meshroll runs` lists them.")
-    )
+    return found[0] if found else None
 
 
 def written(report: Report, form: Format, where: Mapping[str, str]) -> str:
