@@ -25,7 +25,7 @@ def fallback_plan(view: ClusterView, settings: Settings, run_id: str) -> Plan:
     for namespace in settings.namespaces:
         space = view.namespaces[namespace.name]
         steps += _namespace_steps(space, namespace, cluster_domain(view, settings), run_id)
-        notes += [*by_hand(namespace), *_left_out(space, namespace)]
+        notes += [*by_hand(namespace), *_left_out(space, namespace), *_unknown_callers(space, namespace)]
     return Plan("fallback", None, budgeted(steps, view, settings.max_restarting_pods), notes)
 
 
@@ -67,6 +67,24 @@ def _left_out(space: NamespaceView, namespace: Namespace) -> list[str]:
     return [f"Left as it is: {problem.message} {problem.hint}" for problem in problems]
 
 
+def _unknown_callers(space: NamespaceView, namespace: Namespace) -> list[str]:
+    """Who balanced by itself over a headless Service and is not told to dial once per request."""
+    return [
+        f"Service {service.name} of {space.name} is headless no longer: a caller that the inventory does not name and "
+        "that holds its connection keeps to one pod from its next connection on."
+        for service in to_convert(namespace, space)
+        if _moves(service, space)
+    ]
+
+
+def _moves(service: Service, space: NamespaceView) -> bool:
+    """Whether it is headless, or half-way from there, and nothing is in the way of its conversion."""
+    found = space.service(service.name)
+    if found is None or state_of(found) not in ("headless", "halfway"):
+        return False
+    return not _in_the_way(service, space)
+
+
 def _in_the_way(service: Service, space: NamespaceView) -> list[Problem]:
     """Why this Service is left as it is: what is half-way is finished, whatever anybody says by now."""
     found = space.service(service.name)
@@ -96,8 +114,8 @@ def _namespace_steps(space: NamespaceView, namespace: Namespace, domain: str, ru
             continue
         if change := alongside(service, space):
             beside.append(change)
-        moving = state_of(found) in ("headless", "halfway")
-        (converted if moving else beside).extend(to_clusterip(service, space, domain))
+        moves = _moves(service, space)
+        (converted if moves else beside).extend(to_clusterip(service, space, domain))
     by_client: dict[str, list[Client]] = {}
     for client in home_clients(namespace):
         if not dial.dial_problems(client, space):

@@ -192,6 +192,9 @@ def test_the_fallback_converts_what_is_headless_before_its_clients_dial_anew(met
     stages = [step.stage for step in plan.steps if step.changes]
     beside = ["services"] if method == "in_place" else []
     assert stages == [*beside, "services", "clients"]
+    (note,) = [note for note in plan.notes if f"Service {NAME} of charging is headless no longer" in note]
+    assert "that the inventory does not name" in note
+    assert fallback_plan(rolled(start(), plan, EDGE), wanted(method), "r").notes == []
 
 
 def test_the_fallback_leaves_a_service_that_its_owner_would_make_headless_again_and_says_so() -> None:
