@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
+from meshroll.adapters.certificate_dates import read_dates
 from meshroll.adapters.events import now
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.result_file import add_cluster
+from meshroll.core.certificate_dates import Dated, warnings
 from meshroll.core.errors import ExitCode, MeshrollError, Problem, UsageError
 from meshroll.core.history import left_open, run_beginning
 from meshroll.core.journal import Record
@@ -53,6 +56,7 @@ class ActionModule(MeshrollAction):
         record: Record | None = None
         runs: list[Record] = []
         shown: Record | None = None
+        dates: list[Dated] = []
         open_elsewhere: list[Problem] = []
         status = dict(NOTHING_SEEN)
         outcome, written = Outcome(ExitCode.SUCCESS, (), False), False
@@ -75,7 +79,10 @@ class ActionModule(MeshrollAction):
                     self.lock(kube).release()
                 names = [namespace.name for namespace in settings.namespaces]
                 if told.standing:
-                    status = cluster_status(look(kube, names, settings.control_plane.namespace))
+                    view = look(kube, names, settings.control_plane.namespace)
+                    status = cluster_status(view)
+                    if told.certificates and view.control_plane.installed:
+                        dates = read_dates(kube, view.control_plane.namespace, kube.server_now())
                 runs = work.journal.read() if told.runs else []
                 if command == "resume" and outcome.exit_code == ExitCode.SUCCESS:
                     open_here, open_elsewhere = left_open(work.journal.read(), names)
@@ -96,6 +103,9 @@ class ActionModule(MeshrollAction):
         entry["summary"] += (args.get("rollback_plan") or {}).get("notes", [])
         if told.runs:
             entry["runs"] = run_rows(runs)
+        if told.certificates:
+            entry["certificates"] = msgspec.to_builtins(dates)
+            entry["summary"] += warnings(dates)
         if shown:
             entry["run"] = run_detail(shown)
         if args.get("report"):

@@ -11,7 +11,9 @@ import yaml
 
 from meshroll.adapters.kube import journal, lock, mirror
 from meshroll.core import changes
+from meshroll.core.certificate_dates import WEBHOOKS
 from meshroll.core.checks.namespaces import NEEDED, NEEDED_TO_PROBE
+from meshroll.core.identity import TRUST_ROOTS
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/rbac.md").read_text()
 OBJECTS: list[dict[str, Any]] = [
@@ -73,6 +75,21 @@ def test_journal_and_lock_may_be_written() -> None:
         assert allowed(OWN, *resource_of(journal.PATH), verb)
     for verb in ("get", "create", "update", "delete"):
         assert allowed(OWN, *resource_of(lock.PATH), verb)
+
+
+def test_certificates_may_be_looked_at_but_for_the_one_beside_its_key() -> None:
+    for kind in WEBHOOKS.values():
+        assert allowed(
+            ROLES["ClusterRole", None, "meshroll-look"], "admissionregistration.k8s.io", kind, "get"
+        )
+    named = {
+        name
+        for rule in ROLES["ClusterRole", None, "meshroll-look"] + ROLES["Role", "linkerd", "meshroll-look"]
+        for name in rule.get("resourceNames", [])
+    }
+    assert {*WEBHOOKS, TRUST_ROOTS} <= named
+    looking = [rule for (_, _, name), rules in ROLES.items() if "look" in name for rule in rules]
+    assert not any("secrets" in rule["resources"] for rule in looking)
 
 
 def test_every_binding_binds_a_role_of_the_page() -> None:

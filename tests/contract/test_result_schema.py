@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from unit.core.factories import EDGE, cluster, pods, service, settings, space, workload
 
+from meshroll.core.certificate_dates import Dated
 from meshroll.core.errors import STATUS, ExitCode, Problem
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict
 from meshroll.core.journal import Entry, Record
@@ -25,6 +26,7 @@ from meshroll.core.way_in import rollout_plan
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/result.md").read_text()
+CERTIFICATE = Dated(what="issuer", state="valid", not_after="2027-01-01T00:00:00Z", days_left=37)
 RESULT_SCHEMA = json.loads((ROOT / "docs/reference/result.schema.json").read_text())
 
 
@@ -66,7 +68,8 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
         False,
         [verdict.as_dict()],
     )
-    read: dict[str, Any] = json.loads(json.dumps({**entry, "runs": run_rows([record])}))
+    told = {"runs": run_rows([record]), "certificates": msgspec.to_builtins([CERTIFICATE])}
+    read: dict[str, Any] = json.loads(json.dumps({**entry, **told}))
     return read
 
 
@@ -118,7 +121,14 @@ def test_schema_and_page_name_every_key_of_a_result() -> None:
         data={},
     )
     jsonschema.validate(with_cluster(empty, entry, [], "2026-01-01T00:01:00Z"), strict(RESULT_SCHEMA))
-    for key in (*entry, *entry["control_plane"], *entry["plan"], *entry["changes"][0], *entry["runs"][0]):
+    for key in (
+        *entry,
+        *entry["control_plane"],
+        *entry["plan"],
+        *entry["changes"][0],
+        *entry["runs"][0],
+        *entry["certificates"][0],
+    ):
         assert f"`{key}`" in PAGE or f"`{key}[]`" in PAGE, key
 
 

@@ -46,6 +46,22 @@ def test_every_pod_of_the_workload_has_a_native_proxy_of_the_release_and_no_othe
     assert ran.workload("Deployment/sessions")["meshed_pods"] == 0
 
 
+def test_status_says_how_long_each_certificate_of_the_mesh_lasts(estate: Estate) -> None:
+    found = {row["what"]: row for row in estate.run("status").cluster["certificates"]}
+    assert {what: row["state"] for what, row in found.items()} == dict.fromkeys(
+        [
+            "trust anchor",
+            "issuer",
+            "webhook linkerd-proxy-injector",
+            "webhook linkerd-sp-validator",
+            "webhook linkerd-policy-validator",
+        ],
+        "valid",
+    )
+    assert found["trust anchor"]["days_left"] > 3600
+    assert 300 < found["issuer"]["days_left"] <= 365
+
+
 def test_the_modes_are_written_explicitly_with_equal_values(estate: Estate) -> None:
     annotations = estate.deployment("sessions-gateway")["spec"]["template"]["metadata"]["annotations"]
     assert annotations["linkerd.io/inject"] == "enabled"

@@ -37,6 +37,14 @@ def read_chain(issuer_pem: str, issuer_key_pem: str, bundle_pem: str) -> Chain:
         ) from None
 
 
+def read_certificates(pem: str) -> tuple[Certificate, ...]:
+    """Every certificate of a PEM text. Raises ValueError where it has none, or one that cannot be read."""
+    try:
+        return tuple(_read(each) for each in x509.load_pem_x509_certificates(pem.encode()))
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error
+
+
 def _signed(certificate: x509.Certificate, by: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(by)

@@ -15,13 +15,20 @@ from meshroll.core.plan import Plan, change_rows
 
 
 class Tells(msgspec.Struct, frozen=True):
-    """What a command's result tells beside how it ended: how the cluster stands, and the runs that it remembers."""
+    """What a command's result tells beside how it ended: how the cluster stands, the runs that it remembers, and how
+    long its certificates last.
+    """
 
     standing: bool = True
     runs: bool = False
+    certificates: bool = False
 
 
-TELLS = {"status": Tells(runs=True), "runs": Tells(runs=True), "report": Tells(standing=False)}
+TELLS = {
+    "status": Tells(runs=True, certificates=True),
+    "runs": Tells(runs=True),
+    "report": Tells(standing=False),
+}
 
 
 def tells(command: str) -> Tells:

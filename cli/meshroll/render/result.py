@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from meshroll.render.certificates import print_certificates
 from meshroll.render.changes import print_changes, print_plan
 from meshroll.render.runs import print_run, print_runs
 from meshroll.render.signals import print_gates
@@ -69,6 +70,8 @@ def _print_cluster(console: Console, cluster: Mapping[str, Any], command: str, v
     if command != "plan":
         for namespace in cluster.get("namespaces", []):
             _print_namespace(console, namespace)
+    if cluster.get("certificates"):
+        print_certificates(console, cluster["certificates"])
     plan = cluster.get("plan")
     if (
         plan

@@ -1,0 +1,81 @@
+"""How long the certificates of a mesh last: its trust anchors, its issuer, and those of its webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from meshroll.core.certificates import EXPIRES_SOON, Certificate
+
+State = Literal["valid", "expiring", "expired", "not_yet_valid", "not_read"]
+# What each webhook guards, by the name of its configuration, and its kind in the API. An injector whose certificate has
+# expired is not asked any more, and under failurePolicy Ignore pods start without a proxy.
+WEBHOOKS = {
+    "linkerd-proxy-injector-webhook-config": "mutatingwebhookconfigurations",
+    "linkerd-sp-validator-webhook-config": "validatingwebhookconfigurations",
+    "linkerd-policy-validator-webhook-config": "validatingwebhookconfigurations",
+}
+ANCHOR, ISSUER = "trust anchor", "issuer"
+
+
+class Dated(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate and its end (UTC), or why it was ``not_read``. ``days_left`` are whole days, negative once over."""
+
+    what: str
+    state: State
+    subject: str = ""
+    not_after: str | None = None
+    days_left: int | None = None
+    reason: str = ""
+
+
+def dated(what: str, certificates: Sequence[Certificate], now: datetime) -> list[Dated]:
+    return [
+        Dated(
+            what=what,
+            state=_state(each, now),
+            subject=each.subject,
+            not_after=each.not_after.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            days_left=(each.not_after - now).days,
+        )
+        for each in certificates
+    ]
+
+
+def webhook_name(configuration: str) -> str:
+    """``webhook linkerd-proxy-injector`` of its configuration's name."""
+    return f"webhook {configuration.removesuffix('-webhook-config')}"
+
+
+def warnings(found: Iterable[Dated]) -> list[str]:
+    """A sentence for each that is not valid or not for 60 more days."""
+    lines = []
+    for each in found:
+        until = f"{each.what} {each.subject}".strip()
+        day = (each.not_after or "")[:10]
+        if each.state == "expired":
+            lines.append(f"The {until} expired on {day}. {_remedy(each.what)}")
+        elif each.state == "expiring":
+            lines.append(f"The {until} expires on {day}, in {each.days_left} days. {_remedy(each.what)}")
+        elif each.state == "not_yet_valid":
+            lines.append(f"The {until} is not valid yet: is a clock wrong?")
+    return lines
+
+
+def _state(certificate: Certificate, now: datetime) -> State:
+    if now < certificate.not_before:
+        return "not_yet_valid"
+    if now > certificate.not_after:
+        return "expired"
+    return "expiring" if certificate.not_after < now + EXPIRES_SOON else "valid"
+
+
+def _remedy(what: str) -> str:
+    if what == ANCHOR:
+        return "A new one is added beside it first, and every proxy restarted, before an issuer of the new one comes."
+    if what == ISSUER:
+        return "Make a new one with the trust anchor's key; identity takes it up by itself."
+    return "Each `helm upgrade` of linkerd-control-plane makes it anew."
