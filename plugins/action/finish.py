@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
-from meshroll.adapters.certificate_dates import read_dates
 from meshroll.adapters.events import now
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
@@ -56,7 +56,7 @@ class ActionModule(MeshrollAction):
         record: Record | None = None
         runs: list[Record] = []
         shown: Record | None = None
-        dates: list[Dated] = []
+        dates: Sequence[Dated] = ()
         open_elsewhere: list[Problem] = []
         status = dict(NOTHING_SEEN)
         outcome, written = Outcome(ExitCode.SUCCESS, (), False), False
@@ -79,10 +79,8 @@ class ActionModule(MeshrollAction):
                     self.lock(kube).release()
                 names = [namespace.name for namespace in settings.namespaces]
                 if told.standing:
-                    view = look(kube, names, settings.control_plane.namespace)
-                    status = cluster_status(view)
-                    if told.certificates and view.control_plane.installed:
-                        dates = read_dates(kube, view.control_plane.namespace, kube.server_now())
+                    view = look(kube, names, settings.control_plane.namespace, certificates=told.certificates)
+                    status, dates = cluster_status(view), view.certificates
                 runs = work.journal.read() if told.runs else []
                 if command == "resume" and outcome.exit_code == ExitCode.SUCCESS:
                     open_here, open_elsewhere = left_open(work.journal.read(), names)

@@ -16,6 +16,7 @@ from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.release import release_for
 from meshroll.core import checks, source
+from meshroll.core.certificate_dates import warnings
 from meshroll.core.control_plane import install_notes
 from meshroll.core.drift import Since, in_the_way
 from meshroll.core.errors import Drift, MeshrollError, Problem, Refused, UsageError
@@ -70,7 +71,13 @@ class ActionModule(MeshrollAction):
             self.events.say("line", going.why, level="warning")
             settings, direction = only(settings, going.namespaces), going.direction
         names = [namespace.name for namespace in settings.namespaces]
-        view = look(kube, names, settings.control_plane.namespace, caller_namespaces(settings))
+        view = look(
+            kube,
+            names,
+            settings.control_plane.namespace,
+            caller_namespaces(settings),
+            certificates=direction == "in",
+        )
         view, repairs = repaired(view, unmade(records, names))
         edge = release_for(settings, view) if direction == "in" else None
         before = inherited(records, names, going.waived if going else ()) if edge else Inherited()
@@ -100,6 +107,8 @@ class ActionModule(MeshrollAction):
         others = [
             f"{name}/{owner}" for name, space in view.namespaces.items() for owner in not_handled(space)
         ]
+        for line in warnings(view.certificates):
+            self.warn(line)
         for other in others:
             self.warn(f"{other} is of a kind that meshroll does not handle; it stays as it is.")
         for problem in plan.conflicts:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sandbox.support import Estate, make_estate
 
+from meshroll.adapters.certificates import make
+from meshroll.core.certificates import issuer_spec
 from meshroll_sandbox.status import Status
 
 ONE = {"workloads": ["Deployment/sessions-gateway"], "injection": "workloads"}
@@ -60,6 +64,29 @@ def test_status_says_how_long_each_certificate_of_the_mesh_lasts(estate: Estate)
     )
     assert found["trust anchor"]["days_left"] > 3600
     assert 300 < found["issuer"]["days_left"] <= 365
+
+
+def test_a_rollout_is_refused_while_the_certificate_of_a_webhook_is_over(estate: Estate) -> None:
+    path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/linkerd-sp-validator-webhook-config"
+    hook = estate.kube.get(path)
+    assert hook is not None
+    trusted = hook["webhooks"][0]["clientConfig"]["caBundle"]
+    over = make(issuer_spec("linkerd", "cluster.local"), datetime.now(UTC) - timedelta(days=400))
+    bundle = base64.b64encode(over.certificate_pem.encode()).decode()
+    before = estate.fingerprint()
+    trust(estate, path, bundle)
+    try:
+        ran = estate.run("rollout")
+    finally:
+        trust(estate, path, trusted)
+    assert (ran.code, ran.codes) == (3, ["certificate-not-valid"])
+    assert "webhook linkerd-sp-validator" in ran.result["errors"][0]["message"]
+    assert estate.fingerprint() == before
+
+
+def trust(estate: Estate, path: str, bundle: str) -> None:
+    place = "/webhooks/0/clientConfig/caBundle"
+    estate.kube.json_patch(path, [{"op": "replace", "path": place, "value": bundle}])
 
 
 def test_the_modes_are_written_explicitly_with_equal_values(estate: Estate) -> None:

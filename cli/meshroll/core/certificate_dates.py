@@ -51,18 +51,20 @@ def webhook_name(configuration: str) -> str:
 
 
 def warnings(found: Iterable[Dated]) -> list[str]:
-    """A sentence for each that is not valid or not for 60 more days."""
-    lines = []
-    for each in found:
-        until = f"{each.what} {each.subject}".strip()
-        day = (each.not_after or "")[:10]
-        if each.state == "expired":
-            lines.append(f"The {until} expired on {day}. {_remedy(each.what)}")
-        elif each.state == "expiring":
-            lines.append(f"The {until} expires on {day}, in {each.days_left} days. {_remedy(each.what)}")
-        elif each.state == "not_yet_valid":
-            lines.append(f"The {until} is not valid yet: is a clock wrong?")
-    return lines
+    """What is not valid, or not for 60 more days, and what to do about it."""
+    return [f"{line} {remedy(each.what)}" for each in found if (line := told(each))]
+
+
+def told(found: Dated) -> str | None:
+    """A sentence where it is not valid or not for 60 more days."""
+    name, day = f"{found.what} {found.subject}".strip(), (found.not_after or "")[:10]
+    if found.state == "expired":
+        return f"The {name} expired on {day}."
+    if found.state == "expiring":
+        return f"The {name} expires on {day}, in {found.days_left} days."
+    if found.state == "not_yet_valid":
+        return f"The {name} is not valid yet, by the API server's clock."
+    return None
 
 
 def _state(certificate: Certificate, now: datetime) -> State:
@@ -73,7 +75,8 @@ def _state(certificate: Certificate, now: datetime) -> State:
     return "expiring" if certificate.not_after < now + EXPIRES_SOON else "valid"
 
 
-def _remedy(what: str) -> str:
+def remedy(what: str) -> str:
+    """How one that ends is replaced."""
     if what == ANCHOR:
         return "A new one is added beside it first, and every proxy restarted, before an issuer of the new one comes."
     if what == ISSUER:

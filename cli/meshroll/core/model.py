@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from meshroll.core.certificate_dates import Dated
+
 Object = Mapping[str, Any]
 
 INJECT = "linkerd.io/inject"
@@ -289,6 +291,7 @@ class ClusterView:
     """One look at a cluster: everything that the pure rules need, read at about the same moment.
 
     ``namespaces`` are those in hand, ``neighbours`` those that listed clients live in and that are never changed.
+    ``certificates`` are those of an installed Linkerd; none where they were not asked for.
     """
 
     kubernetes_version: str
@@ -298,6 +301,7 @@ class ClusterView:
     namespaces: Mapping[str, NamespaceView]
     other_workloads: tuple[Workload, ...] = ()
     neighbours: Mapping[str, NamespaceView] = field(default_factory=dict)
+    certificates: tuple[Dated, ...] = ()
 
     @property
     def all_workloads(self) -> Iterator[Workload]:

@@ -9,6 +9,7 @@ from typing import Any
 from unit.core.factories import EDGE, Json, cluster, service, settings, space, workload
 
 from meshroll.core import checks
+from meshroll.core.certificate_dates import Dated, State
 from meshroll.core.checks import Case
 from meshroll.core.model import ControlPlane, Workload
 from meshroll.core.releases import Edge
@@ -36,6 +37,15 @@ def case(
     seen = cluster(found, kubernetes=kubernetes, plane=plane, nodes=nodes, elsewhere=elsewhere)
     asked = settings({**NAMESPACE, "name": found.name, **(wanted or {})}, **(variables or {}))
     return Case(seen, asked, direction, edge)  # type: ignore[arg-type]
+
+
+def with_certificate(state: State, direction: str = "in") -> Case:
+    """Where the injector's webhook has such a certificate."""
+    found = case(direction=direction)
+    dated = Dated(
+        what="webhook linkerd-proxy-injector", state=state, not_after="2026-11-22T00:00:00Z", days_left=3
+    )
+    return replace(found, view=replace(found.view, certificates=(dated,)))
 
 
 def codes(found: Case) -> list[str]:

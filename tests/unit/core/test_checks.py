@@ -19,6 +19,7 @@ from unit.core.check_cases import (
     hpa,
     named,
     server,
+    with_certificate,
 )
 from unit.core.factories import EDGE, cluster, pod, pods, settings, space, workload
 
@@ -44,6 +45,8 @@ SAME = ""
 FIRES: list[tuple[str, Callable[[], Case], str]] = [
     ("control-plane-missing", lambda: case(direction="probe", plane=ABSENT), SAME),
     ("injector-not-ready", lambda: case(ready=0), SAME),
+    ("certificate-not-valid", lambda: with_certificate("expired"), SAME),
+    ("certificate-not-valid", lambda: with_certificate("not_yet_valid"), SAME),
     ("native-sidecar-unsupported", lambda: case(kubernetes="v1.28.9", wanted={"sidecar": "native"}), SAME),
     ("native-sidecar-unsupported", lambda: case(edge=Edge(25, 12, 2), wanted={"sidecar": "native"}), SAME),
     ("values-wait-beside-native", lambda: case(values={"proxy": {"waitBeforeExitSeconds": 5}}), SAME),

@@ -21,6 +21,7 @@ from unit.core.check_cases import (
     gone,
     hpa,
     server,
+    with_certificate,
 )
 from unit.core.estate import estate, inventory
 from unit.core.factories import EDGE, Json, cluster, pods, settings, space, workload
@@ -154,6 +155,12 @@ def test_a_meshed_workload_that_cannot_be_restarted_blocks_the_way_out() -> None
 
 def test_the_way_out_asks_for_no_injector_and_no_ready_pods() -> None:
     assert codes(case(direction="out", ready=0, pods_seen=pods(workload(), ready=False))) == []
+
+
+def test_a_certificate_that_ends_soon_or_may_not_be_read_refuses_nothing_and_none_keeps_anybody_in() -> None:
+    for state in ("valid", "expiring", "not_read"):
+        assert codes(with_certificate(state)) == []
+    assert codes(with_certificate("expired", direction="out")) == []
 
 
 @pytest.mark.parametrize(

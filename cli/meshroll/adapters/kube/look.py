@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from meshroll.adapters.certificate_dates import read_dates
 from meshroll.adapters.kube.client import ApiError, Kube, Object
 from meshroll.core.checks.namespaces import NEEDED, NEEDED_TO_PROBE
 from meshroll.core.control_plane import INJECTOR, INSTALLING
@@ -27,9 +28,13 @@ AUTHORIZATION = "/apis/authorization.k8s.io/v1"
 
 
 def look(
-    kube: Kube, namespaces: Iterable[str], linkerd_namespace: str, neighbours: Iterable[str] = ()
+    kube: Kube,
+    namespaces: Iterable[str],
+    linkerd_namespace: str,
+    neighbours: Iterable[str] = (),
+    certificates: bool = False,
 ) -> ClusterView:
-    """A ClusterView of ``namespaces`` and of the callers elsewhere.
+    """A ClusterView of ``namespaces`` and of the callers elsewhere; of Linkerd's ``certificates`` where they matter.
 
     Kinds whose API is not there (policy CRDs before Linkerd) count as none; a namespace that is not there has no
     manifest. Raises Refused or ApiError where the cluster cannot be read.
@@ -45,6 +50,7 @@ def look(
         }
         http_route = pool.submit(kube.get, HTTP_ROUTE_CRD)
         control_plane = pool.submit(_control_plane, kube, linkerd_namespace)
+        dates = pool.submit(read_dates, kube, linkerd_namespace, kube.server_now()) if certificates else None
         spaces = {name: _namespace_reads(pool.submit, kube, name) for name in wanted | beside}
         workloads: dict[str, list[Workload]] = {}
         for kind, future in everywhere.items():
@@ -67,14 +73,16 @@ def look(
         }
         elsewhere = [w for name, found in workloads.items() if name not in views for w in found]
         crd = http_route.result()
+        plane = control_plane.result()
         return ClusterView(
             kubernetes_version=str((version.result() or {})["gitVersion"]),
             nodes=tuple(nodes.result()[0]),
-            control_plane=control_plane.result(),
+            control_plane=plane,
             gateway_api_version=annotations_of(crd).get(BUNDLE_VERSION, "unknown") if crd else None,
             namespaces={name: views[name] for name in sorted(wanted)},
             neighbours={name: views[name] for name in sorted(beside)},
             other_workloads=tuple(w for w in elsewhere if w.namespace != linkerd_namespace),
+            certificates=tuple(dates.result()) if dates and plane.installed else (),
         )
 
 
