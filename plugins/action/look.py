@@ -79,7 +79,7 @@ class ActionModule(MeshrollAction):
             certificates=direction == "in",
         )
         view, repairs = repaired(view, unmade(records, names))
-        edge = release_for(settings, view) if direction == "in" else None
+        edge = release_for(settings, view, kube.server_now().date()) if direction == "in" else None
         before = inherited(records, names, going.waived if going else ()) if edge else Inherited()
         found: list[Problem] = []
         if refuse:

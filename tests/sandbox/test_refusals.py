@@ -39,7 +39,7 @@ def refused(ran: Ran, exit_code: int, code: str) -> None:
         ({"gate": {"window_seconds": "long"}}, 2, "inventory-wrong-value"),
         ({"namespaces": "charging"}, 2, "inventory-wrong-value"),
         ({"cluster": {"kubeconfig": "/nowhere"}}, 2, "kubeconfig-unusable"),
-        ({"release": "edge-26.6.50"}, 2, "release-not-found"),
+        ({"release": {"channel": "edge-26.6.50"}}, 2, "release-not-found"),
         ({"control_plane": {"chart_source": "http://127.0.0.1:1/charts"}}, 3, "chart-source-unreachable"),
         ({"prometheus": {"url": "http://127.0.0.1:1"}}, 3, "prometheus-unreachable"),
     ],

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import tarfile
 import threading
 from collections.abc import Iterator
 from functools import partial
+from http.client import HTTPMessage
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.request import Request
 
 import pytest
 import yaml
 
+from meshroll.adapters import places
 from meshroll.adapters.charts import CONTROL_PLANE_CHART, CRDS_CHART, ChartSource, ha_values
 from meshroll.core.errors import Refused
+from meshroll.core.releases import Edge
 
 
 def packed(files: dict[str, str]) -> bytes:
@@ -64,7 +69,7 @@ def test_versions_and_archives_come_alike_from_both(
     folder: Path, address: str, tmp_path_factory: pytest.TempPathFactory, over_http: bool
 ) -> None:
     source = ChartSource.read(address if over_http else str(folder))
-    assert source.versions == {"2026.6.3"}, "a release needs both charts"
+    assert source.edges == {Edge(26, 6, 3)}, "a release needs both charts"
     archive = source.fetch(CONTROL_PLANE_CHART, "2026.6.3", tmp_path_factory.mktemp("charts"))
     assert ha_values(archive) == {"controllerReplicas": 3}
 
@@ -113,3 +118,65 @@ def test_other_kinds_of_source_are_refused(source: str) -> None:
     with pytest.raises(Refused) as refused:
         ChartSource.read(source)
     assert refused.value.problems[0].code == "chart-source-unsupported"
+
+
+def test_the_login_of_a_source_reaches_its_server_and_no_message() -> None:
+    asked: list[str | None] = []
+
+    class Guarded(Silent):
+        def do_GET(self) -> None:
+            asked.append(self.headers["Authorization"])
+            self.send_error(403)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(Refused) as refused:
+            ChartSource.read(f"http://reader:p%40ss@127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert asked == ["Basic " + base64.b64encode(b"reader:p@ss").decode()]
+    assert_secret_is_not_said(refused.value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://reader:p%40ss@127.0.0.1:1/charts",
+        "http://reader:p%40ss@charts.invalid",
+        "oci://reader:p%40ss@registry.example/linkerd",
+        "https://reader:p%40ss@[::1",
+        "https://reader:p%40ss@host:none/",
+        "https://reader:p@ss#reader@host/charts",
+        "https://reader:p@ss/reader@host/charts",
+        "https://charts.example:p@ss?reader",
+    ],
+)
+def test_no_error_of_a_source_says_its_login(source: str) -> None:
+    with pytest.raises(Refused) as refused:
+        ChartSource.read(source)
+    assert_secret_is_not_said(refused.value)
+
+
+def assert_secret_is_not_said(error: Refused) -> None:
+    (problem,) = error.problems
+    for text in (problem.message, problem.hint, str(error)):
+        assert "p@ss" not in text
+        assert "p%40ss" not in text
+        assert "reader" not in text
+
+
+def test_what_is_asked_for_over_tls_is_not_taken_from_a_redirect_without() -> None:
+    redirect = places._StayingSafe().redirect_request
+    headers = HTTPMessage()
+    for where in ("http://charts.example/index.yaml", "ftp://charts.example/index.yaml"):
+        with pytest.raises(places.Unreadable):
+            redirect(Request("https://charts.example/index.yaml"), None, 302, "Found", headers, where)
+    request = Request("https://charts.example/index.yaml")
+    request.add_unredirected_header("Authorization", "Basic x")
+    followed = redirect(request, None, 302, "Found", headers, "https://elsewhere.example/index.yaml")
+    assert followed and not followed.has_header("Authorization")
+
+
+def test_more_than_is_wanted_is_not_read(folder: Path, address: str) -> None:
+    for place in (str(folder / "index.yaml"), f"{address}/index.yaml"):
+        with pytest.raises(places.Unreadable, match="larger"):
+            places.read(place, 10)

@@ -10,22 +10,21 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.parse import urljoin, urlsplit
-from urllib.request import urlopen
+from urllib.parse import urljoin
 
 import yaml
 
+from meshroll.adapters import places
 from meshroll.core.errors import Problem, Refused
+from meshroll.core.places import is_address, shown
+from meshroll.core.releases import Edge, edges_of
 
 CRDS_CHART = "linkerd-crds"
 CONTROL_PLANE_CHART = "linkerd-control-plane"
 CHARTS = (CRDS_CHART, CONTROL_PLANE_CHART)
 HA_VALUES = "values-ha.yaml"
-TIMEOUT_SECONDS = 20.0
 # Linkerd's own index is a few MiB and a chart some 50 KiB; more than this is not what it says it is.
 BYTES_MAX = 64 * 1024 * 1024
 
@@ -50,18 +49,7 @@ class ChartSource:
     @classmethod
     def read(cls, source: str) -> ChartSource:
         """Reads the index. Raises Refused chart-source-unreachable, -unsupported or -wrong."""
-        scheme = urlsplit(source).scheme
-        if scheme not in ("http", "https", ""):
-            raise Refused(
-                Problem(
-                    "chart-source-unsupported",
-                    f"{source} is neither an http(s) address nor a folder.",
-                    "Set meshroll_control_plane.chart_source to a Helm repository, or to a folder of charts "
-                    "with an index.yaml (`helm pull`, then `helm repo index FOLDER`).",
-                )
-            )
-        base = source.rstrip("/") + "/"
-        text = _read(urljoin(base, "index.yaml") if scheme else str(Path(base).expanduser() / "index.yaml"))
+        text = _read(index_of(source))
         try:
             entries = yaml.load(text, Loader=_LOADER)["entries"]  # noqa: S506 - a safe loader either way
             archives = {
@@ -73,22 +61,22 @@ class ChartSource:
             raise Refused(
                 Problem(
                     "chart-source-wrong",
-                    f"{source} has an index.yaml that is not one of a Helm repository.",
+                    f"{shown(source)} has an index.yaml that is not one of a Helm repository.",
                     "Is meshroll_control_plane.chart_source the repository's address, without index.yaml?",
                 )
             ) from error
-        return cls(base, archives)
+        return cls(source.rstrip("/") + "/", archives)
 
     @property
-    def versions(self) -> frozenset[str]:
-        """The chart versions that it has of every chart that Linkerd needs."""
+    def edges(self) -> frozenset[Edge]:
+        """The releases of which it has every chart that Linkerd needs."""
         of = [{version for name, version in self._archives if name == chart} for chart in CHARTS]
-        return frozenset(set.intersection(*of))
+        return edges_of(set.intersection(*of))
 
     def fetch(self, chart: str, version: str, folder: Path) -> Path:
         """Puts the archive into ``folder``. Raises Refused where it cannot be had or has another digest."""
         archive = self._archives[chart, version]
-        if urlsplit(self.source).scheme:
+        if is_address(self.source):
             data = _read(urljoin(self.source, archive.url))
         else:
             data = _read(str(Path(self.source).expanduser() / Path(archive.url).name))
@@ -104,6 +92,20 @@ class ChartSource:
         path = folder / f"{chart}-{version}.tgz"
         path.write_bytes(data)
         return path
+
+
+def index_of(source: str) -> str:
+    """Where the index of a chart source is. Raises Refused chart-source-unsupported."""
+    if is_address(source) and source.partition("://")[0].lower() not in ("http", "https"):
+        raise Refused(
+            Problem(
+                "chart-source-unsupported",
+                f"{shown(source)} is neither an http(s) address nor a folder.",
+                "Set meshroll_control_plane.chart_source to a Helm repository, or to a folder of charts "
+                "with an index.yaml (`helm pull`, then `helm repo index FOLDER`).",
+            )
+        )
+    return source.rstrip("/") + "/index.yaml"
 
 
 def ha_values(archive: Path) -> dict[str, Any]:
@@ -127,21 +129,14 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # an index of some
 
 
 def _read(place: str) -> bytes:
-    """The bytes at an http(s) address or in a file. Raises Refused chart-source-unreachable."""
+    """Raises Refused chart-source-unreachable."""
     try:
-        if not urlsplit(place).scheme:
-            return Path(place).read_bytes()
-        with urlopen(place, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - http(s) only, see read()
-            data = bytes(response.read(BYTES_MAX + 1))
-        if len(data) > BYTES_MAX:
-            raise HTTPException(f"more than {BYTES_MAX >> 20} MiB")
-        return data
-    except (OSError, HTTPException, ValueError) as error:
-        reason = f"{error.code} {error.reason}" if isinstance(error, HTTPError) else str(error)
+        return places.read(place, BYTES_MAX)
+    except places.Unreadable as error:
         raise Refused(
             Problem(
                 "chart-source-unreachable",
-                f"The charts cannot be read from {place}: {reason}.",
+                f"The charts cannot be read from {shown(place)}: {error}.",
                 "Is meshroll_control_plane.chart_source right, and may this machine reach it? "
                 "A folder of charts with an index.yaml does as well.",
             )

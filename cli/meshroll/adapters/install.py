@@ -18,6 +18,7 @@ from meshroll.core.chart_values import chart_values, value_problems
 from meshroll.core.errors import MeshrollError, Problem, Refused
 from meshroll.core.identity import ISSUER_SECRET, TRUST_ROOTS, trust_domain_of
 from meshroll.core.install import HelmRelease, Seen, records_in_the_way
+from meshroll.core.places import shown
 from meshroll.core.releases import Edge
 from meshroll.core.settings import Settings
 
@@ -148,11 +149,11 @@ def _mark_namespace(kube: Kube, install: Install) -> None:
 
 def _fetch(source: str, edge: Edge, folder: Path) -> dict[str, Path]:
     charts = ChartSource.read(source)
-    if edge.chart_version not in charts.versions:
+    if edge not in charts.edges:
         raise Refused(
             Problem(
                 "release-not-found",
-                f"{charts.source} does not have the charts of {edge}.",
+                f"{shown(charts.source)} does not have the charts of {edge}.",
                 "Set meshroll_control_plane.chart_source to one that has them, or choose another release.",
             )
         )

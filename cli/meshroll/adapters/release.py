@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+import datetime
 
-import yaml
-
+from meshroll.adapters import catalogue
 from meshroll.adapters.charts import ChartSource
 from meshroll.core.checks.cluster import running_edge
 from meshroll.core.model import ClusterView
-from meshroll.core.release_policy import choose
-from meshroll.core.releases import Catalogue, Edge
+from meshroll.core.release_policy import Bounds, choose
+from meshroll.core.releases import Edge
 from meshroll.core.settings import Settings
 
 
-def catalogue() -> Catalogue:
-    """The catalogue that came with this meshroll."""
-    text = (files("meshroll") / "data" / "releases.yml").read_text()
-    return Catalogue.from_data(yaml.safe_load(text))
-
-
-def release_for(settings: Settings, view: ClusterView) -> Edge:
+def release_for(settings: Settings, view: ClusterView, today: datetime.date) -> Edge:
     """Raises Refused or UsageError where nothing fits, or where the mesh that runs is not an edge release."""
     if view.control_plane.installed:
         return running_edge(view.control_plane)
     source = ChartSource.read(settings.control_plane.chart_source)
-    return choose(settings.release, catalogue(), source.versions, view.kubernetes_version).edge
+    bounds = Bounds(settings.release, today, view.kubernetes_version, source.edges)
+    return choose(catalogue.read(settings.catalogue), bounds).edge

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -17,8 +17,11 @@ import msgspec
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.model import kubernetes_minor
 
-_EDGE = re.compile(r"edge-(\d{2})\.([1-9]\d?)\.(\d{1,3})")
-_CHART = re.compile(r"20(\d{2})\.([1-9]\d?)\.(\d{1,3})")
+# Without leading zeros, so that one release has one name.
+_VERSION = r"(\d{2})\.([1-9]|1[0-2])\.([1-9]\d{0,2})"
+EDGE_PATTERN = rf"edge-{_VERSION}"
+_EDGE = re.compile(EDGE_PATTERN)
+_CHART = re.compile(rf"20{_VERSION}")
 # Native sidecars' known faults (named ports, opaque ports, hostPort) are fixed from here on; Kubernetes has
 # them on by default since 1.29.
 NATIVE_SIDECAR_EDGE = (25, 12, 3)
@@ -35,7 +38,7 @@ class Edge:
 
     @classmethod
     def parse(cls, text: str) -> Edge:
-        """Raises ValueError where ``text`` is not ``edge-YY.M.N`` without a leading zero in the month."""
+        """Raises ValueError where ``text`` is not ``edge-YY.M.N`` without leading zeros."""
         match = _EDGE.fullmatch(text)
         if not match:
             raise ValueError(f"{text!r} is not an edge release such as edge-26.6.3")
@@ -60,37 +63,56 @@ class Edge:
         return f"edge-{self.year:02d}.{self.month}.{self.number}"
 
 
+CHARTS_NUMBERED_AS_EDGES = Edge(24, 3, 1)
 Mark = Literal["recommended", "not_recommended", "unmarked"]
-EdgeName = Annotated[str, msgspec.Meta(pattern=rf"^{_EDGE.pattern}$")]
+EdgeName = Annotated[str, msgspec.Meta(pattern=rf"^{EDGE_PATTERN}\Z")]
 KubernetesMinor = Annotated[str, msgspec.Meta(pattern=r"^1\.\d{2}$")]
+GatewayApiVersion = Annotated[str, msgspec.Meta(pattern=r"^\d+\.\d+\.\d+$")]
+UNMARKED: Mark = "unmarked"
+CATALOGUE_HINT = "docs/how-to/choose-a-release.md has its form; `meshroll releases refresh` makes one."
 
 
-class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """One row of the catalogue. None: not known. ``source`` names where the mark comes from.
 
     ``kubernetes_min`` is what the chart demands, ``kubernetes_max`` the newest minor that Linkerd tests or
-    documents.
+    documents. ``marked_on`` is the day from which the mark could be known; None: always.
     """
 
     edge: EdgeName
-    mark: Mark = "unmarked"
-    reason: str = ""
-    replacement: EdgeName | None = None
-    source: str = ""
     date: datetime.date | None = None
     milestone: str | None = None
     kubernetes_min: KubernetesMinor | None = None
     kubernetes_max: KubernetesMinor | None = None
+    gateway_api_min: GatewayApiVersion | None = None
+    gateway_api_max: GatewayApiVersion | None = None
     native_sidecar_default: bool | None = None
     proxy: str | None = None
+    mark: Mark = UNMARKED
+    reason: str = ""
+    replacement: EdgeName | None = None
+    source: str = ""
+    marked_on: datetime.date | None = None
 
     @property
     def version(self) -> Edge:
         return Edge.parse(self.edge)
 
     @property
+    def chart_version(self) -> str | None:
+        """That of its charts; None where those had numbers of their own (edge-24.2.4 has charts 1.18.10-edge)."""
+        return self.version.chart_version if self.version >= CHARTS_NUMBERED_AS_EDGES else None
+
+    @property
     def kubernetes_range(self) -> str:
-        return f"Kubernetes {self.kubernetes_min or '?'} to {self.kubernetes_max or '?'}"
+        """``1.31 to 1.35``, with ``?`` for an end that is not known."""
+        return _range(self.kubernetes_min, self.kubernetes_max)
+
+    @property
+    def gateway_api_range(self) -> str | None:
+        """``1.2.1 to 1.5.1``; None where neither end is known."""
+        low, high = self.gateway_api_min, self.gateway_api_max
+        return _range(low, high) if low or high else None
 
     def runs_on(self, kubernetes: tuple[int, int]) -> bool:
         """Whether the minor is in the range; an end that nobody knows does not exclude."""
@@ -98,6 +120,36 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return not (low and kubernetes < kubernetes_minor(low)) and not (
             high and kubernetes > kubernetes_minor(high)
         )
+
+    def takes_gateway_api(self, bundle: str) -> bool | None:
+        """Whether CRDs of bundle version ``v1.2.1`` are in its range; None where one of them is not known."""
+        found = _BUNDLE.match(bundle)
+        if not (found and self.gateway_api_min and self.gateway_api_max):
+            return None
+        low, here, high = (_numbers(text) for text in (self.gateway_api_min, found[1], self.gateway_api_max))
+        return low <= here <= high
+
+    def earliest(self) -> datetime.date:
+        """Its date; where that is not known, the first day of the month that it is named after."""
+        return self.date or datetime.date(2000 + self.version.year, self.version.month, 1)
+
+    def as_known_on(self, day: datetime.date) -> Release:
+        """Without a mark that came later: what policy could have gone by on that day."""
+        if self.marked_on is None or self.marked_on <= day:
+            return self
+        bare: dict[str, Any] = {"mark": UNMARKED, "reason": "", "replacement": None, "milestone": None}
+        return msgspec.structs.replace(self, **bare, source="", marked_on=None)
+
+
+_BUNDLE = re.compile(r"v?(\d+\.\d+\.\d+)")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _range(low: str | None, high: str | None) -> str:
+    return f"{low or '?'} to {high or '?'}"
 
 
 class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,24 +160,36 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     releases: list[Release]
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Catalogue:
-        """From a parsed YAML file. Raises UsageError where it is not a catalogue."""
+    def from_data(cls, data: Any, name: str) -> Catalogue:
+        """From what a YAML file called ``name`` holds. Raises UsageError catalogue-wrong."""
         try:
-            return msgspec.convert(data, cls)
+            catalogue = msgspec.convert(data, cls)
         except msgspec.ValidationError as error:
-            raise UsageError(
-                Problem(
-                    "catalogue-wrong",
-                    f"The release catalogue is not usable: {error}.",
-                    "Compare data/releases.yml.",
-                )
-            ) from error
+            raise UsageError(_wrong(name, str(error))) from error
+        edges = [release.edge for release in catalogue.releases]
+        twice = sorted({edge for edge in edges if edges.count(edge) > 1})
+        if twice:
+            raise UsageError(_wrong(name, f"{', '.join(twice)} stands there twice"))
+        return catalogue
 
     def find(self, edge: Edge) -> Release | None:
         return next((release for release in self.releases if release.version == edge), None)
 
     def newest_first(self) -> Iterator[Release]:
         return iter(sorted(self.releases, key=lambda release: release.version, reverse=True))
+
+    @property
+    def milestones(self) -> tuple[Edge, ...]:
+        """The releases that are milestones, oldest first."""
+        return tuple(sorted(release.version for release in self.releases if release.milestone))
+
+    def source_of(self, release: Release) -> str:
+        """Where its mark comes from: an address, or the name of a source that has none; empty without a mark."""
+        return self.sources.get(release.source, release.source)
+
+
+def _wrong(name: str, why: str) -> Problem:
+    return Problem("catalogue-wrong", f"{name} is not a catalogue of releases: {why}.", CATALOGUE_HINT)
 
 
 def supports_native_sidecar(kubernetes: tuple[int, int], edge: Edge) -> bool:

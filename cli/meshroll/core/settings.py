@@ -15,6 +15,9 @@ import msgspec
 
 from meshroll.core import prometheus_url
 from meshroll.core.errors import Problem, UsageError
+from meshroll.core.model import kubernetes_minor
+from meshroll.core.places import is_address, shown
+from meshroll.core.releases import EDGE_PATTERN, Edge, EdgeName, KubernetesMinor
 
 Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
@@ -83,6 +86,32 @@ class Prometheus(_Settings, frozen=True):
                 "with `basic_auth` or `bearer_token_file`, `url` has to be https:// (or this machine itself); "
                 "else whoever is on the way can read the secret"
             )
+
+
+class ReleasePolicy(_Settings, frozen=True):
+    """Which release is picked. ``channel`` is also where a release is pinned.
+
+    A release has to run on every Kubernetes minor from ``kubernetes_min`` to ``kubernetes_max``, beside the cluster's.
+    """
+
+    channel: Annotated[str, msgspec.Meta(pattern=rf"^(recommended|milestone|newest|{EDGE_PATTERN})\Z")] = (
+        "recommended"
+    )
+    minimum_age_days: Count = 0
+    kubernetes_min: KubernetesMinor | None = None
+    kubernetes_max: KubernetesMinor | None = None
+    deny: list[EdgeName] = msgspec.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        low, high = self.kubernetes_min, self.kubernetes_max
+        if low and high and kubernetes_minor(low) > kubernetes_minor(high):
+            raise ValueError("`kubernetes_min` is newer than `kubernetes_max`")
+        if self.channel in self.deny:
+            raise ValueError(f"`deny` lists {self.channel}, which `channel` pins")
+
+    @property
+    def pin(self) -> Edge | None:
+        return Edge.parse(self.channel) if self.channel.startswith("edge-") else None
 
 
 class ControlPlane(_Settings, frozen=True):
@@ -235,9 +264,8 @@ class Settings(_Settings, frozen=True):
 
     cluster: Cluster = msgspec.field(default_factory=Cluster)
     prometheus: Prometheus = msgspec.field(default_factory=Prometheus)
-    release: Annotated[str, msgspec.Meta(pattern=r"^(recommended|edge-\d{2}\.\d{1,2}\.\d{1,3})$")] = (
-        "recommended"
-    )
+    release: ReleasePolicy = msgspec.field(default_factory=ReleasePolicy)
+    catalogue: str | None = None
     control_plane: ControlPlane = msgspec.field(default_factory=ControlPlane)
     certificates: Certificates = msgspec.field(default_factory=Certificates)
     gateway_api: GatewayApi = msgspec.field(default_factory=GatewayApi)
@@ -275,6 +303,7 @@ _KNOWN_FIELDS = sorted(
             PrometheusService,
             BasicAuth,
             Prometheus,
+            ReleasePolicy,
             ControlPlane,
             Certificates,
             GatewayApi,
@@ -366,6 +395,14 @@ def _nearest(key: str, known: set[str] | list[str], prefix: str = "") -> str:
 def _contradictions(settings: Settings) -> list[Problem]:
     """What the types cannot say: names given twice, clients of Services nobody listed."""
     problems = []
+    if is_address(settings.catalogue or "") and not str(settings.catalogue).startswith("https://"):
+        problems.append(
+            Problem(
+                "inventory-wrong-value",
+                f"meshroll_catalogue is neither a file nor an https:// address: {shown(str(settings.catalogue))}.",
+                "Whoever is on the way could mark a release as recommended, so there is no other way in.",
+            )
+        )
     names = [namespace.name for namespace in settings.namespaces]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(

@@ -1,0 +1,60 @@
+"""The release catalogue: the one that came with this meshroll, or the one that the inventory names."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from meshroll.adapters import places
+from meshroll.core.errors import Problem, Refused, UsageError
+from meshroll.core.places import is_address, shown
+from meshroll.core.releases import CATALOGUE_HINT, Catalogue
+
+# A hundred releases are some 40 KiB.
+BYTES_MAX = 4 * 1024 * 1024
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def shipped() -> Catalogue:
+    """The catalogue that came with this meshroll."""
+    return _parsed(_data("releases.yml"), "data/releases.yml")
+
+
+def read(place: str | None) -> Catalogue:
+    """The catalogue at a file or an https:// address; None: the shipped one.
+
+    Raises Refused catalogue-unreadable, UsageError catalogue-wrong.
+    """
+    if place is None:
+        return shipped()
+    try:
+        return _parsed(places.read(place, BYTES_MAX), shown(place))
+    except places.Unreadable as error:
+        hint = (
+            "Is meshroll_catalogue right, and may this machine reach it? Leave it out for the one of this meshroll."
+            if is_address(place)
+            else "`meshroll releases refresh` makes it; without meshroll_catalogue the one of this meshroll is used."
+        )
+        raise Refused(
+            Problem("catalogue-unreadable", f"There is no catalogue at {shown(place)}: {error}.", hint)
+        ) from error
+
+
+def _parsed(text: bytes, name: str) -> Catalogue:
+    try:
+        data = _yaml(text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(
+            Problem("catalogue-wrong", f"{name} is no YAML: {error}.", CATALOGUE_HINT)
+        ) from error
+    return Catalogue.from_data(data, name)
+
+
+def _yaml(text: bytes) -> Any:
+    return yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader either way
+
+
+def _data(name: str) -> bytes:
+    return (files("meshroll") / "data" / name).read_bytes()

@@ -1,0 +1,20 @@
+"""Places that an inventory names, a file or an address, as they may be printed."""
+
+from __future__ import annotations
+
+import re
+
+_LOGIN = re.compile(r"(?<=://)(?:.*:.*|[^/?#]*)@", re.DOTALL)
+_QUERY = re.compile(r"[?#].*", re.DOTALL)
+
+
+def is_address(place: str) -> bool:
+    """Whether it has a scheme, as ``https://charts.example`` has; else it is a file or a folder."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", place) is not None
+
+
+def shown(place: str) -> str:
+    """An address without login and query, which may be secrets; a path as it stands. Rather hides too much."""
+    if not is_address(place):
+        return place
+    return _QUERY.sub("?***", _LOGIN.sub("***@", place))
