@@ -1,4 +1,4 @@
-"""The release catalogue: the one that came with this meshroll, or the one that the inventory names."""
+"""The release catalogue, of this meshroll or of the inventory, and the breaking changes between releases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from meshroll.adapters import places
+from meshroll.core.breaking_changes import BreakingChange, from_data
 from meshroll.core.errors import Problem, Refused, UsageError
 from meshroll.core.places import is_address, shown
 from meshroll.core.releases import CATALOGUE_HINT, Catalogue
@@ -20,6 +21,11 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def shipped() -> Catalogue:
     """The catalogue that came with this meshroll."""
     return _parsed(_data("releases.yml"), "data/releases.yml")
+
+
+def breaking_changes() -> tuple[BreakingChange, ...]:
+    """Those that this meshroll knows."""
+    return from_data(_yaml(_data("breaking_changes.yml")))
 
 
 def read(place: str | None) -> Catalogue:

@@ -27,31 +27,41 @@ def bounds(
     return Bounds(msgspec.convert(policy, ReleasePolicy), as_of, kubernetes, available)
 
 
-edges = st.builds(Edge, st.integers(25, 26), st.integers(1, 12), st.integers(1, 9))
-days = st.dates(datetime.date(2024, 11, 1), datetime.date(2027, 3, 1))
-minors = st.none() | st.integers(22, 40).map(lambda minor: f"1.{minor}")
+def _edge(number: int) -> Edge:
+    """Three a month, from edge-25.1.1 on."""
+    return Edge(25 + number // 36, number // 3 % 12 + 1, number % 3 + 1)
+
+
+edges = st.integers(0, 71).map(_edge)
+days = st.just(TODAY) | st.just(TODAY) | st.dates(datetime.date(2024, 11, 1), datetime.date(2027, 3, 1))
+KINDS = ("milestone", "milestone", "recommended", "not_recommended", "unmarked")
 
 
 @st.composite
-def _release(draw: st.DrawFn) -> Release:
-    edge = draw(edges)
+def _release(draw: st.DrawFn, edge: Edge) -> Release:
     released = datetime.date(2000 + edge.year, edge.month, draw(st.integers(1, 28)))
-    mark = draw(st.sampled_from(["recommended", "not_recommended", "unmarked"]))
-    milestone = draw(st.booleans()) and mark == "recommended"
+    kind = draw(st.sampled_from(KINDS))
+    mark = "recommended" if kind == "milestone" else kind
     return Release(
         edge=str(edge),
         date=draw(st.sampled_from([released, released, None])),
-        milestone=f"2.{edge.year}{edge.month:02}{edge.number}" if milestone else None,
-        kubernetes_min=draw(minors),
-        kubernetes_max=draw(minors),
+        milestone=f"2.{edge.year}{edge.month:02}{edge.number}" if kind == "milestone" else None,
+        kubernetes_min=draw(st.sampled_from([None, None, "1.23", "1.31"])),
+        kubernetes_max=draw(st.sampled_from([None, None, "1.32", "1.35"])),
         mark=mark,
         reason="" if mark == "unmarked" else "A reason.",
         marked_on=None if mark == "unmarked" else released + datetime.timedelta(draw(st.integers(0, 90))),
     )
 
 
-catalogues = st.lists(_release(), max_size=12, unique_by=lambda release: release.edge).map(
-    lambda rows: Catalogue(datetime.date(2026, 7, 1), {}, rows)
+catalogues = st.builds(
+    Catalogue,
+    st.sampled_from([TODAY, datetime.date(2026, 7, 1)]),
+    st.just({}),
+    st.sampled_from([8, 8, 0])
+    .flatmap(lambda least: st.lists(edges, min_size=least, max_size=12, unique=True))
+    .flatmap(lambda found: st.tuples(*(_release(edge) for edge in found)))
+    .map(list),
 )
 policies = st.fixed_dictionaries(
     {},
