@@ -27,6 +27,7 @@ from meshroll.core.outcome import (
     unread,
 )
 from meshroll.core.plan import plan_from
+from meshroll.core.release_answer import release_status
 from meshroll.core.runs import run_detail, run_rows
 from meshroll.core.settings import Settings
 from meshroll.core.status import cluster_status
@@ -47,25 +48,27 @@ class ActionModule(MeshrollAction):
             "verdicts",
             "run",
             "report",
+            "releases",
         }
     )
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         cluster, begun, command = self.run_context.cluster, self.run_context.begun, args["command"]
-        failed, told = args.get("failure"), tells(command)
+        failed, releases, told = args.get("failure"), args.get("releases"), tells(command)
         record: Record | None = None
         runs: list[Record] = []
         shown: Record | None = None
         dates: Sequence[Dated] = ()
         open_elsewhere: list[Problem] = []
-        status = dict(NOTHING_SEEN)
+        status = {**NOTHING_SEEN, **(release_status(releases) if releases else {})}
         outcome, written = Outcome(ExitCode.SUCCESS, (), False), False
         if failed:
             known = unread(failed, cluster) if begun else after_failure(failed, False, cluster)
             outcome = self.end_of_failed(known, args)
         try:
-            # Where a run failed before it began, the cluster may be the very thing that does not answer.
-            if begun or not failed:
+            # Where a run failed before it began, the cluster may be the very thing that does not answer. And what
+            # is known of releases was read already, or needs no cluster.
+            if begun or not (failed or releases):
                 with self.working(settings) as work:
                     kube, record = work.kube, work.record
                     if failed:
@@ -108,6 +111,8 @@ class ActionModule(MeshrollAction):
             entry["run"] = run_detail(shown)
         if args.get("report"):
             entry["report"] = args["report"]
+        if releases:
+            entry["releases"] = releases
         return self.write(command, entry, outcome)
 
     def prune(self, journal: Journal) -> None:

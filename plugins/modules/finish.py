@@ -35,6 +35,9 @@ options:
   report:
     type: dict
     description: The report of a run, for C(report).
+  releases:
+    type: dict
+    description: The answer about releases, for C(releases).
   verdicts:
     type: list
     elements: dict

@@ -12,12 +12,16 @@ import jsonschema
 import msgspec
 import pytest
 from unit.core.factories import EDGE, cluster, pods, service, settings, space, workload
+from unit.core.release_cases import CATALOGUE, bounds
 
+from meshroll.adapters.catalogue import breaking_changes
 from meshroll.core.certificate_dates import Dated
 from meshroll.core.errors import STATUS, ExitCode, Problem
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict
 from meshroll.core.journal import Entry, Record
 from meshroll.core.outcome import Outcome as RunOutcome
+from meshroll.core.release_answer import Seen, answer
+from meshroll.core.releases import Edge
 from meshroll.core.result import SCHEMA, envelope, with_cluster
 from meshroll.core.runs import run_rows
 from meshroll.core.status import cluster_status
@@ -68,7 +72,16 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
         False,
         [verdict.as_dict()],
     )
-    told = {"runs": run_rows([record]), "certificates": msgspec.to_builtins([CERTIFICATE])}
+    releases, _ = answer(
+        CATALOGUE, bounds(kubernetes="v1.32.1"), breaking_changes(), Seen(Edge(25, 4, 4), "v1.1.1")
+    )
+    refused, _ = answer(CATALOGUE, bounds(), breaking_changes(), Seen(Edge(26, 8, 3), "v1.1.1"))
+    releases["hops_refused"] = refused["hops_refused"]
+    told = {
+        "runs": run_rows([record]),
+        "certificates": msgspec.to_builtins([CERTIFICATE]),
+        "releases": releases,
+    }
     read: dict[str, Any] = json.loads(json.dumps({**entry, **told}))
     return read
 
@@ -121,6 +134,8 @@ def test_schema_and_page_name_every_key_of_a_result() -> None:
         data={},
     )
     jsonschema.validate(with_cluster(empty, entry, [], "2026-01-01T00:01:00Z"), strict(RESULT_SCHEMA))
+    told = entry["releases"]
+    hop = told["hops"][-1]
     for key in (
         *entry,
         *entry["control_plane"],
@@ -128,6 +143,11 @@ def test_schema_and_page_name_every_key_of_a_result() -> None:
         *entry["changes"][0],
         *entry["runs"][0],
         *entry["certificates"][0],
+        *told,
+        *told["releases"][0],
+        *hop,
+        *hop["needs"][0],
+        *hop["breaking_changes"][0],
     ):
         assert f"`{key}`" in PAGE or f"`{key}[]`" in PAGE, key
 
@@ -137,6 +157,9 @@ def test_the_entry_that_is_compared_leaves_no_list_empty() -> None:
     (namespace,) = entry["namespaces"]
     for filled in (entry["waves"], entry["gate"], entry["changes"], entry["runs"], entry["plan"]["steps"]):
         assert filled
+    assert entry["releases"]["hops_refused"]
+    assert all(hop["needs"] and hop["breaking_changes"] for hop in entry["releases"]["hops"])
+    assert any(hop["one_way_doors"] for hop in entry["releases"]["hops"])
     assert namespace["workloads"]
     assert namespace["services"]
     assert any(step["pause"] for step in entry["plan"]["steps"])

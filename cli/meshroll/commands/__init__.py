@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 COMMANDS = {
+    "releases": "Say which releases there are, which one policy picks, and why not a newer one.",
     "rollout": "Take namespaces onto the mesh, gate each wave, roll back on failure.",
     "rollback": "Take namespaces off the mesh, or back to what the last run found.",
     "plan": "Say what a rollout or rollback would do; changes nothing.",

@@ -29,14 +29,23 @@ def run_playbook(
     check: bool = False,
     extra_vars: Mapping[str, Any] | None = None,
     in_full: bool = False,
+    limit: str | None = None,
 ) -> ExitCode:
-    """Run the command's playbook, show it live, print its result (``in_full`` or not); the result's exit code."""
-    played = play(command, check, extra_vars)
+    """Run the command's playbook, show it live, print its result (``in_full`` or not); the result's exit code.
+
+    ``limit`` names the clusters in place of --limit.
+    """
+    played = play(command, check, extra_vars, limit)
     played.output.result(played.result, played.to_repeat, in_full)
     return ExitCode(played.result["exit_code"])
 
 
-def play(command: str, check: bool = False, extra_vars: Mapping[str, Any] | None = None) -> Played:
+def play(
+    command: str,
+    check: bool = False,
+    extra_vars: Mapping[str, Any] | None = None,
+    limit: str | None = None,
+) -> Played:
     """Run the command's playbook and show it live."""
     from meshroll.playbook.invocation import Invocation
     from meshroll.playbook.run import run
@@ -54,7 +63,7 @@ def play(command: str, check: bool = False, extra_vars: Mapping[str, Any] | None
     invocation = Invocation(
         command=command,
         inventory=options.inventory,
-        limit=options.limit,
+        limit=limit or options.limit,
         namespace=options.namespace,
         check=check,
         verbosity=3 if options.debug else 0,

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from meshroll.render.certificates import print_certificates
 from meshroll.render.changes import print_changes, print_plan
+from meshroll.render.releases import print_releases
 from meshroll.render.runs import print_run, print_runs
 from meshroll.render.signals import print_gates
 
@@ -27,6 +28,9 @@ def print_result(
 ) -> None:
     """``where``: the options that have to be given again, by name ("-i" -> "inventories/prod")."""
     clusters: Sequence[Mapping[str, Any]] = result["data"].get("clusters", [])
+    if result["command"] == "releases":
+        print_releases(console, clusters, verbose)
+        return
     if len(clusters) > 1:
         _print_overview(console, clusters)
     for cluster in clusters:
