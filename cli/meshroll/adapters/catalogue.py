@@ -25,7 +25,7 @@ def shipped() -> Catalogue:
 
 def breaking_changes() -> tuple[BreakingChange, ...]:
     """Those that this meshroll knows."""
-    return from_data(_yaml(_data("breaking_changes.yml")))
+    return from_data(parsed(_data("breaking_changes.yml")))
 
 
 def read(place: str | None) -> Catalogue:
@@ -50,7 +50,7 @@ def read(place: str | None) -> Catalogue:
 
 def _parsed(text: bytes, name: str) -> Catalogue:
     try:
-        data = _yaml(text)
+        data = parsed(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(
             Problem("catalogue-wrong", f"{name} is no YAML: {error}.", CATALOGUE_HINT)
@@ -58,7 +58,8 @@ def _parsed(text: bytes, name: str) -> Catalogue:
     return Catalogue.from_data(data, name)
 
 
-def _yaml(text: bytes) -> Any:
+def parsed(text: bytes) -> Any:
+    """YAML as plain data. Raises YAMLError."""
     return yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader either way
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from meshroll.render.certificates import print_certificates
 from meshroll.render.changes import print_changes, print_plan
+from meshroll.render.refresh import print_refreshed
 from meshroll.render.releases import print_releases
 from meshroll.render.runs import print_run, print_runs
 from meshroll.render.signals import print_gates
@@ -28,6 +29,9 @@ def print_result(
 ) -> None:
     """``where``: the options that have to be given again, by name ("-i" -> "inventories/prod")."""
     clusters: Sequence[Mapping[str, Any]] = result["data"].get("clusters", [])
+    if "catalogue" in result["data"]:
+        print_refreshed(console, result["data"]["catalogue"])
+        return
     if result["command"] == "releases":
         print_releases(console, clusters, verbose)
         return
