@@ -56,7 +56,7 @@ def scalar(body: bytes, where: str, promql: str) -> float:
 
 
 def samples(body: bytes, where: str, promql: str) -> tuple[Sample, ...]:
-    """NaN is a ratio of nothing, so no data."""
+    """NaN and infinity are ratios of nothing, so no data; no JSON could keep them either."""
     found = []
     for one in _decoded(_SERIES, _result(body, where, promql, "vector"), where):
         if one.value is None:
@@ -64,7 +64,7 @@ def samples(body: bytes, where: str, promql: str) -> tuple[Sample, ...]:
         value = one.value[1]
         # A pod's name is in thirty answers, and in each of its series: kept once, that is half of the memory.
         labels = {label: intern(text) for label, text in one.metric.items()}
-        found.append(Sample(labels, None if math.isnan(value) else value))
+        found.append(Sample(labels, value if math.isfinite(value) else None))
     return tuple(found)
 
 
@@ -73,8 +73,8 @@ def series(body: bytes, where: str, promql: str) -> tuple[Series, ...]:
     for one in _decoded(_SERIES, _result(body, where, promql, "matrix"), where):
         if one.values is None:
             raise _rejected(where, promql, "it gives native histograms, not numbers")
-        # Only NaN differs from itself; math.isnan for each of many points takes several times as long.
-        found.append(Series(one.metric, [point for point in one.values if point[1] == point[1]]))
+        # Only finite numbers have a difference; math.isfinite for each of many points takes several times as long.
+        found.append(Series(one.metric, [point for point in one.values if point[1] - point[1] == 0]))
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ from meshroll.core.settings import ApplicationQuery
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One series of an instant vector. ``value`` is None where PromQL answered NaN: a ratio of nothing."""
+    """One series of an instant vector. ``value`` is None where PromQL answered a ratio of nothing: NaN or infinity."""
 
     labels: Mapping[str, str]
     value: float | None
@@ -19,7 +19,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series of a range: (Unix seconds, value) in order. Where PromQL answered NaN there is no point."""
+    """One series of a range: (Unix seconds, value) in order. No point where PromQL answered NaN or infinity."""
 
     labels: Mapping[str, str]
     points: Sequence[tuple[float, float]]
