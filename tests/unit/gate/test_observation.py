@@ -59,6 +59,26 @@ def look(watch: Observation, *blocks: Reading, since_seconds: float = 0.0) -> Ve
     return verdict
 
 
+def look_at_both(
+    watch: Observation, number: int, omni: float, tariffs: bool, subject: Subject = SUBJECT
+) -> Verdict | None:
+    """The next look at two workloads: what of omni's requests succeeds, and whether tariffs is scraped."""
+    at_seconds = 1000.0 + number * BLOCK
+    seconds = at_seconds - (watch.measured_until_seconds or 1000.0)
+    counted = {
+        "Deployment/omni": Signals(outbound=traffic(50 * seconds, omni, seconds=seconds)),
+        "Deployment/tariffs": Signals(inbound=traffic(50 * seconds, seconds=seconds)),
+    }
+    other = Subject(workload="Deployment/tariffs", pods=("tariffs-1",), meshed_pods=("tariffs-1",))
+    reading = msgspec.structs.replace(
+        block(at_seconds=at_seconds),
+        window_seconds=seconds,
+        signals=counted,
+        target_up={"omni-1": True, "tariffs-1": tariffs},
+    )
+    return watch.looked(Look(elapsed_seconds=number * BLOCK, subjects=(subject, other), reading=reading))
+
+
 def outcome(verdict: Verdict | None) -> Outcome | None:
     return verdict.outcome if verdict else None
 
@@ -107,6 +127,46 @@ def test_the_next_block_covers_what_the_last_could_not_measure() -> None:
     assert watch.measured_until_seconds == 1000.0
     look(watch, block(at_seconds=1030.0))
     assert watch.measured_until_seconds == 1030.0
+
+
+def test_a_collapse_does_not_wait_for_a_neighbour_that_is_never_scraped() -> None:
+    watch = observation()
+    assert look_at_both(watch, 1, 0.5, tariffs=False) is None
+    verdict = look_at_both(watch, 2, 0.5, tariffs=False)
+    assert verdict is not None
+    assert verdict.summary.startswith("Failed: Deployment/omni: 50 % of 1500 outbound requests failed")
+    assert "Not measured: Deployment/tariffs." in verdict.summary
+
+
+def test_what_was_measured_beside_a_neighbour_that_was_not_is_counted_once() -> None:
+    watch = observation()
+    verdicts = [look_at_both(watch, number, 1.0, tariffs=number > 3) for number in range(1, 9)]
+    last = verdicts[-1]
+    assert last is not None
+    assert [each.window_seconds for each in watch.blocks] == [BLOCK] * 8
+    for workload in last.workloads:
+        share = next(finding.share for finding in workload.findings if finding.share)
+        assert (share.requests, workload.outcome) == (50 * 8 * BLOCK, Outcome.SUCCESSFUL)
+
+
+def test_where_a_container_restarted_looks_that_measured_a_part_are_not_taken_apart() -> None:
+    """Its counters began anew, so what one look had more than the one before says nothing."""
+    again = msgspec.structs.replace(SUBJECT, restarts={"omni-1/app": Restarts(1, "Error")})
+    watch = observation()
+    for number, subject in enumerate((SUBJECT, again, again), 1):
+        assert look_at_both(watch, number, 0.5, tariffs=False, subject=subject) is None
+    verdict = look_at_both(watch, 4, 1.0, tariffs=True, subject=again)
+    assert verdict is None
+    counted = [each.of("Deployment/omni").outbound for each in watch.blocks]
+    assert [each and each.responses for each in counted] == [None, None, None, 50 * 4 * BLOCK]
+
+
+def test_looks_that_measured_a_part_begin_where_the_first_of_them_did() -> None:
+    """Else they could not be taken apart: the first one's beginning was told by this machine's clock."""
+    watch = observation()
+    for number in (1, 2):
+        look_at_both(watch, number, 1.0, tariffs=False)
+        assert watch.measured_until_seconds == 1000.0
 
 
 def test_a_prometheus_that_is_away_within_the_window_is_waited_for() -> None:

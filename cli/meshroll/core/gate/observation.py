@@ -3,20 +3,24 @@
 It looks block by block. The shares of requests are tested at every look, because that is paid for (excess.py beside
 this), and everything else once, when the window is over. A gate that is undecided then goes on: traffic may only be on
 its way back, and a little of it proves little. Where measuring itself fails (a Prometheus that restarts, a missed
-scrape), the next block covers what the last could not: the gate ends in Error only once the window is over and
-``errors_in_a_row_max`` looks in a row have failed.
+scrape), the next look covers what the last could not: the gate ends in Error only once the window is over and
+``errors_in_a_row_max`` looks in a row have failed. Workloads that were measured have their blocks meanwhile: in a large
+namespace some proxy is always missed, and the collapse of another workload must not wait for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import msgspec
 
+from meshroll.core.gate.apart import apart
 from meshroll.core.gate.environment import judged_controls, weighed
 from meshroll.core.gate.judge import judge
 from meshroll.core.gate.pod_health import health_findings
+from meshroll.core.gate.scraping import coverage
 from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, error
@@ -48,7 +52,10 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass
 class Observation:
-    """One gate from its first look to its verdict. ``before`` is the baseline by workload id."""
+    """One gate from its first look to its verdict. ``before`` is the baseline by workload id.
+
+    ``half`` are the looks since the last block that was measured whole, which ended in Error.
+    """
 
     gate: Gate
     prometheus: Prometheus
@@ -56,6 +63,7 @@ class Observation:
     wave: str = ""
     looks: list[Look] = field(default_factory=list)
     blocks: list[Reading] = field(default_factory=list)
+    half: list[Look] = field(default_factory=list)
     errors_in_a_row: int = 0
 
     @property
@@ -72,20 +80,24 @@ class Observation:
 
     @property
     def measured_until_seconds(self) -> float | None:
-        """Unix time by Prometheus' clock at which the next block begins; None before the first."""
-        return self.blocks[-1].at_seconds if self.blocks else None
+        """Unix time by Prometheus' clock at which the next look is to begin; None before anything was measured."""
+        if self.blocks:
+            return self.blocks[-1].at_seconds
+        first = next((look.reading for look in self.half if look.reading), None)
+        return first.at_seconds - first.window_seconds if first else None
 
     def looked(self, look: Look) -> Verdict | None:
         """The verdict, or None to go on looking."""
         self.looks.append(look)
         over = look.elapsed_seconds >= self.window_seconds
+        self.half.append(look)
         verdict = self._judge(look, over)
         if verdict.outcome == Outcome.ERROR:
             self.errors_in_a_row += 1
             return verdict if over and self.errors_in_a_row >= self.gate.errors_in_a_row_max else None
         self.errors_in_a_row = 0
-        if look.reading:
-            self.blocks.append(look.reading)
+        self.blocks += self._half_blocks()
+        self.half.clear()
         if verdict.outcome == Outcome.FAILED:
             return verdict
         undecided = verdict.outcome == Outcome.INCONCLUSIVE and look.elapsed_seconds < self.longest_seconds
@@ -106,8 +118,7 @@ class Observation:
     def _judge(self, look: Look, over: bool) -> Verdict:
         if look.reading is None:
             return error(look.problem, look.hint, self.wave)
-        counted = bool(self.blocks) and self.blocks[-1] is look.reading
-        blocks = self.blocks if counted else [*self.blocks, look.reading]
+        blocks = [*self.blocks, *self._half_blocks()]
         planned = max(round(self.longest_seconds / self.block_seconds), len(blocks))
         pods = self._pods(over)
         verdict = judge(
@@ -117,6 +128,27 @@ class Observation:
             return verdict
         controls = judged_controls(self.gate, look.controls, look.subjects, blocks, self.before, planned)
         return weighed(verdict, controls)
+
+    def _half_blocks(self) -> list[Reading]:
+        # A counter that is reset begins anew: what was counted by an earlier look is no part of a later one then.
+        restarted = {
+            subject.workload
+            for earlier, later in pairwise(look for look in self.half if look.reading)
+            for past, subject in zip(earlier.subjects, later.subjects, strict=True)
+            if past.restarts != subject.restarts
+        }
+        return apart([(look.reading, self._missed(look) | restarted) for look in self.half if look.reading])
+
+    def _missed(self, look: Look) -> set[str]:
+        """Workloads of whose proxies some were not scraped."""
+        interval, scrape = self.prometheus.scrape_interval_seconds, self.prometheus.scrape
+        return {
+            subject.workload
+            for subject in look.subjects
+            if look.reading
+            and subject.meshed_pods
+            and coverage(subject, look.reading, interval, scrape).outcome == Outcome.ERROR
+        }
 
     def _pods(self, over: bool) -> dict[str, list[Finding]]:
         """What Kubernetes says of the pods of each workload of the gate."""
