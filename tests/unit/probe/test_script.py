@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -198,6 +199,37 @@ def test_a_proxy_that_refuses_its_metrics_is_no_result_and_nobody_is_called(tmp_
         code, said = script(tmp_path, "http://127.0.0.1:1/", admin)
     assert (code, parse(said)) == (1, None)
     assert "4191" in said
+
+
+@needs_curl
+def test_a_proxy_that_shows_no_metrics_after_the_calls_is_no_result(tmp_path: Path) -> None:
+    """Else none of the answers would be the proxy's, as if they had gone past it."""
+    shown = iter([200])
+    pages = {"/ready": lambda: (200, ""), "/metrics": lambda: (next(shown, 503), "")}
+    with serving(pages) as (admin, _), serving({"/": lambda: (200, "")}) as (service, clients):
+        code, said = script(tmp_path, f"{service}/", admin)
+    assert len(clients) == CALLS
+    assert (code, parse(said)) == (1, None)
+    assert "after the calls" in said
+
+
+@needs_curl
+def test_what_a_service_that_is_too_slow_for_all_calls_has_answered_is_counted(tmp_path: Path) -> None:
+    impatient = tmp_path / "timeout"
+    impatient.write_text(f'#!/bin/sh\nshift\nexec {shutil.which("timeout")} 2 "$@"\n')
+    impatient.chmod(0o755)
+
+    def slow() -> tuple[int, str]:
+        time.sleep(0.2)
+        return 200, ""
+
+    pages = {"/ready": lambda: (200, ""), "/metrics": lambda: (200, "")}
+    with serving(pages) as (admin, _), serving({"/": slow}) as (service, _):
+        code, said = script(tmp_path, f"{service}/", admin, path=f"{tmp_path}:{os.environ['PATH']}")
+    found = parse(said)
+    assert code == 0 and found is not None
+    assert 3 <= found.calls < CALLS
+    assert set(found.by_code) == {"200"}
 
 
 @needs_curl
