@@ -76,3 +76,18 @@ def test_an_application_query_with_several_samples_a_workload_is_told() -> None:
 def test_an_application_query_may_have_a_rest_without_the_label_or_no_data() -> None:
     assert look({"operator-0": [Sample({"app": "omni"}, 1.0), Sample({}, 1.0)]}, OWN) == []
     assert look({"operator-0": []}, OWN) == []
+
+
+@pytest.mark.parametrize("percent", [99.95, 40.0, 2.5])
+def test_percent_are_no_ratio_although_all_of_them_are_more_than_any_limit(percent: float) -> None:
+    (said,) = look({"operator-0": [Sample({"app": "omni"}, 1.0), Sample({"app": "tariffs"}, percent)]}, OWN)
+    assert said.startswith(
+        f"application-query-value: The application query for success_ratio gives {percent:g}"
+    )
+    assert "divide it by 100" in said
+
+
+def test_a_ratio_of_two_scrapes_and_other_signals_may_be_more_than_one() -> None:
+    rate = ApplicationQuery("requests_per_second", "rate", workload_label="app")
+    assert look({"operator-0": [Sample({"app": "omni"}, 1.07), Sample({"app": "tariffs"}, None)]}, OWN) == []
+    assert look({"operator-0": [Sample({"app": "omni"}, 250.0)]}, rate) == []

@@ -10,11 +10,19 @@ from meshroll.core.gate.measurements import Measurements, Query
 
 # A proxy has each of them from its first scrape on, without any traffic: probes of its admin server are counted.
 PROXY_METRICS = ("request_total", "response_total", "response_latency_ms_bucket")
+# Rates of two metrics that are scraped apart may make a ratio of a little more than 1. Much more are percent, of which
+# any but the last one or two would pass for a success of all.
+RATIO_MAX = 2.0
 
 
 def problems(measured: Measurements) -> list[Problem]:
     """Why nothing may be concluded from this look; empty where it can be read."""
-    return [*_scraped_twice(measured), *_missing_metrics(measured), *_wrong_labels(measured)]
+    return [
+        *_scraped_twice(measured),
+        *_missing_metrics(measured),
+        *_wrong_labels(measured),
+        *_no_ratio(measured),
+    ]
 
 
 def _scraped_twice(measured: Measurements) -> Iterator[Problem]:
@@ -69,15 +77,28 @@ def _wrong_labels(measured: Measurements) -> Iterator[Problem]:
         )
         if samples and not named:
             labels = ", ".join(sorted({label for sample in samples for label in sample.labels})) or "none"
-            yield _query_problem(
+            yield _label_problem(
                 measured, query, f"answers without the label {query.workload_label}; its labels: {labels}"
             )
         for name, count in named.most_common(1):
             if count > 1:
-                yield _query_problem(measured, query, f"gives {count} samples for {name}, one was wanted")
+                yield _label_problem(measured, query, f"gives {count} samples for {name}, one was wanted")
 
 
-def _query_problem(measured: Measurements, query: Query, what: str) -> Problem:
+def _no_ratio(measured: Measurements) -> Iterator[Problem]:
+    for query in measured.queries.values():
+        asked = query.workload_label and query.signal == "success_ratio"
+        values = [sample.value for sample in measured.of(query.id) if sample.value is not None]
+        if asked and max(values, default=0.0) > RATIO_MAX:
+            yield Problem(
+                "application-query-value",
+                f"The application query for success_ratio gives {max(values):g}, and a ratio is 0 to 1: {query.promql}",
+                "If it gives percent, divide it by 100 (meshroll_gate.application_queries).",
+                namespace=measured.namespace,
+            )
+
+
+def _label_problem(measured: Measurements, query: Query, what: str) -> Problem:
     return Problem(
         "application-query-labels",
         f"The application query for {query.signal} {what}: {query.promql}",
