@@ -28,7 +28,7 @@ class ActionModule(MeshrollAction):
         if check_mode or not (step.changes or step.waited or step.pause or step.pending):
             return result
         if args.get("stoppable", True):
-            self.events.stop_if_asked()
+            self.stop_if_asked()
         self.events.say("stage", step.title, stage=step.stage)
         with self.working(settings) as work:
             problems, gaps = self.carry_out(work, step, args.get("keep_going", False))

@@ -25,7 +25,7 @@ class ActionModule(MeshrollAction):
     _VALID_ARGS = frozenset({"phase", "release", "values", "failure"})
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
-        self.events.stop_if_asked()
+        self.stop_if_asked()
         namespace = settings.control_plane.namespace
         with self.working(settings) as work:
             if args["phase"] == "prepare":

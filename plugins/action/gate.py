@@ -137,7 +137,7 @@ class ActionModule(MeshrollAction):
             self.events.say("progress", why, stage="gate", done=None, total=None)
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            self.events.stop_if_asked()
+            self.stop_if_asked()
             self.between()
             time.sleep(min(1.0, left))
-        self.events.stop_if_asked()
+        self.stop_if_asked()

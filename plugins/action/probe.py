@@ -10,7 +10,7 @@ from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.kube.probe import run_probe
 from meshroll.core import checks
-from meshroll.core.errors import Interrupted, Problem, Refused, UsageError
+from meshroll.core.errors import Problem, Refused, UsageError
 from meshroll.core.gate.ending import ending
 from meshroll.core.gate.verdict import Verdict
 from meshroll.core.probe import answers, target, verdict
@@ -49,11 +49,7 @@ class ActionModule(MeshrollAction):
     def _probe(self, kube: Kube, aim: target.Aim, settings: Settings) -> Verdict:
         self.events.say("stage", f"Probe: {CALLS} calls to {aim.name} in {aim.namespace}", stage="verify")
         run_id = self.run_context.id
-        try:
-            end = run_probe(kube, aim, settings.probe_image, run_id, self.events.stop_if_asked, self.warn)
-        except Interrupted as error:
-            stopped = Problem("interrupted", "The probe was stopped, as asked.", "Run the command again.")
-            raise Interrupted(stopped) from error
+        end = run_probe(kube, aim, settings.probe_image, run_id, self.stop_if_asked, self.warn)
         found = None if end.message is None else answers.parse(end.message)
         if found is None:
             why = end.why or f"its script said {end.message!r}"

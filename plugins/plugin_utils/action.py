@@ -93,6 +93,9 @@ class MeshrollAction(ActionBase):
         """user@host, as lock and journal name who runs this."""
         return f"{getpass.getuser()}@{socket.gethostname()}"
 
+    def stop_if_asked(self) -> None:
+        self.events.stop_if_asked(self.run_context.begun)
+
     def warn(self, line: str) -> None:
         self.events.say("line", line, level="warning")
 

@@ -53,14 +53,20 @@ class Events:
         if not (path and append(path, event)) and kind != "progress":
             self.display(f"[{self.cluster}] {message}")
 
-    def stop_if_asked(self) -> None:
-        """Raises Interrupted between two steps once the operator asked to stop (``$MESHROLL_STOP`` exists)."""
+    def stop_if_asked(self, begun: bool) -> None:
+        """Raises Interrupted between two steps once the operator asked to stop (``$MESHROLL_STOP`` exists).
+
+        What has not ``begun`` (a look, `verify`) has changed nothing and holds no lock.
+        """
         path = self.environment.get("MESHROLL_STOP")
-        if path and Path(path).exists():
-            raise Interrupted(
-                Problem(
-                    "interrupted",
-                    "Stopped between two steps, as asked; what was changed so far is kept.",
-                    "`meshroll resume` goes on from here, `meshroll rollback` takes it back.",
-                )
+        if not path or not Path(path).exists():
+            return
+        if not begun:
+            raise Interrupted(Problem("interrupted", "Stopped, as asked.", "Run the command again."))
+        raise Interrupted(
+            Problem(
+                "interrupted",
+                "Stopped between two steps, as asked; what was changed so far is kept.",
+                "`meshroll resume` goes on from here, `meshroll rollback` takes it back.",
             )
+        )
