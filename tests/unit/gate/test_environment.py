@@ -79,6 +79,12 @@ def test_the_reason_names_how_many_fail_and_which_unchanged_one_does_too() -> No
     assert "rollback" in found.hint
 
 
+def test_the_reason_names_the_server_that_fails_and_not_the_caller_that_gets_its_errors() -> None:
+    caller = workload("pricing", Outcome.FAILED, "outbound_failed_ratio")
+    found = weighed(verdict(caller, workload("tariffs", Outcome.FAILED)), [WORSE])
+    assert "2 of 2 workloads fail at once (Deployment/tariffs: " in found.summary
+
+
 def test_where_a_workload_could_not_be_measured_it_is_an_error_that_names_it_and_the_failure() -> None:
     found = weighed(verdict(*failing(1).workloads, workload("omni", Outcome.ERROR)), [WORSE])
     assert found.outcome == Outcome.ERROR

@@ -224,6 +224,16 @@ def rolled_back(faults: Faults | None = None) -> Run:
     return record, [*recordings]
 
 
+def suffering() -> Run:
+    """One wave whose server fails; so do the calls of its caller, which has more traffic."""
+    rates = {CALLER: 300.0, SERVER: 120.0}
+    recording = gate(
+        "Wave 1 of 1: all", rates, rates, {}, BEGAN + RESTART + SETTLE, lambda *_: {"success": 0.5}
+    )
+    assert recording.verdict.outcome == Outcome.FAILED
+    return run([recording], {}, state="rolled_back"), [recording]
+
+
 def told_slow() -> Run:
     """One wave whose server is slow only by what the inventory's own queries count."""
     queries = "meshroll_gate.application_queries"

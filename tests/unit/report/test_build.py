@@ -36,6 +36,7 @@ from .runs import (
     large,
     rolled_back,
     run,
+    suffering,
     told_slow,
 )
 
@@ -76,6 +77,14 @@ def test_a_run_that_was_rolled_back_says_why_first_and_has_nothing_to_undo() -> 
     assert found.reason == f"{SERVER}: 3.3 % of 21600 requests failed, at most 1 % wanted."
     assert [each.workload for each in found.workloads] == [SERVER, CALLER], "what decided comes first"
     assert workload(found, SERVER).reasons[0] == "3.3 % of 21600 requests failed, at most 1 % wanted"
+
+
+def test_who_answers_wrongly_is_the_reason_and_not_who_gets_such_answers() -> None:
+    found = report(suffering())
+    assert (
+        found.reason == f"{SERVER}: 50 % of 7560 requests failed, at most 1 % wanted (1 more workload too)."
+    )
+    assert found.gates[0].summary.startswith(f"Failed: {SERVER}: ")
 
 
 def test_a_gate_that_was_passed_is_not_why_a_run_ended() -> None:

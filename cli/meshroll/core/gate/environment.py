@@ -16,7 +16,7 @@ from meshroll.core.gate.shares import judge_rows
 from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.streaming import streams_of
 from meshroll.core.gate.subjects import Subject
-from meshroll.core.gate.summing_up import not_measured
+from meshroll.core.gate.summing_up import not_measured, reasons_of
 from meshroll.core.gate.together import together
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, worst
 from meshroll.core.settings import Gate
@@ -114,7 +114,8 @@ def weighed(verdict: Verdict, controls: Sequence[WorkloadVerdict]) -> Verdict:
         if fault.collapsed or not collapsed
     ]
     sound = any(control.outcome == Outcome.SUCCESSFUL for control in controls)
-    first = f"{failed[0].workload}: {faults[0].text}"
+    guilty, (text, *_) = next(iter(reasons_of(Outcome.FAILED, failed).items()))
+    first = f"{guilty}: {text}"
     what = (
         f"{len(failed)} of {len(verdict.workloads)} workloads fail at once ({first})"
         if len(failed) > 1

@@ -67,9 +67,14 @@ def reasons_of(outcome: Outcome, workloads: Sequence[WorkloadVerdict]) -> dict[s
         for finding in workload.findings:
             if finding.outcome == outcome:
                 found.setdefault(workload.workload, {}).setdefault(sense_of(finding.signal), finding)
-    suffering = {workload for workload, senses in found.items() if all(is_outbound(each) for each in senses)}
+    suffering = {workload for workload, senses in found.items() if suffers(senses)}
     ordered = sorted(found, key=lambda workload: workload in suffering)
     return {workload: [finding.text for finding in found[workload].values()] for workload in ordered}
+
+
+def suffers(signals: Iterable[str]) -> bool:
+    """Whether what these signals say is only how others answer it."""
+    return all(is_outbound(sense_of(signal)) for signal in signals)
 
 
 def _before(finding: Finding) -> str:

@@ -9,7 +9,8 @@ import msgspec
 
 from meshroll.core.gate.recording import Recording
 from meshroll.core.gate.signals import Signals
-from meshroll.core.gate.verdict import rank
+from meshroll.core.gate.summing_up import suffers
+from meshroll.core.gate.verdict import Outcome, rank
 from meshroll.core.journal import Record
 from meshroll.core.plan import change_rows
 from meshroll.core.report.figures import figures_of
@@ -76,7 +77,7 @@ def report_of(
 
 
 def _workloads(record: Record, recordings: Sequence[Recording]) -> list[WorkloadReport]:
-    """Each by the last gate that judged it: the worst outcome first, then by requests a second."""
+    """Each by the last gate that judged it: the worst outcome first, then who is at fault, then by traffic."""
     found: dict[tuple[str, str], WorkloadReport] = {}
     for recording in recordings:
         now = after(recording)
@@ -133,7 +134,9 @@ def _order(workload: WorkloadReport) -> tuple[Any, ...]:
     traffic = max(
         (row.after or 0.0 for row in workload.rows if row.signal.endswith("requests_per_second")), default=0.0
     )
-    return rank(workload.outcome), -traffic, workload.namespace, workload.workload
+    decided = [row.signal for row in workload.rows if row.outcome and row.outcome == workload.outcome]
+    later = workload.outcome != Outcome.SUCCESSFUL and suffers(decided)
+    return rank(workload.outcome), later, -traffic, workload.namespace, workload.workload
 
 
 def _notes(record: Record, gates: Sequence[GateReport]) -> tuple[str, ...]:
