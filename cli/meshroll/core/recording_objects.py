@@ -35,9 +35,15 @@ def objects_of(run_id: str, gate: int, recording: Recording) -> list[Object]:
 
 
 def all_names(record: Record) -> list[str]:
-    """Every object of the run's gates, also the first one of a gate that the journal never came to know of."""
-    unknown = name_of(record.run_id, len(record.verdicts) + 1, 1)
-    return [name for names in names_of(record) for name in names] + [unknown]
+    """Every object that the run's gates may have left: those that could not be counted too, because writing was cut
+    short or an answer was lost, and those of a gate that the journal never came to know of.
+    """
+    pages = [line.recorded or OBJECTS_MAX for line in record.verdicts] + [OBJECTS_MAX]
+    return [
+        name_of(record.run_id, gate, page)
+        for gate, last in enumerate(pages, 1)
+        for page in range(1, last + 1)
+    ]
 
 
 def names_of(record: Record) -> list[list[str]]:

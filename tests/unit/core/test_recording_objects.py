@@ -13,7 +13,7 @@ from meshroll.core.gate.recording import Recording
 from meshroll.core.gate.signals import Reading
 from meshroll.core.gate.verdict import Outcome, Verdict
 from meshroll.core.journal import Line
-from meshroll.core.recording_objects import DATA, all_names, names_of, objects_of, recording_of
+from meshroll.core.recording_objects import DATA, OBJECTS_MAX, all_names, names_of, objects_of, recording_of
 from meshroll.core.settings import Gate
 
 
@@ -78,6 +78,9 @@ def test_the_names_of_a_runs_recordings_are_those_they_were_written_under() -> N
     assert names_of(run) == [["gate-r1-1-1", "gate-r1-1-2"], [], ["gate-r1-3-1"]]
 
 
-def test_a_run_that_is_dropped_takes_its_recordings_along_also_one_that_was_cut_short() -> None:
-    run = msgspec.structs.replace(record({}), verdicts=[Line("1", Outcome.SUCCESSFUL, "ok", 2)])
-    assert all_names(run) == ["gate-r1-1-1", "gate-r1-1-2", "gate-r1-2-1"]
+def test_a_run_that_is_dropped_takes_along_also_recordings_whose_writing_was_cut_short() -> None:
+    lines = [Line("1", Outcome.SUCCESSFUL, "ok", 2), Line("2", Outcome.FAILED, "no")]
+    names = all_names(msgspec.structs.replace(record({}), verdicts=lines))
+    assert [name for name in names if name.startswith("gate-r1-1-")] == ["gate-r1-1-1", "gate-r1-1-2"]
+    for gate in (2, 3):
+        assert {f"gate-r1-{gate}-{page}" for page in range(1, OBJECTS_MAX + 1)} <= set(names)
