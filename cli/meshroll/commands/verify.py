@@ -35,8 +35,8 @@ def command(replay: str | None, policy: str | None, probe: str | None) -> ExitCo
     is named http, or PATH where there is one.
 
     \b
-    Exit codes: 0 Successful, 2 no such run or no Service, 3 nothing was recorded or cannot be probed,
-    9 Inconclusive, 10 Failed, 11 Error (could not be measured).
+    Exit codes: 0 Successful, 2 no such run or no name of a Service, 3 nothing was recorded or can be
+    probed (no such Service), 9 Inconclusive, 10 Failed, 11 Error (could not be measured).
     """
     if policy and not replay:
         raise click.UsageError("--policy goes with --replay; `verify` itself judges by the inventory.")
