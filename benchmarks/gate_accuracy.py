@@ -1,6 +1,8 @@
 """How often the gate is right: false alarms, faults found, and how long that took.
 
-    .venv/bin/python benchmarks/gate_accuracy.py [--runs 1000] [--seed 7] [--family judging|tuning]
+    .venv/bin/python benchmarks/gate_accuracy.py [--runs 1000] [--part shares] [--seed 7] [--family judging|tuning]
+
+Without ``--part`` all three are made: shares, pods, clients.
 
 A run is one gate of WORKLOADS workloads, five shares each; a fault is in one of them. Histories are three times half an
 hour. Side by side: fixed thresholds as Flagger and Argo Rollouts apply them (a success ratio below 99 % in five checks
@@ -20,16 +22,16 @@ from pod_accuracy import lines
 from pod_generators import JudgingPods, PodFamily, TuningPods
 from scipy.stats import mannwhitneyu
 
-from meshroll.core.gate.excess import judged, noise_of, upper_bound, worst_stretch
-from meshroll.core.gate.shares import FALSE_ALARMS_RATIO, allowed_failed, allowed_slow
+from meshroll.core.gate.excess import judged
+from meshroll.core.gate.noise import noise_of, upper_bound
+from meshroll.core.gate.rows import allowed_failed, allowed_slow
+from meshroll.core.gate.shares import FAILED_PART, FALSE_ALARMS_RATIO
 from meshroll.core.gate.signals import Past
 
 WORKLOADS, GATES = 10, 5
-# As levels_of in core/gate/shares.py: half for what failed, half for the bounds.
-FAILED_LEVEL, SLOW_LEVEL = (
-    FALSE_ALARMS_RATIO / 2 / WORKLOADS,
-    FALSE_ALARMS_RATIO / 2 / WORKLOADS / len(BOUNDS_MS),
-)
+# As levels_of in core/gate/shares.py.
+FAILED_LEVEL = FALSE_ALARMS_RATIO * FAILED_PART / WORKLOADS
+SLOW_LEVEL = FALSE_ALARMS_RATIO * (1 - FAILED_PART) / WORKLOADS / len(BOUNDS_MS)
 HISTORY = 180
 GROWTH = 0.005
 GOOD = 0.9995
@@ -50,14 +52,14 @@ def gate(before: Blocks, after: Blocks, bad: Callable[[Blocks], Array], slow: bo
     total, history = before.total, bad(before)
     noise = noise_of(total, history)
     ratio = history.sum(1) / np.maximum(total.sum(1), 1)
-    known = zip(ratio, upper_bound(total, history, noise), worst_stretch(total, history), strict=True)
+    known = zip(ratio, upper_bound(total, history, noise), strict=True)
     allowed_of = allowed_slow if slow else allowed_failed
     allowed = np.array([allowed_of(Past(*each, clusters=0.0, swings=0.0)) for each in known])
-    shares = judged(
+    found = judged(
         after.total, bad(after), allowed, noise, after.total.shape[1], SLOW_LEVEL if slow else FAILED_LEVEL
     )
-    failed = shares.exceeded | shares.collapsed
-    return failed, ~failed & (shares.upper <= allowed + GROWTH)
+    failed = found.exceeded | found.collapsed
+    return failed, ~failed & (found.upper <= allowed + GROWTH)
 
 
 def failed_of(blocks: Blocks) -> Array:
@@ -106,11 +108,11 @@ def nothing(family: Family, runs: int, per_second: float, ratio: float, blocks: 
     before = family.make(rows, HISTORY, per_second, ratio, None, None)
     for _ in range(GATES):
         after = family.make(rows, blocks, per_second, ratio, None, None)
-        shares = [gate(before, after, failed_of, slow=False)]
-        shares += [gate(before, after, slower_than(bound), slow=True) for bound in BOUNDS_MS]
-        for failed, _successful in shares:
+        found = [gate(before, after, failed_of, slow=False)]
+        found += [gate(before, after, slower_than(bound), slow=True) for bound in BOUNDS_MS]
+        for failed, _successful in found:
             wrong |= failed.reshape(runs, WORKLOADS).any(1)
-        good.append(shares[0][1].mean())
+        good.append(found[0][1].mean())
         others |= fixed(after).reshape(runs, WORKLOADS).any(1)
         tests |= ranks(before, after).reshape(runs, WORKLOADS).any(1)
     return Result(wrong.mean(), float(np.mean(good)), others.mean(), tests.mean())
@@ -125,17 +127,11 @@ def slower(family: Family, runs: int, per_second: float, times: float, blocks: i
     return Result(found.mean())
 
 
-@click.command()
-@click.option("--runs", default=1000)
-@click.option("--seed", default=7)
-@click.option("--family", type=click.Choice(["judging", "tuning"]), default="judging")
-def main(runs: int, seed: int, family: str) -> None:
-    """Print the table."""
-    dice = np.random.default_rng([seed, {"tuning": 0, "judging": 1}[family]])
-    make: Family = Tuning(dice) if family == "tuning" else Judging(dice)
-    click.echo(f"{runs} runs a cell, {family} family, seed {seed}\n")
+def shares(dice: np.random.Generator, tuning: bool, runs: int) -> None:
+    """The rows of whole workloads."""
+    make: Family = Tuning(dice) if tuning else Judging(dice)
     click.echo(
-        "| case | target | Failed | Successful | fixed thresholds | ranks |\n|---|---|---|---|---|---|"
+        "\n| case | target | Failed | Successful | fixed thresholds | ranks |\n|---|---|---|---|---|---|"
     )
 
     def line(case: str, target: str, result: Result) -> None:
@@ -146,10 +142,6 @@ def main(runs: int, seed: int, family: str) -> None:
             + " |"
         )
 
-    for success in (0.9995, 0.995, 0.99):
-        for rate in (1, 5, 50, 500, 2000):
-            case = f"nothing changed, {rate}/s, {100 * success:g} %: runs of {GATES} gates"
-            line(case, "<= 1 %", nothing(make, runs, rate, 1 - success))
     for rate, blocks, third in (
         (5, 120, False),
         (10, 20, False),
@@ -167,26 +159,55 @@ def main(runs: int, seed: int, family: str) -> None:
     for rate, success, blocks in ((50, 0.85, 3), (10, 0.8, 3), (5, 0.7, 3), (1, 0.5, 6)):
         case = f"collapse to {100 * success:g} %, {rate}/s, {blocks} blocks"
         line(case, ">= 95 %", drop(make, runs, rate, 1 - GOOD, 1 - success, blocks))
-    pods_of: PodFamily = TuningPods(dice) if family == "tuning" else JudgingPods(dice)
+    for success in (0.9995, 0.995, 0.99):
+        for rate in (1, 5, 50, 500, 2000):
+            case = f"nothing changed, {rate}/s, {100 * success:g} %: runs of {GATES} gates"
+            line(case, "<= 1 %", nothing(make, runs, rate, 1 - success))
+
+
+def pods(dice: np.random.Generator, tuning: bool, runs: int) -> None:
+    """The rows of one pod among several."""
+    pods_of: PodFamily = TuningPods(dice) if tuning else JudgingPods(dice)
     click.echo("\n| case | target | a pod Failed | or reported |\n|---|---|---|---|")
     for case, target, failed, shown in lines(pods_of, runs):
         click.echo(f"| {case} | {target} | {100 * failed:.1f} % | {100 * shown:.1f} % |")
+
+
+def clients(dice: np.random.Generator, tuning: bool, runs: int) -> None:
+    """The rows of pinned clients."""
+    make: Family = Tuning(dice) if tuning else Judging(dice)
     click.echo("\n| who is pinned | target | load called uneven | client named |\n|---|---|---|---|")
 
     def client(case: str, target: str, found: Both) -> None:
         click.echo(f"| {case} | {target} | {100 * found[0]:.1f} % | {100 * found[1]:.1f} % |")
 
-    for pods in (3, 10, 2):
-        case = f"pinned to one of {pods} pods, 30 requests in 3 blocks"
-        client(case, "100 %" if pods > 2 else "named 100 %", pinned(dice, max(runs, 300), pods))
+    for number in (3, 10, 2):
+        case = f"pinned to one of {number} pods, 30 requests in 3 blocks"
+        client(case, "100 %" if number > 2 else "named 100 %", pinned(dice, runs, number))
     client("three clients, each pinned to a pod of its own, 1/s", "named 100 %", hidden(make, runs, 1))
-    for pods in (2, 3, 5, 10):
+    for number in (2, 3, 5, 10):
         for rate in (0.1, 1, 50):
-            case = f"better of two, {pods} pods, {rate}/s"
-            client(case, "0 %", even(dice, make, runs, better_of_two(pods), rate, "service"))
-    for pods in (2, 3, 10):
-        case = f"dials for each request, {pods} pods, 0.1/s"
-        client(case, "0 %", even(dice, make, runs, np.full(pods, 1 / pods), 0.1, ""))
+            case = f"better of two, {number} pods, {rate}/s"
+            client(case, "0 %", even(dice, make, runs, better_of_two(number), rate, "service"))
+    for number in (2, 3, 10):
+        case = f"dials for each request, {number} pods, 0.1/s"
+        client(case, "0 %", even(dice, make, runs, np.full(number, 1 / number), 0.1, ""))
+
+
+PARTS = {"shares": shares, "pods": pods, "clients": clients}
+
+
+@click.command()
+@click.option("--runs", default=1000)
+@click.option("--seed", default=7)
+@click.option("--family", type=click.Choice(["judging", "tuning"]), default="judging")
+@click.option("--part", "parts", type=click.Choice(list(PARTS)), multiple=True, default=list(PARTS))
+def main(runs: int, seed: int, family: str, parts: tuple[str, ...]) -> None:
+    """Print the tables."""
+    click.echo(f"{runs} runs a cell, {family} family, seed {seed}")
+    tuning = family == "tuning"
+    for part in parts:
+        PARTS[part](np.random.default_rng([seed, 0 if tuning else 1]), tuning, runs)
 
 
 if __name__ == "__main__":

@@ -7,17 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshroll.core.gate.excess import (
-    CLUSTERS_UNKNOWN,
-    SWINGS_MIN,
-    Noise,
-    Shares,
-    binomial_tail,
-    judged,
-    looks_of,
-    noise_of,
-    worst_stretch,
-)
+from meshroll.core.gate.excess import Shares, judged, looks_of
+from meshroll.core.gate.noise import CLUSTERS_UNKNOWN, PIECE_BLOCKS, PIECES_MIN, SWINGS_MIN, Noise, noise_of
+from meshroll.core.gate.tails import binomial_tail
 
 NOISE = Noise(np.array([CLUSTERS_UNKNOWN]), np.array([SWINGS_MIN]))
 LEVEL = 1e-4
@@ -89,8 +81,9 @@ def test_the_smallest_share_that_would_have_been_found_shrinks_with_traffic() ->
 @pytest.mark.parametrize(
     ("blocks", "expected"), [(4, [4]), (6, [6]), (20, [6, 12, 20]), (26, [6, 12, 20, 26])]
 )
-def test_the_looks_end_with_the_last_block(blocks: int, expected: list[int]) -> None:
-    assert looks_of(blocks) == expected
+def test_the_looks_end_with_the_last_block_and_spend_all_there_is(blocks: int, expected: list[int]) -> None:
+    assert list(looks_of(blocks)) == expected
+    assert sum(looks_of(blocks).values()) == pytest.approx(1)
 
 
 def test_a_history_in_clusters_and_phases_is_known_as_such() -> None:
@@ -98,17 +91,26 @@ def test_a_history_in_clusters_and_phases_is_known_as_such() -> None:
     total = np.full((1, 180), 1500.0)
     alone = noise_of(total, dice.poisson(1.0, (1, 180)).astype(float))
     clusters = noise_of(total, 5.0 * dice.poisson(0.2, (1, 180)))
-    phases = noise_of(
-        total, dice.poisson(np.repeat([[10.0, 90.0]], 90, axis=0).reshape(1, 180)).astype(float)
-    )
+    phases = noise_of(total, dice.poisson(np.tile(np.repeat([10.0, 90.0], 6), 15)[None, :]).astype(float))
     assert clusters.clusters[0] > 2 * alone.clusters[0]
     assert phases.swings[0] > alone.swings[0]
 
 
-def test_the_worst_stretch_is_that_of_many_errors_and_not_of_single_ones() -> None:
-    total, bad = np.full((2, 60), 1500.0), np.zeros((2, 60))
-    bad[0, :], bad[0, 20:40], bad[1, 20] = 15.0, 60.0, 3.0
-    assert worst_stretch(total, bad).tolist() == [pytest.approx(0.04), 0.0]
+def test_phases_that_last_scatter_more_than_as_many_errors_that_come_and_go() -> None:
+    """Else the longest of them would look like a fault: it is the sum over a gate that is judged."""
+    total = np.full((2, 180), 1500.0)
+    bad = np.array([np.tile([10.0] * 4 + [30.0] * 4, 23)[:180], np.tile([10.0, 30.0], 90)])
+    lasting, brief = noise_of(total, bad).swings
+    assert lasting > 2 * brief
+
+
+def test_a_history_that_is_short_says_nothing_of_the_scatter() -> None:
+    blocks = PIECE_BLOCKS * PIECES_MIN
+    bad = np.tile([0.0, 0.0, 0.0, 40.0, 0.0, 0.0, 0.0, 0.0], blocks)[None, :blocks]
+    total = np.full((1, blocks), 1500.0)
+    assert noise_of(total, bad).clusters[0] != CLUSTERS_UNKNOWN or noise_of(total, bad).swings[0] > SWINGS_MIN
+    short = noise_of(total[:, 1:], bad[:, 1:])
+    assert (short.clusters[0], short.swings[0]) == (CLUSTERS_UNKNOWN, SWINGS_MIN)
 
 
 @given(st.integers(1, 60), st.integers(0, 60), st.floats(0.05, 0.95))

@@ -54,7 +54,7 @@ def load(workload: str, shares: tuple[float, ...], total: float) -> Evenness | N
 
 
 def past(ratio: float) -> Past:
-    return Past(ratio=ratio, upper=ratio * 1.5, worst=ratio * 2, clusters=1.0, swings=0.3)
+    return Past(ratio=ratio, upper=ratio * 1.5, clusters=1.0, swings=0.3)
 
 
 def before(workloads: dict[str, float], source: str) -> dict[str, Signals]:

@@ -10,7 +10,8 @@ import msgspec
 from meshroll.core.errors import Problem
 from meshroll.core.gate.directions import COUNTED, traffic_of
 from meshroll.core.gate.findings import enough, told_findings
-from meshroll.core.gate.shares import Row, judge_rows, rows_of
+from meshroll.core.gate.rows import Row, rows_of
+from meshroll.core.gate.shares import judge_rows
 from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.verdict import Finding, Outcome
 from meshroll.core.settings import Gate

@@ -55,7 +55,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if pods == 2:
             return not self.service and self.total - self.requests < 1
-        from meshroll.core.gate.excess import binomial_tail  # takes a third of a second to import
+        from meshroll.core.gate.tails import binomial_tail  # takes a third of a second to import
 
         return (
             self.share >= (NEARLY_ALL if self.client else HALF)

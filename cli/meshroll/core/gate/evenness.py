@@ -28,7 +28,7 @@ class Evenness(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_beyond(self, times: float) -> bool:
         """Whether the busiest pod's part of the requests is more than ``times`` the mean, and not by chance."""
-        from meshroll.core.gate.excess import binomial_tail  # takes a third of a second to import
+        from meshroll.core.gate.tails import binomial_tail  # takes a third of a second to import
 
         share = times / len(self.by_pod)
         return (

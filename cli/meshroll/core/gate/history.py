@@ -8,7 +8,7 @@ import msgspec
 
 from meshroll.core.gate.directions import COUNTED, traffic_of
 from meshroll.core.gate.measurements import Query
-from meshroll.core.gate.shares import to_compare
+from meshroll.core.gate.rows import to_compare
 from meshroll.core.gate.signals import FAILED, Past, Reading, Signals, Traffic
 from meshroll.core.gate.traffic import CLIENTS
 
@@ -50,7 +50,7 @@ def with_past(signals: Mapping[str, Signals], blocks: Sequence[Reading]) -> dict
 def _with_past(whole: Traffic | None, blocks: Sequence[Traffic | None]) -> Traffic | None:
     import numpy as np  # here, because it takes long to import and most commands judge nothing
 
-    from meshroll.core.gate.excess import noise_of, upper_bound, worst_stretch
+    from meshroll.core.gate.noise import noise_of, upper_bound
 
     counted = [
         block for block in blocks if block and whole and block.source == whole.source and block.responses
@@ -65,7 +65,7 @@ def _with_past(whole: Traffic | None, blocks: Sequence[Traffic | None]) -> Traff
     noise = noise_of(total, bad)
     upper = upper_bound(total, bad, noise)
     ratio = bad.sum(1) / np.maximum(total.sum(1), 1e-9)
-    numbers = zip(names, ratio, upper, worst_stretch(total, bad), noise.clusters, noise.swings, strict=True)
+    numbers = zip(names, ratio, upper, noise.clusters, noise.swings, strict=True)
     known = {name: Past(*(float(f"{number:.6g}") for number in rest)) for name, *rest in numbers}
     compared = to_compare(known, [float(bound) for bound in bounds])
     # The others are never looked at, and a journal has to hold these for every workload.

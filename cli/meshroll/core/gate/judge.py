@@ -23,8 +23,9 @@ from meshroll.core.gate.findings import (
 from meshroll.core.gate.pinning import balance_findings
 from meshroll.core.gate.pods import pod_findings
 from meshroll.core.gate.proxy_cost import cost_findings
+from meshroll.core.gate.rows import Row, rows_of
 from meshroll.core.gate.scraping import coverage
-from meshroll.core.gate.shares import FAILING, Row, judge_rows, rows_of
+from meshroll.core.gate.shares import FAILING, judge_rows
 from meshroll.core.gate.signals import Reading, Signals, Traffic
 from meshroll.core.gate.streaming import BEGUN, counted_by_begun, streaming_findings, streams_of
 from meshroll.core.gate.subjects import Subject

@@ -11,17 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meshroll.core.gate.excess import (
-    CLUSTERS_UNKNOWN,
-    STEADY,
-    SWINGS_MIN,
-    Array,
-    Flags,
-    Noise,
-    more_than,
-    noise_of,
-    upper_bound,
-)
+from meshroll.core.gate.excess import STEADY, more_than
+from meshroll.core.gate.noise import CLUSTERS_UNKNOWN, SWINGS_MIN, Noise, noise_of, upper_bound
+from meshroll.core.gate.tails import Array, Flags
 
 # What a pod has answered before it is compared.
 REQUESTS_MIN = 100
@@ -29,8 +21,6 @@ REQUESTS_MIN = 100
 FAILING_RATIO_MIN = 0.025
 # Pods are not alike: these much more than the others fail is chance or their place.
 FAILED_TIMES, FAILED_FLOOR = 1.5, 0.005
-# In how many blocks errors show whether they come one by one or in bursts.
-SCATTER_BLOCKS_MIN = 12
 
 
 @dataclass(frozen=True)
@@ -46,12 +36,10 @@ class Compared:
     siblings: Array
 
 
-def failing(
-    responses: Array, failures: Array, starts: Sequence[int], level_shown: Array, level: Array
-) -> tuple[Compared, Flags, Flags]:
-    """(each pod beside its siblings, whether it fails more than they, whether that is a fault to act on).
+def failing(responses: Array, failures: Array, starts: Sequence[int], level: Array) -> tuple[Compared, Flags]:
+    """(each pod beside its siblings, whether it fails more than they).
 
-    ``starts``: where each workload's pods begin. The levels are the chance that this is said of a pod without a fault.
+    ``starts``: where each workload's pods begin. ``level``: the chance that this is said of a pod without a fault.
     """
     others, others_failed = (_rest(each, starts) for each in (responses, failures))
     shared = (responses > 0) & (others > 0)
@@ -65,15 +53,8 @@ def failing(
     share = others_failed / np.maximum(others, 1.0)
     most = total * np.maximum(FAILED_FLOOR, share + np.maximum((FAILED_TIMES - 1) * share, unknown[:, None]))
     enough = np.minimum(total.sum(1), others.sum(1)) >= REQUESTS_MIN
-    scatter = _scatter(total, bad, noise)
-    shown, fault = (enough & more_than(total, bad, most, scatter, each) for each in (level_shown, level))
-    compared = Compared(total.sum(1), _ratio(bad, total), _ratio(others_failed, others))
-    return compared, shown, fault & (compared.value >= FAILING_RATIO_MIN)
-
-
-def _scatter(total: Array, bad: Array, unknown: Noise) -> Noise:
-    """Of a pod's own errors, once there are blocks enough to tell one burst from single errors."""
-    return noise_of(total, bad) if total.shape[1] >= SCATTER_BLOCKS_MIN else unknown
+    found = enough & more_than(total, bad, most, noise_of(total, bad, 1, 2), level)
+    return Compared(total.sum(1), _ratio(bad, total), _ratio(others_failed, others)), found
 
 
 def _rest(counts: Array, starts: Sequence[int]) -> Array:

@@ -16,16 +16,14 @@ from meshroll.core.gate.text import count, milliseconds, share
 from meshroll.core.gate.verdict import Finding, Outcome
 
 if TYPE_CHECKING:
-    from meshroll.core.gate.excess import Array, Flags
     from meshroll.core.gate.outliers import Compared
+    from meshroll.core.gate.tails import Array, Flags
 
 # The chance that a gate without any fault calls a pod Failed: all its pods and looks together.
 FALSE_ALARMS_RATIO = 0.0005
 # The same for one workload, where a pod is only reported, or the workload is at fault already.
 NAMING_LEVEL = 0.01
 PODS_MIN = 3
-# A pod that restarts may fail in two.
-BLOCKS_MIN = 4
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -56,17 +54,15 @@ def pod_findings(
     medians = np.array([[block.median_ms or np.nan for block in row] for row in each])
     names = [row.workload for row in rows]
     starts = [place for place, name in enumerate(names) if place == 0 or name != names[place - 1]]
-    # Each look costs its part, and a later one, which knows more, may cost more.
-    planned = max(planned_blocks, len(blocks))
-    of_gate = FALSE_ALARMS_RATIO / len(rows) * 2 * len(blocks) / (planned * (planned + 1))
-    if len(blocks) < BLOCKS_MIN:
-        of_gate = 0.0
     naming = np.array([NAMING_LEVEL / (row.siblings + 1) for row in rows])
-    level = np.where([row.workload in failing for row in rows], naming, of_gate)
     many = np.array([row.siblings + 1 >= PODS_MIN for row in rows])
     found: dict[str, list[Finding]] = {}
-    compared, shown, fault = outliers.failing(responses, failures, starts, naming, level)
+    compared, shown = outliers.failing(responses, failures, starts, naming)
+    fault = shown & np.array([row.workload in failing for row in rows])
+    fault &= compared.value >= outliers.FAILING_RATIO_MIN
+    fault |= at_fault(responses, failures, starts, max(planned_blocks, len(blocks)), len(rows))
     fault &= many
+    shown |= fault
     for place in _worst(rows, shown, fault, compared):
         found.setdefault(names[place], []).append(_failing(rows[place], compared, place, bool(fault[place])))
     medians = np.where(responses >= slowness.MEDIAN_REQUESTS_MIN, medians, np.nan)
@@ -83,6 +79,27 @@ def pod_findings(
     for place in _worst(rows, shown & slower, fault, compared):
         found.setdefault(names[place], []).append(_slow(rows[place], compared, place, bool(fault[place])))
     return found
+
+
+def at_fault(
+    responses: Array, failures: Array, starts: Sequence[int], planned_blocks: int, pods: int
+) -> Flags:
+    """Which pods fail so much more than their siblings that it is acted on, ``pods`` of them in a gate.
+
+    By the latest look that was due, as the shares of a workload are looked at: between the looks nothing changes.
+    """
+    import numpy as np
+
+    from meshroll.core.gate import outliers
+    from meshroll.core.gate.excess import looks_of
+
+    looks = looks_of(planned_blocks)
+    due = max((look for look in looks if look <= responses.shape[1]), default=0)
+    if not due:
+        return np.zeros(len(responses), bool)
+    level = np.full(len(responses), FALSE_ALARMS_RATIO / pods * looks[due])
+    compared, found = outliers.failing(responses[:, :due], failures[:, :due], starts, level)
+    return found & (compared.value >= outliers.FAILING_RATIO_MIN)
 
 
 def _rows(workloads: Collection[str], blocks: Sequence[Reading]) -> list[Row]:

@@ -19,14 +19,10 @@ FAILED = "failed"
 
 
 class Past(msgspec.Struct, frozen=True):
-    """One share of requests over a history of blocks: what it was, its 95 % upper bound, and how it scatters.
-
-    ``worst`` is what it was in the worst stretch as long as a gate, 0 where single errors make it up.
-    """
+    """One share of requests over a history of blocks: what it was, its 95 % upper bound, and how it scatters."""
 
     ratio: float
     upper: float
-    worst: float
     clusters: float
     swings: float
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from meshroll.core.gate.excess import Array, Flags
 from meshroll.core.gate.outliers import REQUESTS_MIN, Compared
+from meshroll.core.gate.tails import Array, Flags
 
 # In one block, for a median to be worth anything.
 MEDIAN_REQUESTS_MIN = 5

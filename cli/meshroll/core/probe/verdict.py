@@ -63,7 +63,7 @@ def _all_failed(aim: Aim, answers: Answers) -> Finding | None:
 
 def _some_failed(answers: Answers, success_ratio_min: float) -> Finding | None:
     """More than may, and not by chance."""
-    from meshroll.core.gate.excess import binomial_tail  # takes a third of a second to import
+    from meshroll.core.gate.tails import binomial_tail  # takes a third of a second to import
 
     if binomial_tail(answers.failed, answers.calls, 1 - success_ratio_min) >= CHANCE_MAX:
         return None
