@@ -28,6 +28,7 @@ NAMESPACE = "charging"
 NOW, BLOCK = 1_800_000_000.0, 30.0
 BOUNDS = (1, 2, 3, 4, 5, *(b * t for t in (10, 100, 1000, 10000) for b in (1, 2, 3, 4, 5)))
 PER_POD = 150.0
+SHOWN_BLOCKS = (1, 3, 10)
 
 
 class Files:
@@ -98,6 +99,10 @@ def write(folder: Path, query_id: str, workloads: int, pods: int) -> int:
     return len(series)
 
 
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 @click.command()
 @click.option("--workloads", default=500)
 @click.option("--pods", default=10)
@@ -127,20 +132,21 @@ def main(workloads: int, pods: int, blocks: int) -> None:
         gate = Gate(window_seconds=blocks * BLOCK, interval_seconds=BLOCK)
         observation = Observation(gate, Prometheus(scrape_interval_seconds=15.0), {})
         took, outcome = [], None
-        before_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peaks_mib = [_peak_mib()]
         for number in range(1, blocks + 1):
             began = time.process_time()
-            measured = prometheus.measure(client, queries, NAMESPACE, BLOCK, NOW)
-            seen = read(measured, owners)
+            seen = read(prometheus.measure(client, queries, NAMESPACE, BLOCK, NOW), owners)
             outcome = observation.looked(
                 Look(elapsed_seconds=number * BLOCK, subjects=subjects, reading=seen)
             )
             took.append(time.process_time() - began)
-    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            peaks_mib.append(_peak_mib())
     click.echo(
         f"{workloads} workloads of {pods} pods, {len(queries)} queries, {series} series a look\n"
         f"CPU of a look: first {took[0]:.2f} s, last ({blocks} blocks) {took[-1]:.2f} s, longest {max(took):.2f} s\n"
-        f"memory at the peak {mib:.0f} MiB, of it {before_mib:.0f} MiB before the first look\n"
+        f"memory at the peak {peaks_mib[0]:.0f} MiB before the first look, "
+        f"{', '.join(f'{peaks_mib[at]:.0f} with {at}' for at in SHOWN_BLOCKS if at < blocks)}, "
+        f"{peaks_mib[-1]:.0f} with {blocks} blocks\n"
         f"ended {outcome.outcome if outcome else 'undecided'}"
     )
 

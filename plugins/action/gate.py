@@ -114,6 +114,8 @@ class ActionModule(MeshrollAction):
                     controls=None if step.controls is None else tuple(step.controls),
                     reading=read(measured, owners_of(pods)),
                 )
+                # Of many workloads it is tens of megabytes, and the next look would hold two of them.
+                del measured
             verdict = observation.looked(look)
             if verdict:
                 return verdict
