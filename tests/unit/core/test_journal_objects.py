@@ -36,7 +36,7 @@ def busy(dice: random.Random) -> Signals:
         failures=float(dice.randint(0, 99)),
         buckets={**{f"{b}": n for b, n in zip(BOUNDS, counts, strict=True)}, "inf": 1e6},
         past={
-            name: Past(*(dice.random() for _ in range(5))) for name in (FAILED, "20", "100", "500", "1000")
+            name: Past(*(dice.random() for _ in range(4))) for name in (FAILED, "20", "100", "500", "1000")
         },
     )
     pods = {f"omni-{dice.randbytes(5).hex()}": float(dice.randint(0, 10**5)) for _ in range(10)}
