@@ -96,7 +96,7 @@ def _blocks(steps: Array) -> Array:
 
 @dataclass
 class Tuning:
-    """Errors whose rate wanders log-normally within a minute, in small clusters; load that wanders, with bursts."""
+    """Errors whose rate wanders log-normally within two minutes, in small clusters; load that wanders, with bursts."""
 
     dice: np.random.Generator
 
@@ -112,7 +112,7 @@ class Tuning:
         steps = blocks * STEPS
         load = per_second * STEP_SECONDS * wander(self.dice, rows, steps, 12, 0.3)
         load = np.where(self.dice.random(load.shape) < 0.01, 3 * load, load)
-        own = ratio * wander(self.dice, rows, steps, 6, 0.6)
+        own = ratio * wander(self.dice, rows, steps, 12, 0.6)
         drift = wander(self.dice, rows, steps, 60, 0.03)
         return counted(self.dice, load, own, failing, 1.5, drift, times)
 

@@ -89,6 +89,19 @@ def test_good_signals_are_watched_for_the_whole_window() -> None:
     assert outcome(look(watch, block(), since_seconds=105)) == Outcome.SUCCESSFUL
 
 
+def test_workloads_that_the_gate_does_not_judge_are_forgotten_at_once() -> None:
+    """Of a wave of twenty in a namespace of five hundred a long gate would hold hundreds of megabytes."""
+    watch = observation()
+    both = {
+        name: Signals(outbound=traffic(750.0, 1.0, seconds=BLOCK)) for name in (SUBJECT.workload, "Job/x")
+    }
+    reading = msgspec.structs.replace(block(), signals=both, target_up={"omni-1": True, "x-1": True})
+    watch.looked(seen(reading, BLOCK))
+    assert [(set(each.signals), set(each.target_up)) for each in watch.blocks] == [
+        ({SUBJECT.workload}, {"omni-1"})
+    ]
+
+
 def test_a_collapse_is_called_after_two_blocks() -> None:
     watch = observation()
     assert look(watch, block(), block(0.8)) is None, "one bad block may be a hiccup"

@@ -20,7 +20,7 @@ from meshroll.core.gate.tails import Array, mean_where_tail
 CLUSTERS_MIN, SWINGS_MIN = 1.0, 0.3
 CLUSTERS_UNKNOWN = 2.0
 # A phase of more errors lasts for some blocks, which then are one witness and not many. So a history is measured in
-# pieces, and as far apart as PHASE_BLOCKS these are still taken to be alike.
+# pieces, and PHASE_BLOCKS in a row are taken to be alike.
 PIECE_BLOCKS, PHASE_BLOCKS = 4, 8
 # Below so many per piece, clusters explain all that scatters; above, phases do.
 SWINGS_FROM_MEAN = 5.0
@@ -40,7 +40,10 @@ class Noise:
 def noise_of(
     total: Array, bad: Array, piece_blocks: int = PIECE_BLOCKS, phase_blocks: int = PHASE_BLOCKS
 ) -> Noise:
-    """From a history of blocks, never less than any workload has."""
+    """From a history of blocks, never less than any workload has.
+
+    It is summed up in pieces of ``piece_blocks``; as many as ``phase_blocks`` in a row are one witness.
+    """
     total, bad = (_pieces(each, piece_blocks) for each in (total, bad))
     mean = _expected(total, bad)
     count = np.maximum(mean.sum(1), 1e-9)

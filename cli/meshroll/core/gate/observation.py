@@ -88,6 +88,7 @@ class Observation:
 
     def looked(self, look: Look) -> Verdict | None:
         """The verdict, or None to go on looking."""
+        look = _needed(look)
         self.looks.append(look)
         over = look.elapsed_seconds >= self.window_seconds
         self.half.append(look)
@@ -162,3 +163,19 @@ class Observation:
             workload: health_findings(subjects, began, self.gate.settle_seconds, over)
             for workload, subjects in seen.items()
         }
+
+
+def _needed(look: Look) -> Look:
+    """Without the workloads of the namespace that this gate does not judge, of which there may be hundreds."""
+    if look.reading is None:
+        return look
+    workloads = {*(subject.workload for subject in look.subjects), *(look.controls or ())}
+    pods = {pod for subject in look.subjects for pod in subject.pods}
+    reading = msgspec.structs.replace(
+        look.reading,
+        signals={name: each for name, each in look.reading.signals.items() if name in workloads},
+        target_up={pod: up for pod, up in look.reading.target_up.items() if pod in pods},
+        scrape_age_seconds={pod: age for pod, age in look.reading.scrape_age_seconds.items() if pod in pods},
+        unlabelled=look.reading.unlabelled & pods,
+    )
+    return msgspec.structs.replace(look, reading=reading)

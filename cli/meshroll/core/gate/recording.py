@@ -46,25 +46,9 @@ def recorded(observation: Observation, namespace: str, verdict: Verdict) -> Reco
         began_at_seconds=first.at_seconds - first.window_seconds if first else 0.0,
         gate=observation.gate,
         scrape_interval_seconds=observation.prometheus.scrape_interval_seconds,
-        looks=tuple(_needed(look) for look in observation.looks),
+        looks=tuple(observation.looks),
         verdict=verdict,
     )
-
-
-def _needed(look: Look) -> Look:
-    """Without the workloads of the namespace that this gate does not judge, of which there may be hundreds."""
-    if look.reading is None:
-        return look
-    workloads = {*(subject.workload for subject in look.subjects), *(look.controls or ())}
-    pods = {pod for subject in look.subjects for pod in subject.pods}
-    reading = msgspec.structs.replace(
-        look.reading,
-        signals={name: each for name, each in look.reading.signals.items() if name in workloads},
-        target_up={pod: up for pod, up in look.reading.target_up.items() if pod in pods},
-        scrape_age_seconds={pod: age for pod, age in look.reading.scrape_age_seconds.items() if pod in pods},
-        unlabelled=look.reading.unlabelled & pods,
-    )
-    return msgspec.structs.replace(look, reading=reading)
 
 
 def replayed(recording: Recording, before: Mapping[str, Signals], gate: Gate | None = None) -> Verdict:
