@@ -23,7 +23,7 @@ from pod_generators import JudgingPods, PodFamily, TuningPods
 from scipy.stats import mannwhitneyu
 
 from meshroll.core.gate.excess import judged
-from meshroll.core.gate.noise import noise_of, upper_bound
+from meshroll.core.gate.noise import AS_MEASURED, DRAWN_TIMES, noise_of, upper_bound
 from meshroll.core.gate.rows import allowed_failed, allowed_slow
 from meshroll.core.gate.shares import FAILED_PART, FALSE_ALARMS_RATIO
 from meshroll.core.gate.signals import Past
@@ -50,7 +50,7 @@ class Result:
 def gate(before: Blocks, after: Blocks, bad: Callable[[Blocks], Array], slow: bool) -> tuple[Array, Array]:
     """(Failed, Successful) by row, for one share."""
     total, history = before.total, bad(before)
-    noise = noise_of(total, history)
+    noise = noise_of(total, history, drawn_times=AS_MEASURED if slow else DRAWN_TIMES)
     ratio = history.sum(1) / np.maximum(total.sum(1), 1)
     known = zip(ratio, upper_bound(total, history, noise), strict=True)
     allowed_of = allowed_slow if slow else allowed_failed

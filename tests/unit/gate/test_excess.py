@@ -8,8 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshroll.core.gate.excess import Shares, judged, looks_of
-from meshroll.core.gate.noise import CLUSTERS_UNKNOWN, PIECE_BLOCKS, PIECES_MIN, SWINGS_MIN, Noise, noise_of
-from meshroll.core.gate.tails import binomial_tail
+from meshroll.core.gate.noise import (
+    AS_MEASURED,
+    CLUSTERS_UNKNOWN,
+    DRAWN_TIMES,
+    PIECE_BLOCKS,
+    PIECES_MIN,
+    SWINGS_MIN,
+    SWINGS_USUAL,
+    Noise,
+    noise_of,
+)
+from meshroll.core.gate.tails import Array, binomial_tail
 
 NOISE = Noise(np.array([CLUSTERS_UNKNOWN]), np.array([SWINGS_MIN]))
 LEVEL = 1e-4
@@ -86,12 +96,16 @@ def test_the_looks_end_with_the_last_block_and_spend_all_there_is(blocks: int, e
     assert sum(looks_of(blocks).values()) == pytest.approx(1)
 
 
+def measured(total: Array, bad: Array) -> Noise:
+    return noise_of(total, bad, drawn_times=AS_MEASURED)
+
+
 def test_a_history_in_clusters_and_phases_is_known_as_such() -> None:
     dice = np.random.default_rng(5)
     total = np.full((1, 180), 1500.0)
-    alone = noise_of(total, dice.poisson(1.0, (1, 180)).astype(float))
-    clusters = noise_of(total, 5.0 * dice.poisson(0.2, (1, 180)))
-    phases = noise_of(total, dice.poisson(np.tile(np.repeat([10.0, 90.0], 6), 15)[None, :]).astype(float))
+    alone = measured(total, dice.poisson(1.0, (1, 180)).astype(float))
+    clusters = measured(total, 8.0 * dice.poisson(0.12, (1, 180)))
+    phases = measured(total, dice.poisson(np.tile(np.repeat([10.0, 90.0], 6), 15)[None, :]).astype(float))
     assert clusters.clusters[0] > 2 * alone.clusters[0]
     assert phases.swings[0] > alone.swings[0]
 
@@ -100,8 +114,20 @@ def test_phases_that_last_scatter_more_than_as_many_errors_that_come_and_go() ->
     """Else the longest of them would look like a fault: it is the sum over a gate that is judged."""
     total = np.full((2, 180), 1500.0)
     bad = np.array([np.tile([10.0] * 4 + [30.0] * 4, 23)[:180], np.tile([10.0, 30.0], 90)])
-    lasting, brief = noise_of(total, bad).swings
+    lasting, brief = measured(total, bad).swings
     assert lasting > 2 * brief
+
+
+@given(st.lists(st.integers(0, 300), min_size=180, max_size=180))
+def test_what_a_history_says_of_its_scatter_is_drawn_towards_what_is_usual_and_never_past_it(
+    bad: list[int],
+) -> None:
+    total, counts = np.full((1, 180), 1500.0), np.array([bad], dtype=np.float64)
+    found, drawn = measured(total, counts), noise_of(total, counts)
+    for name, usual in (("clusters", CLUSTERS_UNKNOWN), ("swings", SWINGS_USUAL)):
+        one, other = getattr(found, name)[0], getattr(drawn, name)[0]
+        assert min(one, usual) <= other * (1 + 1e-9) and other <= max(one, usual) * (1 + 1e-9)
+        assert 1 / DRAWN_TIMES <= other / one * (1 + 1e-9) <= DRAWN_TIMES * (1 + 2e-9)
 
 
 def test_a_history_that_is_short_says_nothing_of_the_scatter() -> None:

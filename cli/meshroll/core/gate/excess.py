@@ -18,9 +18,9 @@ from meshroll.core.gate.tails import Array, Flags, mean_where_tail, nbinom_tail
 LOOKS = (6, 12, 20, 40, 60, 80, 120)
 BAD_BLOCKS_MIN, BAD_BLOCKS_RATIO_MIN = 4, 0.2
 FRESH_LEVEL = 0.2
-# After half of the blocks a quarter of the error rate is spent: what is plain is found early at that, and what is not
+# After half of the blocks an eighth of the error rate is spent: what is plain is found early at that, and what is not
 # has most of it left at the end.
-SPENDING_POWER = 2.0
+SPENDING_POWER = 3.0
 STEADY = 1e6
 COLLAPSE_RATIO, COLLAPSE_TIMES_ALLOWED, COLLAPSE_BLOCKS, COLLAPSE_LEVEL = 0.07, 3.0, 2, 1e-5
 

@@ -50,7 +50,7 @@ def with_past(signals: Mapping[str, Signals], blocks: Sequence[Reading]) -> dict
 def _with_past(whole: Traffic | None, blocks: Sequence[Traffic | None]) -> Traffic | None:
     import numpy as np  # here, because it takes long to import and most commands judge nothing
 
-    from meshroll.core.gate.noise import noise_of, upper_bound
+    from meshroll.core.gate.noise import AS_MEASURED, DRAWN_TIMES, noise_of, upper_bound
 
     counted = [
         block for block in blocks if block and whole and block.source == whole.source and block.responses
@@ -62,7 +62,8 @@ def _with_past(whole: Traffic | None, blocks: Sequence[Traffic | None]) -> Traff
     names = [FAILED, *bounds]
     counts = np.array([[block.counts(name) for block in counted] for name in names])
     total, bad = counts[:, :, 0], counts[:, :, 1]
-    noise = noise_of(total, bad)
+    drawn_times = np.array([DRAWN_TIMES if name == FAILED else AS_MEASURED for name in names])
+    noise = noise_of(total, bad, drawn_times=drawn_times)
     upper = upper_bound(total, bad, noise)
     ratio = bad.sum(1) / np.maximum(total.sum(1), 1e-9)
     numbers = zip(names, ratio, upper, noise.clusters, noise.swings, strict=True)

@@ -17,8 +17,14 @@ import numpy as np
 from meshroll.core.gate.tails import Array, mean_where_tail
 
 # An error is seldom alone (a connection that breaks fails all that was on it), and no workload is as steady as dice.
-CLUSTERS_MIN, SWINGS_MIN = 1.0, 0.3
-CLUSTERS_UNKNOWN = 2.0
+CLUSTERS_MIN, SWINGS_MIN = 1.0, 0.6
+CLUSTERS_UNKNOWN, SWINGS_USUAL = 2.0, 2.0
+# A history of an hour or two has seen a handful of phases of errors, so what is measured in it is off by much, either
+# way. It is drawn by this part towards what is usual, but not further than so many times: fewer false alarms where it
+# saw too few phases, and fewer faults missed where it saw too many. Latency has no such phases, and is taken as it was
+# measured.
+DRAWN_PART = 2 / 3
+DRAWN_TIMES, AS_MEASURED = 3.0, 1.0
 # A phase of more errors lasts for some blocks, which then are one witness and not many. So a history is measured in
 # pieces, and PHASE_BLOCKS in a row are taken to be alike.
 PIECE_BLOCKS, PHASE_BLOCKS = 4, 8
@@ -38,11 +44,16 @@ class Noise:
 
 
 def noise_of(
-    total: Array, bad: Array, piece_blocks: int = PIECE_BLOCKS, phase_blocks: int = PHASE_BLOCKS
+    total: Array,
+    bad: Array,
+    piece_blocks: int = PIECE_BLOCKS,
+    phase_blocks: int = PHASE_BLOCKS,
+    drawn_times: Array | float = DRAWN_TIMES,
 ) -> Noise:
     """From a history of blocks, never less than any workload has.
 
     It is summed up in pieces of ``piece_blocks``; as many as ``phase_blocks`` in a row are one witness.
+    ``drawn_times`` may differ from row to row.
     """
     total, bad = (_pieces(each, piece_blocks) for each in (total, bad))
     mean = _expected(total, bad)
@@ -50,11 +61,10 @@ def noise_of(
     typical = _typical(mean)
     excess = (((bad - mean) ** 2).sum(1) - mean.sum(1)) / count
     phases = typical > SWINGS_FROM_MEAN
-    clusters = np.where(
-        phases, CLUSTERS_UNKNOWN, np.maximum(CLUSTERS_MIN, excess - SWINGS_MIN / phase_blocks * typical)
-    )
-    measured = phase_blocks * (excess - CLUSTERS_UNKNOWN) / np.maximum(typical, 1e-9)
-    swings = np.where(phases, np.maximum(SWINGS_MIN, measured), SWINGS_MIN)
+    clusters = np.maximum(CLUSTERS_MIN, excess - SWINGS_MIN / phase_blocks * typical)
+    clusters = np.where(phases, CLUSTERS_UNKNOWN, _drawn(clusters, CLUSTERS_UNKNOWN, drawn_times))
+    measured = np.maximum(SWINGS_MIN, phase_blocks * (excess - CLUSTERS_UNKNOWN) / np.maximum(typical, 1e-9))
+    swings = np.where(phases, _drawn(measured, SWINGS_USUAL, drawn_times), SWINGS_MIN)
     known = (mean.sum(1) >= KNOWN_FROM_COUNT) & (mean.shape[1] >= PIECES_MIN)
     return Noise(np.where(known, clusters, CLUSTERS_UNKNOWN), np.where(known, swings, SWINGS_MIN))
 
@@ -72,6 +82,13 @@ def size_of(total: Array, noise: Noise) -> Array:
     squares = np.maximum((total**2).sum(1), 1e-9)
     size: Array = np.maximum(total.sum(1) ** 2 / (noise.swings * squares), 1e-3)
     return size
+
+
+def _drawn(measured: Array, usual: float, times: Array | float) -> Array:
+    """The weighted geometric mean of the two, within so many ``times`` of what was measured."""
+    mean = measured ** (1 - DRAWN_PART) * usual**DRAWN_PART
+    drawn: Array = np.clip(mean, measured / times, measured * times)
+    return drawn
 
 
 def _pieces(counts: Array, blocks: int) -> Array:

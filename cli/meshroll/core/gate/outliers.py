@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from meshroll.core.gate.excess import STEADY, more_than
-from meshroll.core.gate.noise import CLUSTERS_UNKNOWN, SWINGS_MIN, Noise, noise_of, upper_bound
+from meshroll.core.gate.noise import AS_MEASURED, CLUSTERS_UNKNOWN, SWINGS_MIN, Noise, noise_of, upper_bound
 from meshroll.core.gate.tails import Array, Flags
 
 # What a pod has answered before it is compared.
@@ -53,7 +53,7 @@ def failing(responses: Array, failures: Array, starts: Sequence[int], level: Arr
     share = others_failed / np.maximum(others, 1.0)
     most = total * np.maximum(FAILED_FLOOR, share + np.maximum((FAILED_TIMES - 1) * share, unknown[:, None]))
     enough = np.minimum(total.sum(1), others.sum(1)) >= REQUESTS_MIN
-    found = enough & more_than(total, bad, most, noise_of(total, bad, 1, 2), level)
+    found = enough & more_than(total, bad, most, noise_of(total, bad, 1, 2, AS_MEASURED), level)
     return Compared(total.sum(1), _ratio(bad, total), _ratio(others_failed, others)), found
 
 

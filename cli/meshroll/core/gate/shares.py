@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from meshroll.core.gate.excess import Shares
     from meshroll.core.gate.noise import Noise
 
-# The chance that a gate without any fault calls a workload Failed: all its workloads, shares and looks together. The
-# rest of what a gate may spend is the pods'.
-FALSE_ALARMS_RATIO = 0.0015
+# The chance that a gate calls a workload Failed whose shares are just what they may be: all its workloads, shares and
+# looks together. Where nothing changed they are well below that, so far fewer false alarms come of it.
+FALSE_ALARMS_RATIO = 0.0035
 # Of it. Latency is allowed to drift so far that chance seldom makes an alarm of it.
-FAILED_PART = 0.8
+FAILED_PART = 0.9
 # Signals that say that a workload itself fails too often.
 FAILING = ("success_ratio", "failed_ratio")
 HINT = (
