@@ -121,6 +121,26 @@ def test_a_server_that_lost_its_callers_is_not_excused_by_the_calls_it_makes() -
     assert verdict_of(now, before, traffic_expected=True).outcome == Outcome.INCONCLUSIVE
 
 
+@pytest.mark.parametrize(
+    ("now_per_second", "outcome"),
+    [(4.9, Outcome.INCONCLUSIVE), (5.1, Outcome.SUCCESSFUL), (500.0, Outcome.SUCCESSFUL)],
+)
+def test_where_nine_tenths_of_the_traffic_are_gone_the_rest_proves_nothing(
+    now_per_second: float, outcome: Outcome
+) -> None:
+    """Calls that fail before a proxy sees them are counted by nobody."""
+    before, now = traffic(50.0 * 120), traffic(now_per_second * 120)
+    for past, seen in (
+        (Signals(inbound=before), Signals(inbound=now)),
+        (Signals(outbound=before), Signals(outbound=now)),
+    ):
+        verdict = verdict_of(seen, past)
+        assert verdict.outcome == outcome
+        assert ("less than a tenth of the 50/s before" in verdict.summary) == (
+            outcome == Outcome.INCONCLUSIVE
+        )
+
+
 def test_a_pure_client_is_judged_by_what_it_calls() -> None:
     assert verdict_of(Signals(outbound=traffic()), traffic_expected=True).outcome == Outcome.SUCCESSFUL
 

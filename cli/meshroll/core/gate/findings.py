@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from meshroll.core.gate.directions import DIRECTIONS, traffic_of
 from meshroll.core.gate.latency import QUANTILES
 from meshroll.core.gate.signals import Signals, Traffic
 from meshroll.core.gate.subjects import Subject
@@ -29,52 +28,6 @@ def mesh_findings(subject: Subject) -> list[Finding]:
             text=f"{len(subject.meshed_pods)} of {len(subject.pods)} pods have a proxy",
         )
     ]
-
-
-def expected_traffic_findings(
-    gate: Gate, subject: Subject, signals: Signals, before: Signals, window_seconds: float
-) -> list[Finding]:
-    """Inconclusive where traffic was to be expected and there is too little of it; else what there was."""
-    judged = {attribute for attribute in DIRECTIONS.values() if enough(gate, traffic_of(signals, attribute))}
-    had = {
-        attribute
-        for attribute in DIRECTIONS.values()
-        if ((traffic_of(before, attribute) or Traffic(source="")).requests_per_second or 0.0) * window_seconds
-        >= max(1, gate.requests_min)
-    }
-    missing = had - judged
-    if subject.traffic_expected and not judged:
-        missing = missing or {"inbound or outbound"}
-    findings = []
-    for attribute in sorted(missing or judged):
-        traffic: Traffic | None = getattr(signals, attribute, None)
-        past: Traffic | None = getattr(before, attribute, None)
-        answered = traffic.responses if traffic else None
-        text = (
-            f"{count(answered)} {attribute} requests answered in {window_seconds:.0f} s"
-            if answered is not None
-            else f"no {attribute} requests were seen"
-        )
-        findings.append(
-            Finding(
-                signal=f"{attribute.split()[0]}_requests",
-                value=answered,
-                limit=float(gate.requests_min),
-                before=past.requests_per_second * window_seconds
-                if past and past.requests_per_second
-                else None,
-                outcome=Outcome.INCONCLUSIVE if missing else None,
-                source=traffic.source if traffic else None,
-                text=f"{text}, {gate.requests_min} are needed to judge it" if missing else text,
-                hint=(
-                    "Send it traffic, or set a longer window_seconds or a smaller requests_min in meshroll_gate; "
-                    "`meshroll rollout` goes on at this gate, `meshroll rollback` undoes."
-                )
-                if missing
-                else "",
-            )
-        )
-    return findings
 
 
 def told_findings(limits: Limits, prefix: str, traffic: Traffic) -> list[Finding]:

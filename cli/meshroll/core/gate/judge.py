@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from meshroll.core.gate.directions import COUNTED, DIRECTIONS, like, traffic_of
+from meshroll.core.gate.expected_traffic import expected_traffic_findings
 from meshroll.core.gate.findings import (
     enough,
-    expected_traffic_findings,
     mesh_findings,
     mtls_findings,
     refusal_findings,
