@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshroll.core.gate.summing_up import names, summary
+from meshroll.core.gate.summing_up import hint_of, names, summary
 from meshroll.core.gate.verdict import Finding, Outcome, WorkloadVerdict, worst
 
 
@@ -70,3 +70,14 @@ def test_up_to_five_workloads_that_decide_are_all_named(several: list[WorkloadVe
         line = summary(outcome, several)
         deciding = {each.workload for each in several if each.outcome == outcome}
         assert len(deciding) > 5 or all(name in line for name in deciding)
+
+
+def test_the_hint_is_that_of_the_reason_that_is_told_first() -> None:
+    caller = workload(
+        "pricing", Finding(signal="outbound_failed_ratio", text="", outcome=Outcome.FAILED, hint="ask")
+    )
+    server = workload(
+        "tariffs", Finding(signal="pinned_client", text="", outcome=Outcome.FAILED, hint="mesh it")
+    )
+    assert hint_of(Outcome.FAILED, [caller, server]) == "mesh it"
+    assert hint_of(Outcome.SUCCESSFUL, [caller, server]) == ""

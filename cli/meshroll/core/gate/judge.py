@@ -29,7 +29,7 @@ from meshroll.core.gate.shares import FAILING, judge_rows
 from meshroll.core.gate.signals import Reading, Signals, Traffic
 from meshroll.core.gate.streaming import BEGUN, counted_by_begun, streaming_findings, streams_of
 from meshroll.core.gate.subjects import Subject
-from meshroll.core.gate.summing_up import summary
+from meshroll.core.gate.summing_up import hint_of, summary
 from meshroll.core.gate.together import together
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, worst
 from meshroll.core.settings import Gate, Prometheus
@@ -83,18 +83,12 @@ def judge(
     if outcome == Outcome.SUCCESSFUL and _traffic_vanished(gate, subjects, reading, before):
         outcome = Outcome.INCONCLUSIVE
         line = f"{outcome}: no workload of the wave has traffic to judge, though there was some before."
-    hints = [
-        finding.hint
-        for each in workloads
-        for finding in each.findings
-        if finding.outcome == outcome and finding.hint
-    ]
     sources = {finding.source for each in workloads for finding in each.findings if finding.source}
     return Verdict(
         outcome=outcome,
         summary=line,
         wave=wave,
-        hint=hints[0] if hints else "",
+        hint=hint_of(outcome, workloads),
         source=", ".join(sorted(sources)) or None,
         window_seconds=reading.window_seconds,
         workloads=workloads,

@@ -58,7 +58,21 @@ def summary(outcome: Outcome, workloads: Sequence[WorkloadVerdict]) -> str:
 
 
 def reasons_of(outcome: Outcome, workloads: Sequence[WorkloadVerdict]) -> dict[str, list[str]]:
-    """Workload -> its reasons, one for each thing that is wrong, whoever else counts it too.
+    """Workload -> its reasons in words."""
+    return {
+        workload: [finding.text for finding in findings]
+        for workload, findings in deciding(outcome, workloads).items()
+    }
+
+
+def hint_of(outcome: Outcome, workloads: Sequence[WorkloadVerdict]) -> str:
+    """What to do about the first of the reasons that says it."""
+    findings = [finding for each in deciding(outcome, workloads).values() for finding in each]
+    return next((finding.hint for finding in findings if finding.hint), "")
+
+
+def deciding(outcome: Outcome, workloads: Sequence[WorkloadVerdict]) -> dict[str, list[Finding]]:
+    """Workload -> what of it decides, one finding for each thing that is wrong, whoever else counts it too.
 
     Who answers wrongly comes before who only gets such answers: the trouble of the latter is mostly the former's.
     """
@@ -69,7 +83,7 @@ def reasons_of(outcome: Outcome, workloads: Sequence[WorkloadVerdict]) -> dict[s
                 found.setdefault(workload.workload, {}).setdefault(sense_of(finding.signal), finding)
     suffering = {workload for workload, senses in found.items() if suffers(senses)}
     ordered = sorted(found, key=lambda workload: workload in suffering)
-    return {workload: [finding.text for finding in found[workload].values()] for workload in ordered}
+    return {workload: list(found[workload].values()) for workload in ordered}
 
 
 def suffers(signals: Iterable[str]) -> bool:
