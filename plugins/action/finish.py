@@ -32,6 +32,7 @@ from meshroll.core.runs import run_detail, run_rows
 from meshroll.core.settings import Settings
 from meshroll.core.status import cluster_status
 from meshroll.core.summary import ended, tells
+from meshroll.core.uninstall import Removal, lines
 
 NOTHING_SEEN: dict[str, Any] = {"release": None, "kubernetes_version": None, "namespaces": []}
 
@@ -49,6 +50,7 @@ class ActionModule(MeshrollAction):
             "run",
             "report",
             "releases",
+            "removal",
         }
     )
 
@@ -109,6 +111,10 @@ class ActionModule(MeshrollAction):
             entry["summary"] += warnings(dates)
         if shown:
             entry["run"] = run_detail(shown)
+        if args.get("removal"):
+            entry["removal"] = args["removal"]
+            if outcome.exit_code == ExitCode.SUCCESS:
+                entry["summary"] += lines(msgspec.convert(args["removal"], Removal), check_mode)
         if args.get("report"):
             entry["report"] = args["report"]
         if releases:

@@ -23,7 +23,15 @@ from meshroll.core.errors import Drift, MeshrollError, Problem, Refused, UsageEr
 from meshroll.core.gate import baseline
 from meshroll.core.gate.signals import Reading
 from meshroll.core.gate.subjects import owners_of
-from meshroll.core.history import Inherited, changes_of, fingerprint, inherited, to_undo, unfinished
+from meshroll.core.history import (
+    Inherited,
+    changes_of,
+    fingerprint,
+    inherited,
+    left_uninstalling,
+    to_undo,
+    unfinished,
+)
 from meshroll.core.journal import Record, titles, touched
 from meshroll.core.judged import verify_plan
 from meshroll.core.model import ClusterView
@@ -81,10 +89,10 @@ class ActionModule(MeshrollAction):
         view, repairs = repaired(view, unmade(records, names))
         edge = release_for(settings, view, kube.server_now().date()) if direction == "in" else None
         before = inherited(records, names, going.waived if going else ()) if edge else Inherited()
-        found: list[Problem] = []
+        found: list[Problem] = left_uninstalling(records) if edge else []
         if refuse:
             way = "in" if edge else "verify" if direction == "verify" else "out"
-            found = checks.problems(checks.Case(view, settings, way, edge, before.unjudged))
+            found += checks.problems(checks.Case(view, settings, way, edge, before.unjudged))
         if self.run_context.emit_patches and edge is not None:
             named = source.manifests(view, settings, self.run_context.cluster)
             for path in manifests.write(self.run_context.emit_patches, named):

@@ -38,6 +38,9 @@ options:
   releases:
     type: dict
     description: The answer about releases, for C(releases).
+  removal:
+    type: dict
+    description: What goes and what stays, for C(uninstall).
   verdicts:
     type: list
     elements: dict

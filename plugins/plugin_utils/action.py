@@ -128,8 +128,10 @@ class MeshrollAction(ActionBase):
             record = journal.read_run(self.run_context.id)
             if record is None:
                 return unread(failed, cluster)
-            back = record.command == "rollback"
-            return after_failure(failed, bool(changes_of(journal.read(), record)), cluster, back)
+            # An uninstall writes no change down, and nothing of it is taken back either.
+            leaving = record.command == "uninstall"
+            changed = leaving or bool(changes_of(journal.read(), record))
+            return after_failure(failed, changed, cluster, leaving or record.command == "rollback")
         except MeshrollError:
             return unread(failed, cluster)
 

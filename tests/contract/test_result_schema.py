@@ -26,11 +26,21 @@ from meshroll.core.result import SCHEMA, envelope, with_cluster
 from meshroll.core.runs import run_rows
 from meshroll.core.status import cluster_status
 from meshroll.core.summary import ended
+from meshroll.core.uninstall import Kept, Removal
 from meshroll.core.way_in import rollout_plan
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/result.md").read_text()
 CERTIFICATE = Dated(what="issuer", state="valid", not_after="2027-01-01T00:00:00Z", days_left=37)
+REMOVAL = Removal(
+    namespace="linkerd",
+    crds=True,
+    webhooks=["linkerd-proxy-injector-webhook-config"],
+    helm_releases=["linkerd-control-plane", "linkerd-crds"],
+    custom_resources={"Server.policy.linkerd.io": 2},
+    keeps=[Kept("namespace linkerd", "kubectl delete namespace linkerd")],
+    nothing_to_do=False,
+)
 RESULT_SCHEMA = json.loads((ROOT / "docs/reference/result.schema.json").read_text())
 
 
@@ -81,6 +91,7 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
         "runs": run_rows([record]),
         "certificates": msgspec.to_builtins([CERTIFICATE]),
         "releases": releases,
+        "removal": msgspec.to_builtins(REMOVAL),
     }
     read: dict[str, Any] = json.loads(json.dumps({**entry, **told}))
     return read

@@ -11,10 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 from meshroll.adapters.kube.client import Kube
-from meshroll.core.errors import Problem, Refused
+from meshroll.core.errors import Problem, Refused, RollbackFailed
 from meshroll.core.install import HelmRelease
+from meshroll.core.settings import Cluster
 
 _VERSION = re.compile(r"v(\d+)\.\S+")
+# Nothing is waited for, and Linkerd's charts have no hooks: it is done in seconds.
+UNINSTALL_SECONDS = 300.0
 _HINT = "Install Helm 3 (helm.sh), or name it in meshroll_control_plane.helm_binary."
 
 
@@ -74,3 +77,28 @@ def releases(kube: Kube, namespace: str) -> dict[str, HelmRelease]:
         if release.name not in newest or release.revision > newest[release.name].revision:
             newest[release.name] = release
     return newest
+
+
+def uninstall(binary: str, variables: Mapping[str, str], cluster: Cluster, namespace: str, name: str) -> None:
+    """Removes a release and its record; one that is gone is fine. Raises RollbackFailed helm-failed.
+
+    Not by kubernetes.core.helm, which takes a release that a killed Helm was removing for removed, whatever is left.
+    """
+    kubeconfig = str(Path(cluster.kubeconfig).expanduser()) if cluster.kubeconfig else None
+    options = {"--namespace": namespace, "--kubeconfig": kubeconfig, "--kube-context": cluster.context}
+    given = [word for option, value in options.items() if value for word in (option, value)]
+    try:
+        ran = subprocess.run(
+            [binary, "uninstall", name, *given],
+            capture_output=True,
+            text=True,
+            timeout=UNINSTALL_SECONDS,
+            check=False,
+            env={**os.environ, **variables},
+        )
+        said = "" if ran.returncode == 0 else ran.stderr.strip() or f"it ended with {ran.returncode}"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        said = str(error)
+    if said and "release: not found" not in said:
+        reason = " ".join(said.rpartition("Error: ")[2].split())
+        raise RollbackFailed(Problem("helm-failed", f"Helm did not remove {name}: {reason}"))

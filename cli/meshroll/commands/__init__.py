@@ -12,6 +12,7 @@ COMMANDS = {
     "resume": "Finish what an earlier run left half done, forward or back.",
     "runs": "List the runs that clusters remember, or show one of them.",
     "report": "Write the report of one run: verdict, before and after, plots, what changed.",
+    "uninstall": "Leave Linkerd, once no pod has a proxy.",
     "lock": "Take a cluster's lock from a run that hangs.",
     "sandbox": "A local cluster to try all of it on.",
 }

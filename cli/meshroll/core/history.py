@@ -5,7 +5,7 @@ Records come newest first everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from meshroll.core.gate.signals import Signals
 from meshroll.core.journal import UNFINISHED, Entry, Record, Theft, touches
 
 PREVIOUS = "previous"
+UNINSTALL = "uninstall"
 KEPT_RUNS = 20
 # Namespaces come and go (previews of changes), and nobody takes back what was done in one that is gone.
 KEPT_NEEDED_RUNS = 200
@@ -163,8 +164,11 @@ def open_runs(records: Sequence[Record]) -> dict[str, Record]:
 
 
 def left_open(records: Sequence[Record], namespaces: Collection[str]) -> tuple[list[Problem], list[Problem]]:
-    """(of ``namespaces``, of others) whose last run did not end: what a resume has not brought to an end."""
-    ours: list[Problem] = []
+    """(of ``namespaces``, of others) whose last run did not end: what a resume has not brought to an end.
+
+    An uninstall is of the whole cluster, so of any of its namespaces.
+    """
+    ours: list[Problem] = left_uninstalling(records)
     others: list[Problem] = []
     for namespace, record in sorted(open_runs(records).items(), key=lambda item: item[0]):
         waits = record.state == "paused" and record.waits_for == "person"
@@ -185,6 +189,27 @@ def left_open(records: Sequence[Record], namespaces: Collection[str]) -> tuple[l
     return ours, others
 
 
+def open_uninstall(records: Sequence[Record]) -> Record | None:
+    """The newest uninstall, where it did not end."""
+    newest_of_all = next((record for record in records if record.command == "uninstall"), None)
+    return newest_of_all if newest_of_all and newest_of_all.state in UNFINISHED else None
+
+
+def left_uninstalling(records: Sequence[Record]) -> list[Problem]:
+    """Why nothing is meshed here for now: Linkerd is half gone, and nothing but an uninstall ends that."""
+    record = open_uninstall(records)
+    if record is None:
+        return []
+    crds = " --crds" if record.asked.get("crds") else ""
+    return [
+        Problem(
+            "uninstall-unfinished",
+            f"Run {record.run_id} (uninstall, {record.state.replace('_', ' ')}) did not come to its end.",
+            f"Run it again: `meshroll uninstall{crds}` goes on; then `meshroll rollout` installs Linkerd anew.",
+        )
+    ]
+
+
 def fingerprint(records: Sequence[Record]) -> str:
     """Differs once any run began, ended or was taken over: what was planned before is stale then."""
     return " ".join(f"{record.run_id}:{record.state}" for record in records)
@@ -192,7 +217,10 @@ def fingerprint(records: Sequence[Record]) -> str:
 
 @dataclass(frozen=True)
 class Looked:
-    """What a run is to be, as its look has decided it. ``direction``: ``in``, or where a way back goes."""
+    """What a run is to be, as its look has decided it.
+
+    ``direction``: ``in``, ``uninstall``, or where a way back goes.
+    """
 
     direction: str
     namespaces: list[str]
@@ -220,20 +248,20 @@ def opened(
     """
     if fingerprint(records) != looked.history:
         raise Locked(Problem("locked", "Another run worked on this cluster meanwhile.", "Run it again."))
-    forward = looked.direction == "in"
+    forward, leaving = looked.direction == "in", looked.direction == UNINSTALL
     before = inherited(records, looked.namespaces, looked.waived)
     after_all = [datetime.fromisoformat(record.started_at) + timedelta(seconds=1) for record in records]
     own = Record(
         run_id=run_id,
-        command="rollout" if forward else "rollback",
+        command="rollout" if forward else "uninstall" if leaving else "rollback",
         holder=holder,
         namespaces=looked.namespaces,
         started_at=max([now, *after_all]).strftime("%Y-%m-%dT%H:%M:%SZ"),
         release=looked.release,
         asked=looked.asked,
         plan=looked.steps,
-        heading="forward" if forward else "back",
-        to=None if forward else looked.direction,
+        heading="forward" if forward or leaving else "back",
+        to=None if forward or leaving else looked.direction,
         continues=[run.run_id for run in before.runs] if forward else [],
         pending=list(before.pending) if forward else [],
         acknowledged=list(before.answered) if forward else [],
@@ -241,7 +269,7 @@ def opened(
         paused_since=min((run.paused_since for run in before.runs if run.paused_since), default=None),
     )
     left = [_stolen(record, theft) for record in records]
-    taken = {record.run_id: record for record in taken_over(left, set(looked.namespaces), run_id)}
+    taken = {record.run_id: record for record in taken_over(left, own)}
     now_read = [taken.get(record.run_id, record) for record in left]
     return [own, *(new for new, old in zip(now_read, records, strict=True) if new is not old)]
 
@@ -255,20 +283,23 @@ def _stolen(record: Record, theft: Mapping[str, str]) -> Record:
     return msgspec.structs.replace(record, stolen=told, reason=record.reason or reason)
 
 
-def taken_over(records: Sequence[Record], namespaces: Set[str], by: str) -> list[Record]:
-    """The unfinished runs of these namespaces as they read once run ``by`` has taken over from them."""
+def taken_over(records: Sequence[Record], by: Record) -> list[Record]:
+    """The unfinished runs of its namespaces as they read once run ``by`` has taken over from them; or uninstalls."""
     return [
         msgspec.structs.replace(
             record,
-            continued_by=by,
+            continued_by=by.run_id,
             state="interrupted" if record.state == "running" else record.state,
             reason=record.reason or "It did not come to its end.",
         )
         for record in records
         if record.state in UNFINISHED
         and not record.continued_by
-        and record.run_id != by
-        and not namespaces.isdisjoint(record.namespaces)
+        and record.run_id != by.run_id
+        and (
+            record.command == by.command == "uninstall"
+            or not set(by.namespaces).isdisjoint(record.namespaces)
+        )
     ]
 
 

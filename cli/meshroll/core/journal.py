@@ -84,13 +84,14 @@ class Record(msgspec.Struct, frozen=True):
     """One run. ``pending`` marks gates not passed yet; ``continues`` names the unfinished runs that it goes on with.
     ``paused_at`` are the marks of the step that it paused at, ``paused_since`` when the first of the runs paused there.
 
+    An uninstall names no namespace and has no entries: nothing of it is undone, and the same command goes on with it.
     ``to`` is where a rollback goes, or a rollout that has turned back (``heading``). ``baseline`` are the signals from
     before the first of the runs. It never holds a secret: the only values of variables in it are those of a client's
     dial switches.
     """
 
     run_id: RunId
-    command: Literal["rollout", "rollback"]
+    command: Literal["rollout", "rollback", "uninstall"]
     holder: str
     namespaces: list[ObjectName]
     started_at: Moment

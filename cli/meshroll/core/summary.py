@@ -85,7 +85,7 @@ def _summary(
     elif check_mode and plan:
         pods = sum(change.pods for change in plan.changes())
         lines.append(f"Would change {_objects(plan.changes())} and restart {pods} pods.")
-    elif record:
+    elif record and record.command != "uninstall":
         lines.append(f"Changed {_objects(record.changes)}.")
     for namespace in status["namespaces"]:
         workloads = namespace["workloads"]
@@ -120,6 +120,9 @@ def _next(
 ) -> str | None:
     namespace = f" -n {record.namespaces[0]}" if record and len(record.namespaces) == 1 else ""
     code = outcome.exit_code
+    if command == "uninstall":
+        crds = " --crds" if record and record.asked.get("crds") else ""
+        return f"meshroll uninstall{crds} goes on" if record and code != ExitCode.SUCCESS else None
     if code == ExitCode.PAUSED and record:
         return f"meshroll rollout{namespace} goes on; meshroll rollback{namespace} takes it back"
     if code == ExitCode.ROLLBACK_INCOMPLETE and record and not record.changes:

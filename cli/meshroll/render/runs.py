@@ -24,7 +24,7 @@ def print_runs(console: Console, runs: Sequence[Mapping[str, Any]]) -> None:
     for run in runs:
         line = Text(f"  {run['run_id']}  {run['command']:<8}  ")
         line.append(f"{run['state'].replace('_', ' '):<11}", style=STATES.get(run["state"], "red"))
-        line.append(f"  {', '.join(run['namespaces'])}  by {run['holder']}")
+        line.append(f"  {', '.join(run['namespaces']) or 'whole cluster'}  by {run['holder']}")
         console.print(line)
         if run.get("reason"):
             console.print(Padding(Text(run["reason"], style="dim"), (0, 0, 0, 4)))
@@ -39,7 +39,8 @@ def print_run(console: Console, run: Mapping[str, Any], diff: bool) -> None:
     for verdict in run["verdicts"]:
         console.print(Padding(Text(verdict["summary"]), (0, 0, 0, 2)))
     if not run["changes"]:
-        console.print("  It changed nothing.")
+        if run["command"] != "uninstall":
+            console.print("  It changed nothing.")
         return
     if diff:
         console.print("\nChanges", style="bold")

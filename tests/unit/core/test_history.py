@@ -187,9 +187,10 @@ def test_no_run_is_forgotten_that_is_open_or_that_the_last_word_on_a_namespace_n
 
 def test_runs_that_are_gone_on_with_no_longer_read_as_running() -> None:
     killed, done, elsewhere = record("running"), record("succeeded"), record("running", "rollout", "parking")
-    (found,) = taken_over([killed, done, elsewhere], {"charging"}, "new")
+    new = record("running", run_id="new")
+    (found,) = taken_over([killed, done, elsewhere], new)
     assert (found.run_id, found.state, found.continued_by) == (killed.run_id, "interrupted", "new")
-    assert taken_over([found], {"charging"}, "newer") == [], "once"
+    assert taken_over([found], new) == [], "once"
 
 
 def looked(**others: Any) -> Looked:
@@ -254,6 +255,40 @@ def test_what_is_left_open_is_named_with_what_to_type() -> None:
     ]
     assert "meshroll resume -n charging" in found[0].hint
     assert "meshroll rollout -n tolls" in found[1].hint and "waits for a person" in found[1].message
+
+
+def test_an_uninstall_that_did_not_end_is_left_open_for_every_namespace_and_only_an_uninstall_ends_it() -> (
+    None
+):
+    left = uninstall("interrupted", "r1", asked={"crds": True})
+    for namespaces in (["charging"], []):
+        (problem,) = left_open([left], namespaces)[0]
+        assert problem.code == "uninstall-unfinished"
+        assert "Run it again: `meshroll uninstall --crds` goes on" in problem.hint
+    assert left_open([uninstall("succeeded", "r2"), left], ["charging"]) == ([], [])
+    assert not unfinished([left], ["charging"]), "no rollout and no rollback closes it"
+
+
+def test_an_uninstall_takes_over_from_one_that_did_not_end_and_a_rollback_does_not() -> None:
+    left = uninstall("running", "r1")
+    leaving = looked(direction="uninstall", namespaces=[], history=fingerprint([left]))
+    own, taken = opened(leaving, "new", "bob", NOW, [left], {})
+    assert (own.command, own.namespaces, own.heading, own.to) == ("uninstall", [], "forward", None)
+    assert (taken.run_id, taken.state, taken.continued_by) == ("r1", "interrupted", "new")
+    (only,) = opened(looked(direction="fallback", history=fingerprint([left])), "new", "bob", NOW, [left], {})
+    assert only.command == "rollback"
+
+
+def uninstall(state: str, run_id: str, **others: Any) -> Record:
+    """As a run writes it: of no namespace, with nothing to undo."""
+    nothing = {"namespaces": [], "entries": [], "pending": [], "paused_at": [], "waits_for": None}
+    return record(state, "uninstall", run_id=run_id, **(nothing | others))
+
+
+def test_an_uninstall_changes_nothing_of_what_a_rollback_undoes() -> None:
+    runs = [uninstall("succeeded", "u"), record("succeeded", run_id="r")]
+    assert to_undo(runs, ["charging"]) == to_undo(runs[1:], ["charging"]) == [CHANGE]
+    assert forgettable(runs, 0) == runs[:1]
 
 
 def test_a_run_that_began_or_ended_meanwhile_changes_the_fingerprint() -> None:

@@ -222,6 +222,15 @@ def test_a_run_that_changed_nothing_has_nothing_to_undo() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "verdict"), [("succeeded", "Uninstalled"), ("interrupted", "Not uninstalled")]
+)
+def test_the_report_of_an_uninstall_does_not_say_that_nothing_was_changed(state: str, verdict: str) -> None:
+    found = report((run([], {}), []), command="uninstall", namespaces=[], entries=[], state=state)
+    assert (found.verdict, found.undo) == (verdict, None)
+    assert "installs Linkerd anew" in found.undo_text
+
+
+@pytest.mark.parametrize(
     ("state", "verdict"),
     [
         ("paused", "Paused"),

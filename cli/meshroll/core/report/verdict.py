@@ -51,6 +51,10 @@ def _reason(gate: GateReport, workloads: Sequence[WorkloadReport]) -> str:
 
 def _words(record: Record, gates: Sequence[GateReport], why: str) -> tuple[str, str]:
     because = f", because {why}" if why else ""
+    if record.command == "uninstall":
+        if record.state == "succeeded":
+            return "Uninstalled", "Linkerd was removed from the cluster, as asked."
+        return "Not uninstalled", f"Removing Linkerd did not come to its end{because}."
     spaces = ", ".join(record.namespaces)
     if record.command == "rollback":
         to = f" to {record.to}" if record.to else ""
@@ -90,6 +94,8 @@ def _unfinished(record: Record, spaces: str, because: str = "") -> tuple[str, st
 def undo(record: Record) -> tuple[str | None, str]:
     """The command that undoes the run (None where there is nothing to undo), and a sentence on it."""
     namespace = f" -n {record.namespaces[0]}" if len(record.namespaces) == 1 else ""
+    if record.command == "uninstall":
+        return None, "Nothing of an uninstall is taken back: `meshroll rollout` installs Linkerd anew."
     if not record.changes:
         return None, "The run changed nothing, so there is nothing to undo."
     if record.command == "rollback":
