@@ -78,6 +78,7 @@ def test_it_is_refused_while_a_pod_has_a_proxy_and_says_where_and_what_to_do(est
     assert "meshroll rollback -n leaving" in error["hint"]
 
 
+@pytest.mark.exhaustive
 def test_a_namespace_is_refused_because_the_cluster_is_meant(estate: Estate) -> None:
     ran = estate.run("uninstall", "-n", estate.name)
     assert (ran.code, ran.codes) == (2, ["namespace-given"])
@@ -120,6 +121,7 @@ def test_a_second_one_has_nothing_to_do(estate: Estate) -> None:
     assert linkerd(estate.kube) == before
 
 
+@pytest.mark.exhaustive
 def test_a_rollout_afterwards_installs_it_anew(estate: Estate) -> None:
     ran = estate.run("rollout")
     assert ran.code == 0, ran.result["errors"]
