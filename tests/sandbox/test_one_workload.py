@@ -84,6 +84,25 @@ def test_a_rollout_is_refused_while_the_certificate_of_a_webhook_is_over(estate:
     assert estate.fingerprint() == before
 
 
+def test_a_probe_reaches_every_pod_of_a_service_over_one_held_connection(estate: Estate) -> None:
+    before = estate.fingerprint()
+    ran = estate.run("verify", "-n", estate.name, "--probe", "tariffs")
+    assert ran.code == 0, ran.result["errors"]
+    (verdict,) = ran.cluster["gate"]
+    counted = {
+        each["workload"]: each["findings"][0]["value"]
+        for each in verdict["workloads"]
+        if each["workload"].startswith("Pod/")
+    }
+    assert set(counted) == {f"Pod/{pod.name}" for pod in estate.pods("Deployment/tariffs")}
+    assert sum(counted.values()) == 100 and all(counted.values())
+    jobs, _ = estate.kube.list_all(f"/apis/batch/v1/namespaces/{estate.name}/jobs")
+    assert not [job for job in jobs if "probe" in job["metadata"]["name"]]
+    assert {key for key in estate.fingerprint() if "/pods/" not in key} == {
+        key for key in before if "/pods/" not in key
+    }
+
+
 def trust(estate: Estate, path: str, bundle: str) -> None:
     place = "/webhooks/0/clientConfig/caBundle"
     estate.kube.json_patch(path, [{"op": "replace", "path": place, "value": bundle}])

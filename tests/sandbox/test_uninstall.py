@@ -25,6 +25,9 @@ HOME = "/api/v1/namespaces/linkerd"
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/servers.policy.linkerd.io"
 CONTROL_PLANE, CRDS = "linkerd-control-plane", "linkerd-crds"
 
+# It takes a sandbox of its own, from install to install, which is minutes.
+pytestmark = pytest.mark.exhaustive
+
 
 @pytest.fixture(scope="module")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
@@ -78,7 +81,6 @@ def test_it_is_refused_while_a_pod_has_a_proxy_and_says_where_and_what_to_do(est
     assert "meshroll rollback -n leaving" in error["hint"]
 
 
-@pytest.mark.exhaustive
 def test_a_namespace_is_refused_because_the_cluster_is_meant(estate: Estate) -> None:
     ran = estate.run("uninstall", "-n", estate.name)
     assert (ran.code, ran.codes) == (2, ["namespace-given"])
@@ -121,7 +123,6 @@ def test_a_second_one_has_nothing_to_do(estate: Estate) -> None:
     assert linkerd(estate.kube) == before
 
 
-@pytest.mark.exhaustive
 def test_a_rollout_afterwards_installs_it_anew(estate: Estate) -> None:
     ran = estate.run("rollout")
     assert ran.code == 0, ran.result["errors"]
@@ -129,7 +130,6 @@ def test_a_rollout_afterwards_installs_it_anew(estate: Estate) -> None:
     assert estate.run("rollback").code == 0
 
 
-@pytest.mark.exhaustive
 def test_killed_once_the_webhooks_are_gone_it_goes_on_and_nothing_else_begins(estate: Estate) -> None:
     estate.run("rollout")
     estate.run("rollback")
@@ -166,7 +166,6 @@ def as_a_killed_helm_leaves_it(kube: Kube) -> None:
     kube.replace(f"{HOME}/secrets/{secret['metadata']['name']}", secret)
 
 
-@pytest.mark.exhaustive
 def test_with_crds_their_resources_are_counted_and_go(estate: Estate) -> None:
     server = {
         "apiVersion": "policy.linkerd.io/v1beta3",
