@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from ansible import constants
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
 
 from meshroll.adapters import helm, install, readiness
-from meshroll.adapters.charts import CONTROL_PLANE_CHART, CRDS_CHART
-from meshroll.core.chart_values import CRDS_VALUES, failure_policy
+from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART, CRDS_VALUES, failure_policy
 from meshroll.core.errors import RollbackFailed
 from meshroll.core.install import failed
 from meshroll.core.releases import Edge
@@ -45,8 +41,7 @@ class ActionModule(MeshrollAction):
             return {"install": False, "changes": []}
         again = " (going on with one that was not finished)" if seen.unfinished else ""
         self.events.say("stage", f"Installing Linkerd {edge}{again}", stage=STAGE)
-        # Ansible's own folder of this run: it goes away with the run, also when that is cancelled.
-        folder = Path(tempfile.mkdtemp(prefix="meshroll-charts-", dir=constants.DEFAULT_LOCAL_TMP))
+        folder = self.folder()
         wanted = install.plan(seen, settings, edge, folder, now)
         for line in wanted.identity.warnings:
             self.events.say("line", line, level="warning", stage=STAGE)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
-from ansible import constants
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
 
 from meshroll.adapters import helm, uninstall
@@ -40,7 +37,7 @@ class ActionModule(MeshrollAction):
         return {"changed": True}
 
     def remove(self, settings: Settings, releases: list[str], work: Work) -> None:
-        variables = helm.environment(folder_of_this_run())
+        variables = helm.environment(self.folder())
         binary = helm.usable(settings.control_plane.helm_binary, variables)
         for name in releases:
             work.check()
@@ -67,7 +64,7 @@ class ActionModule(MeshrollAction):
         wanted = removal(seen, crds, uninstall.count(kube, seen.helm_crds) if crds else {})
         if wanted.helm_releases:
             try:
-                helm.usable(own.helm_binary, helm.environment(folder_of_this_run()))
+                helm.usable(own.helm_binary, helm.environment(self.folder()))
             except Refused as error:
                 found += error.problems
         if found:
@@ -85,8 +82,3 @@ class ActionModule(MeshrollAction):
             "waived": [],
             "nothing_to_do": wanted.nothing_to_do,
         }
-
-
-def folder_of_this_run() -> Path:
-    """In Ansible's own, which goes away with the run, also when that is cancelled."""
-    return Path(tempfile.mkdtemp(prefix="meshroll-helm-", dir=constants.DEFAULT_LOCAL_TMP))

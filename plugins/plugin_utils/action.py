@@ -7,12 +7,15 @@ import json
 import os
 import secrets
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
+from ansible import constants
 from ansible.plugins.action import ActionBase
 
 from meshroll.adapters import alive
@@ -98,6 +101,10 @@ class MeshrollAction(ActionBase):
 
     def warn(self, line: str) -> None:
         self.events.say("line", line, level="warning")
+
+    def folder(self) -> Path:
+        """A new one in Ansible's own of this run, which goes away with the run, also when that is cancelled."""
+        return Path(tempfile.mkdtemp(prefix="meshroll-", dir=constants.DEFAULT_LOCAL_TMP))
 
     def lock(self, kube: Kube) -> Lock:
         return Lock(kube, self.holder(), self.run_context.id, alive.path_of_this_run(os.environ))

@@ -132,6 +132,15 @@ class Estate:
         return found
 
 
+def answered_by_pod(verdict: Mapping[str, Any]) -> dict[str, float]:
+    """How many calls of a probe each pod answered, by ``Pod/NAME``."""
+    return {
+        each["workload"]: each["findings"][0]["value"]
+        for each in verdict["workloads"]
+        if each["workload"].startswith("Pod/")
+    }
+
+
 def make_estate(connection: Connection, name: str, folder: Path) -> Estate:
     """The estate of sandbox/estate.yml with ``charging`` called ``name``, Ready, and an inventory beside it."""
     kube = Kube.connect(str(connection.kubeconfig), connection.context)

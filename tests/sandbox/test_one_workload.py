@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sandbox.support import Estate, make_estate
+from sandbox.support import Estate, answered_by_pod, make_estate
 
 from meshroll.adapters.certificates import make
 from meshroll.core.certificates import issuer_spec
@@ -89,11 +89,7 @@ def test_a_probe_reaches_every_pod_of_a_service_over_one_held_connection(estate:
     ran = estate.run("verify", "-n", estate.name, "--probe", "tariffs")
     assert ran.code == 0, ran.result["errors"]
     (verdict,) = ran.cluster["gate"]
-    counted = {
-        each["workload"]: each["findings"][0]["value"]
-        for each in verdict["workloads"]
-        if each["workload"].startswith("Pod/")
-    }
+    counted = answered_by_pod(verdict)
     assert set(counted) == {f"Pod/{pod.name}" for pod in estate.pods("Deployment/tariffs")}
     assert sum(counted.values()) == 100 and all(counted.values())
     jobs, _ = estate.kube.list_all(f"/apis/batch/v1/namespaces/{estate.name}/jobs")

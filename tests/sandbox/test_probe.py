@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sandbox.support import MESHROLL, Estate, Ran, make_estate
+from sandbox.support import MESHROLL, Estate, Ran, answered_by_pod, make_estate
 
 from meshroll_sandbox.status import Status
 
@@ -61,11 +61,7 @@ def test_a_meshed_caller_reaches_all_pods_over_one_held_connection(estate: Estat
     assert ran.code == 0, ran.result["errors"]
     (verdict,) = ran.cluster["gate"]
     assert verdict["outcome"] == "Successful"
-    counted = {
-        each["workload"]: each["findings"][0]["value"]
-        for each in verdict["workloads"]
-        if each["workload"].startswith("Pod/")
-    }
+    counted = answered_by_pod(verdict)
     assert set(counted) == {f"Pod/{pod.name}" for pod in estate.pods("Deployment/tariffs")}
     assert sum(counted.values()) == 100
     assert all(counted.values())

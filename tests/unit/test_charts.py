@@ -18,7 +18,8 @@ import pytest
 import yaml
 
 from meshroll.adapters import places
-from meshroll.adapters.charts import CONTROL_PLANE_CHART, CRDS_CHART, ChartSource, ha_values
+from meshroll.adapters.charts import ChartSource, ha_values
+from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
 from meshroll.core.errors import Refused
 from meshroll.core.releases import Edge
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any
 
 import yaml
 
 from meshroll.adapters import places
+from meshroll.adapters.safe_yaml import parsed
 from meshroll.core.breaking_changes import BreakingChange, from_data
 from meshroll.core.errors import Problem, Refused, UsageError
 from meshroll.core.places import is_address, shown
@@ -15,7 +15,6 @@ from meshroll.core.releases import CATALOGUE_HINT, Catalogue
 
 # A hundred releases are some 40 KiB.
 BYTES_MAX = 4 * 1024 * 1024
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def shipped() -> Catalogue:
@@ -56,11 +55,6 @@ def _parsed(text: bytes, name: str) -> Catalogue:
             Problem("catalogue-wrong", f"{name} is no YAML: {error}.", CATALOGUE_HINT)
         ) from error
     return Catalogue.from_data(data, name)
-
-
-def parsed(text: bytes) -> Any:
-    """YAML as plain data. Raises YAMLError."""
-    return yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader either way
 
 
 def _data(name: str) -> bytes:

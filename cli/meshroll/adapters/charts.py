@@ -17,12 +17,12 @@ from urllib.parse import urljoin
 import yaml
 
 from meshroll.adapters import places
+from meshroll.adapters.safe_yaml import parsed
+from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
 from meshroll.core.errors import Problem, Refused
 from meshroll.core.places import is_address, shown
 from meshroll.core.releases import Edge, edges_of
 
-CRDS_CHART = "linkerd-crds"
-CONTROL_PLANE_CHART = "linkerd-control-plane"
 CHARTS = (CRDS_CHART, CONTROL_PLANE_CHART)
 HA_VALUES = "values-ha.yaml"
 # Linkerd's own index is a few MiB and a chart some 50 KiB; more than this is not what it says it is.
@@ -51,7 +51,7 @@ class ChartSource:
         """Reads the index. Raises Refused chart-source-unreachable, -unsupported or -wrong."""
         text = _read(index_of(source))
         try:
-            entries = yaml.load(text, Loader=_LOADER)["entries"]  # noqa: S506 - a safe loader either way
+            entries = parsed(text)["entries"]
             archives = {
                 (chart, row["version"]): Archive(chart, row["version"], row["urls"][0], row.get("digest"))
                 for chart in CHARTS
@@ -123,9 +123,6 @@ def ha_values(archive: Path) -> dict[str, Any]:
                 "Set meshroll_control_plane.profile to default, or use Linkerd's own charts.",
             )
         ) from error
-
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # an index of some MiB: seconds in pure Python
 
 
 def _read(place: str) -> bytes:

@@ -11,6 +11,7 @@ import yaml
 
 from meshroll.adapters.kube.client import Kube, Object
 from meshroll.adapters.kube.look import BUNDLE_VERSION, HTTP_ROUTE_CRD
+from meshroll.adapters.safe_yaml import parsed_all
 from meshroll.core.errors import Failed, Problem, Refused
 from meshroll.core.model import annotations_of
 
@@ -40,7 +41,7 @@ def read(file: str | None) -> Bundle:
         )
     try:
         text = Path(file).expanduser().read_text()
-        documents = [document for document in yaml.load_all(text, Loader=_LOADER) if document]
+        documents = [document for document in parsed_all(text) if document]
         crds = tuple(
             document
             for document in documents
@@ -77,9 +78,6 @@ def install(kube: Kube, bundle: Bundle, between: Callable[[], None]) -> None:
                     )
                 )
             time.sleep(0.1)
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # half a MiB: a second in pure Python
 
 
 def _established(crd: Object) -> bool:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from meshroll.adapters import gateway_api, helm, identity
-from meshroll.adapters.charts import CHARTS, CONTROL_PLANE_CHART, ChartSource, ha_values
+from meshroll.adapters.charts import CHARTS, ChartSource, ha_values
 from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.look import HTTP_ROUTE_CRD
 from meshroll.core import control_plane as core
-from meshroll.core.chart_values import chart_values, value_problems
+from meshroll.core.chart_values import CONTROL_PLANE_CHART, chart_values, value_problems
 from meshroll.core.errors import MeshrollError, Problem, Refused
 from meshroll.core.identity import ISSUER_SECRET, TRUST_ROOTS, trust_domain_of
 from meshroll.core.install import HelmRelease, Seen, records_in_the_way

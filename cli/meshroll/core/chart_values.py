@@ -7,6 +7,7 @@ from typing import Any
 
 from meshroll.core.errors import Problem
 
+CRDS_CHART, CONTROL_PLANE_CHART = "linkerd-crds", "linkerd-control-plane"
 # With failurePolicy Fail and one injector, its restart would stop every new pod of the cluster.
 INJECTORS_FOR_FAIL = 2
 # Gateway API is the cluster's, not Linkerd's: no edge since 2024 brings or takes its CRDs with these.

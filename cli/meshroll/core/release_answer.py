@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
@@ -100,16 +100,7 @@ def _hop(hop: Hop) -> dict[str, Any]:
         "from": str(hop.start),
         "to": str(hop.to),
         "milestone": hop.milestone,
-        "needs": [
-            {
-                "what": need.what,
-                "before": need.before,
-                "after": need.after,
-                "here": need.here,
-                "met": need.met,
-            }
-            for need in hop.needs
-        ],
+        "needs": [asdict(need) for need in hop.needs],
         "breaking_changes": [
             {
                 "id": change.id,

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
 from meshroll.core.config_maps import NAMESPACE as JOURNAL_NAMESPACE
 from meshroll.core.control_plane import INSTALLING
 from meshroll.core.errors import Problem
@@ -19,7 +20,6 @@ from meshroll.core.journal import Record
 from meshroll.core.model import Object, Pod, annotations_of, labels_of
 from meshroll.core.ownership import HELM_RELEASE
 
-CONTROL_PLANE, CRDS = "linkerd-control-plane", "linkerd-crds"
 EXTENSION = "linkerd.io/extension"
 # On every pod that the injector has given a proxy.
 MESHED_BY = "linkerd.io/control-plane-ns"
@@ -52,7 +52,7 @@ class Standing:
         return [
             crd
             for crd in self.crds
-            if annotations_of(crd).get(HELM_RELEASE) == CRDS
+            if annotations_of(crd).get(HELM_RELEASE) == CRDS_CHART
             and annotations_of(crd).get(HELM_KEEPS[0]) != HELM_KEEPS[1]
         ]
 
@@ -85,14 +85,13 @@ def problems(standing: Standing, crds: bool, now: datetime) -> list[Problem]:
     """Every reason why Linkerd cannot go now, each with what to do; empty where it can."""
     there = {space["metadata"]["name"] for space in standing.namespaces}
     _, unfinished = left_open(standing.records, ())
-    wanted = [CONTROL_PLANE, *([CRDS] if crds else [])]
     return [
         *needed_by(standing.pods, standing.namespaces, standing.home),
         # Nobody can end a run of a namespace that is gone.
         *(problem for problem in unfinished if problem.namespace in there),
         *_elsewhere(standing),
         *_not_by_helm(standing, crds),
-        *_helm_at_work(standing, wanted, now),
+        *_helm_at_work(standing, _wanted(crds), now),
     ]
 
 
@@ -124,16 +123,15 @@ def needed_by(pods: Iterable[Object], namespaces: Iterable[Object], home: str) -
 
 def removal(standing: Standing, crds: bool, custom_resources: Mapping[str, int]) -> Removal:
     """What goes and what stays; ``custom_resources`` are counted by kind, and go only with ``crds``."""
-    wanted = [CONTROL_PLANE, *([CRDS] if crds else [])]
-    releases = [name for name in wanted if name in standing.helm]
+    releases = [name for name in _wanted(crds) if name in standing.helm]
     webhooks = [hook["metadata"]["name"] for hook in standing.webhooks]
     return Removal(
         namespace=standing.home,
         crds=crds,
         webhooks=webhooks,
         helm_releases=releases,
-        custom_resources=dict(sorted(custom_resources.items())) if CRDS in releases else {},
-        keeps=_kept(standing, CRDS in releases),
+        custom_resources=dict(sorted(custom_resources.items())) if CRDS_CHART in releases else {},
+        keeps=_kept(standing, CRDS_CHART in releases),
         nothing_to_do=not (releases or webhooks or standing.unfinished),
     )
 
@@ -157,6 +155,11 @@ def lines(removal: Removal, check_mode: bool) -> list[str]:
             f"With the CRDs {'would go' if check_mode else 'went'} their custom resources: {counted}."
         )
     return [*said, *(f"Left: {kept.object}; `{kept.command}` removes it." for kept in removal.keeps)]
+
+
+def _wanted(crds: bool) -> list[str]:
+    """Helm's releases that are to go, in that order."""
+    return [CONTROL_PLANE_CHART, *([CRDS_CHART] if crds else [])]
 
 
 def _kept(standing: Standing, crds_go: bool) -> list[Kept]:
@@ -205,7 +208,7 @@ def _elsewhere(standing: Standing) -> list[Problem]:
 def _not_by_helm(standing: Standing, crds: bool) -> list[Problem]:
     """Parts that Helm has no record of, so it cannot remove them; whatever made them can."""
     found = []
-    if standing.deployments and CONTROL_PLANE not in standing.helm:
+    if standing.deployments and CONTROL_PLANE_CHART not in standing.helm:
         found.append(
             Problem(
                 "not-by-helm",
@@ -216,7 +219,7 @@ def _not_by_helm(standing: Standing, crds: bool) -> list[Problem]:
             )
         )
     own = [crd["metadata"]["name"] for crd in standing.crds if crd["spec"]["group"] != GATEWAY_API]
-    if crds and own and CRDS not in standing.helm:
+    if crds and own and CRDS_CHART not in standing.helm:
         found.append(
             Problem(
                 "not-by-helm",

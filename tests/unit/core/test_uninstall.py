@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
 from meshroll.core.control_plane import INSTALLING
 from meshroll.core.errors import ExitCode
 from meshroll.core.install import HelmRelease
@@ -17,8 +18,6 @@ from meshroll.core.journal import Record
 from meshroll.core.outcome import Outcome
 from meshroll.core.summary import ended
 from meshroll.core.uninstall import (
-    CONTROL_PLANE,
-    CRDS,
     Removal,
     Standing,
     lines,
@@ -50,7 +49,7 @@ def release(name: str, status: str = "deployed", age_seconds: float = 3600.0) ->
     return HelmRelease(name, "linkerd", 1, status, began, f"sh.helm.release.v1.{name}.v1")
 
 
-def crd(name: str, by: str | None = CRDS, keep: bool = False) -> Json:
+def crd(name: str, by: str | None = CRDS_CHART, keep: bool = False) -> Json:
     own = {"meta.helm.sh/release-name": by} if by else {}
     keeping = {"helm.sh/resource-policy": "keep"} if keep else {}
     return {
@@ -75,7 +74,7 @@ def standing(**over: Any) -> Standing:
         namespaces=(space("linkerd"), space("meshroll"), space("charging")),
         pods=(),
         deployments=({"metadata": {"name": "linkerd-proxy-injector"}},),
-        helm={CONTROL_PLANE: release(CONTROL_PLANE), CRDS: release(CRDS)},
+        helm={CONTROL_PLANE_CHART: release(CONTROL_PLANE_CHART), CRDS_CHART: release(CRDS_CHART)},
         webhooks=(hook("linkerd-proxy-injector-webhook-config"),),
         crds=(crd("servers.policy.linkerd.io"), crd("httproutes.gateway.networking.k8s.io", None)),
         records=(),
@@ -133,7 +132,7 @@ def test_all_reasons_are_told_at_once() -> None:
     seen = standing(
         pods=(pod("charging"),),
         records=(run("rollout", "interrupted", "charging"),),
-        helm={CONTROL_PLANE: release(CONTROL_PLANE, "pending-upgrade")},
+        helm={CONTROL_PLANE_CHART: release(CONTROL_PLANE_CHART, "pending-upgrade")},
     )
     assert codes(seen, True) == ["still-meshed", "run-unfinished", "not-by-helm", "helm-release-in-the-way"]
 
@@ -147,7 +146,7 @@ def test_an_unfinished_run_refuses_unless_its_namespace_is_gone_or_it_is_an_unin
 def test_what_helm_did_not_install_is_refused_with_the_way_to_remove_it() -> None:
     (plane,) = problems(standing(helm={}), False, NOW)
     assert plane.code == "not-by-helm" and "linkerd uninstall | kubectl delete -f -" in plane.hint
-    (crds,) = problems(standing(helm={CONTROL_PLANE: release(CONTROL_PLANE)}), True, NOW)
+    (crds,) = problems(standing(helm={CONTROL_PLANE_CHART: release(CONTROL_PLANE_CHART)}), True, NOW)
     assert crds.code == "not-by-helm" and "kubectl delete crd servers.policy.linkerd.io`" in crds.hint
 
 
@@ -173,7 +172,7 @@ def test_helm_at_work_refuses_but_for_what_meshroll_has_left(
     status: str, age_seconds: float, installing: bool, records: tuple[Record, ...], refused: bool
 ) -> None:
     seen = standing(
-        helm={CONTROL_PLANE: release(CONTROL_PLANE, status, age_seconds)},
+        helm={CONTROL_PLANE_CHART: release(CONTROL_PLANE_CHART, status, age_seconds)},
         namespaces=(space("linkerd", **({INSTALLING: "edge-26.6.3"} if installing else {})),),
         records=records,
     )
@@ -185,11 +184,11 @@ def test_crds_and_their_resources_go_only_when_asked_for() -> None:
         removal(standing(), False, {"Server.policy.linkerd.io": 2}),
         removal(standing(), True, {"S.x": 2}),
     )
-    assert (kept.helm_releases, kept.custom_resources) == ([CONTROL_PLANE], {})
+    assert (kept.helm_releases, kept.custom_resources) == ([CONTROL_PLANE_CHART], {})
     assert any(
         "1 CRD of Linkerd" in line and "meshroll uninstall --crds" in line for line in lines(kept, False)
     )
-    assert (gone.helm_releases, gone.custom_resources) == ([CONTROL_PLANE, CRDS], {"S.x": 2})
+    assert (gone.helm_releases, gone.custom_resources) == ([CONTROL_PLANE_CHART, CRDS_CHART], {"S.x": 2})
     assert not any("--crds" in line for line in lines(gone, False))
     assert any("With the CRDs would go their custom resources: 2 S.x." in line for line in lines(gone, True))
 
@@ -212,9 +211,9 @@ def test_what_is_left_is_named_with_the_command_that_removes_it() -> None:
 
 def test_there_is_something_to_do_while_any_part_or_an_unfinished_uninstall_is_left() -> None:
     assert removal(nothing(), True, {}).nothing_to_do
-    assert removal(nothing(helm={CRDS: release(CRDS)}), False, {}).nothing_to_do
+    assert removal(nothing(helm={CRDS_CHART: release(CRDS_CHART)}), False, {}).nothing_to_do
     for left in (
-        removal(nothing(helm={CRDS: release(CRDS)}), True, {}),
+        removal(nothing(helm={CRDS_CHART: release(CRDS_CHART)}), True, {}),
         removal(nothing(webhooks=(hook("a"),)), False, {}),
         removal(nothing(records=(run("uninstall", "running"),)), False, {}),
     ):

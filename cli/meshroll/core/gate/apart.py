@@ -24,17 +24,13 @@ def apart(looks: Sequence[tuple[Reading, Collection[str]]]) -> list[Reading]:
     counted: dict[str, Signals] = {}
     for place, (look, half) in enumerate(looks):
         past, missed = looks[place - 1] if place else (None, ())
-        if past and abs(_began(look) - _began(past)) <= ALIKE_SECONDS:
+        if past and abs(look.began_at_seconds - past.began_at_seconds) <= ALIKE_SECONDS:
             blocks[-1] = _requests_alone(blocks[-1], missed)
             blocks.append(_since(look, past.at_seconds, counted))
         else:
             blocks, counted = [look], {}
         counted |= {workload: each for workload, each in look.signals.items() if workload not in half}
     return blocks
-
-
-def _began(look: Reading) -> float:
-    return look.at_seconds - look.window_seconds
 
 
 def _since(look: Reading, from_seconds: float, counted: Mapping[str, Signals]) -> Reading:

@@ -128,11 +128,9 @@ def weighed(verdict: Verdict, controls: Sequence[WorkloadVerdict]) -> Verdict:
         why = f"{what}, and no unchanged workload has the traffic to tell whether it is the environment"
     else:
         return verdict
-    unmeasured = [each.workload for each in verdict.workloads if each.outcome == Outcome.ERROR]
-    outcome = Outcome.ERROR if unmeasured else Outcome.INCONCLUSIVE
-    return msgspec.structs.replace(
-        verdict, outcome=outcome, summary=f"{outcome}: {why}.{not_measured(unmeasured)}", hint=HINT
-    )
+    missing = not_measured(verdict.workloads)
+    outcome = Outcome.ERROR if missing else Outcome.INCONCLUSIVE
+    return msgspec.structs.replace(verdict, outcome=outcome, summary=f"{outcome}: {why}.{missing}", hint=HINT)
 
 
 def _faults(workload: WorkloadVerdict) -> list[Finding]:

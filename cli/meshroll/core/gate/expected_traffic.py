@@ -31,16 +31,13 @@ def expected_traffic_findings(
     missing = had - judged
     if subject.traffic_expected and not judged:
         missing = missing or {"inbound or outbound"}
-    gone = {
-        attribute
-        for attribute in judged
-        if _gone(traffic_of(signals, attribute), traffic_of(before, attribute))
-    }
     findings = []
     for attribute in sorted(missing or judged):
         traffic: Traffic | None = getattr(signals, attribute, None)
         past: Traffic | None = getattr(before, attribute, None)
         answered = traffic.responses if traffic else None
+        gone = not missing and _gone(traffic, past)
+        undecided = bool(missing) or gone
         text = (
             f"{count(answered)} {attribute} requests answered in {window_seconds:.0f} s"
             if answered is not None
@@ -54,14 +51,14 @@ def expected_traffic_findings(
                 before=past.requests_per_second * window_seconds
                 if past and past.requests_per_second
                 else None,
-                outcome=Outcome.INCONCLUSIVE if missing or attribute in gone else None,
+                outcome=Outcome.INCONCLUSIVE if undecided else None,
                 source=traffic.source if traffic else None,
-                text=_said(text, gate, past, missing=bool(missing), gone=attribute in gone),
+                text=_said(text, gate, past, missing=bool(missing), gone=gone),
                 hint=(
                     "Send it traffic, or set a longer window_seconds or a smaller requests_min in meshroll_gate; "
                     "`meshroll rollout` goes on at this gate, `meshroll rollback` undoes."
                 )
-                if missing or attribute in gone
+                if undecided
                 else "",
             )
         )

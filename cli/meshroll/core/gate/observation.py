@@ -84,7 +84,7 @@ class Observation:
         if self.blocks:
             return self.blocks[-1].at_seconds
         first = next((look.reading for look in self.half if look.reading), None)
-        return first.at_seconds - first.window_seconds if first else None
+        return first.began_at_seconds if first else None
 
     def looked(self, look: Look) -> Verdict | None:
         """The verdict, or None to go on looking."""
@@ -158,9 +158,8 @@ class Observation:
             for subject in look.subjects:
                 seen.setdefault(subject.workload, []).append((look.elapsed_seconds, subject))
         first = next(look.reading for look in self.looks if look.reading)
-        began = first.at_seconds - first.window_seconds
         return {
-            workload: health_findings(subjects, began, self.gate.settle_seconds, over)
+            workload: health_findings(subjects, first.began_at_seconds, self.gate.settle_seconds, over)
             for workload, subjects in seen.items()
         }
 

@@ -31,8 +31,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         """What the verdict rests on, without gaps: a look that ended in Error is covered by the one after it."""
         found: list[Reading] = []
         for reading in (look.reading for look in self.looks if look.reading):
-            began = reading.at_seconds - reading.window_seconds
-            while found and began < found[-1].at_seconds - found[-1].window_seconds / 2:
+            while found and reading.began_at_seconds < found[-1].at_seconds - found[-1].window_seconds / 2:
                 found.pop()
             found.append(reading)
         return found
@@ -43,7 +42,7 @@ def recorded(observation: Observation, namespace: str, verdict: Verdict) -> Reco
     first = next((look.reading for look in observation.looks if look.reading), None)
     return Recording(
         namespace=namespace,
-        began_at_seconds=first.at_seconds - first.window_seconds if first else 0.0,
+        began_at_seconds=first.began_at_seconds if first else 0.0,
         gate=observation.gate,
         scrape_interval_seconds=observation.prometheus.scrape_interval_seconds,
         looks=tuple(observation.looks),

@@ -142,6 +142,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     scrape_age_seconds: Mapping[str, float]
     unlabelled: frozenset[str] = frozenset()
 
+    @property
+    def began_at_seconds(self) -> float:
+        return self.at_seconds - self.window_seconds
+
     def of(self, workload: str) -> Signals:
         return self.signals.get(workload) or Signals()
 

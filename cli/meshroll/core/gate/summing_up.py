@@ -20,9 +20,10 @@ def names(workloads: Sequence[str]) -> str:
     return f"{listed} and {more} more" if more > 0 else listed
 
 
-def not_measured(workloads: Sequence[str]) -> str:
-    """A sentence after others; empty where all were."""
-    return f" Not measured: {names(workloads)}." if workloads else ""
+def not_measured(workloads: Sequence[WorkloadVerdict]) -> str:
+    """A sentence after others, of those that could not be; empty where all were."""
+    unmeasured = [each.workload for each in workloads if each.outcome == Outcome.ERROR]
+    return f" Not measured: {names(unmeasured)}." if unmeasured else ""
 
 
 def summary(outcome: Outcome, workloads: Sequence[WorkloadVerdict]) -> str:
@@ -37,8 +38,7 @@ def summary(outcome: Outcome, workloads: Sequence[WorkloadVerdict]) -> str:
         if more := list(reasons)[REASONS_MAX:]:
             text += f"; also {names(more)}"
         # What a fault that stands must not hide.
-        unmeasured = [each.workload for each in workloads if each.outcome == Outcome.ERROR]
-        return f"{outcome}: {text}.{not_measured(unmeasured) if outcome == Outcome.FAILED else ''}"
+        return f"{outcome}: {text}.{not_measured(workloads) if outcome == Outcome.FAILED else ''}"
     parts = [f"{len(workloads)} workload{'' if len(workloads) == 1 else 's'}"]
     success = _weakest(workloads, ("success_ratio", "outbound_success_ratio"), smallest=True)
     if success:

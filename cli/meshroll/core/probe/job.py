@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from meshroll.core.control_plane import LASTING_REASONS
 from meshroll.core.model import INJECT, Object, Pod
 from meshroll.core.ownership import MANAGED_BY, OURS
 from meshroll.core.probe.target import Aim
@@ -23,10 +24,6 @@ USER = 100
 # The script reads its own proxy's metrics over loopback, which a policy that asks for mTLS or for a cluster network
 # refuses (linkerd2-proxy: its admin server asks the inbound policy).
 ANNOTATIONS = {INJECT: "enabled", "config.linkerd.io/default-inbound-policy": "all-unauthenticated"}
-# Of what a container may wait for, what does not come right within a probe.
-LASTING = frozenset(
-    {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"}
-)
 
 
 def job_name(run_id: str) -> str:
@@ -113,7 +110,7 @@ def ended(pod: Pod) -> Ended | None:
         if done and container["name"] == CONTAINER:
             return Ended(said)
     for name, reason, message in pod.waiting_reasons():
-        if reason in LASTING:
+        if reason in LASTING_REASONS:
             return Ended(None, f"container {name} waits: {reason} {message}".strip())
     if status.get("phase") == "Failed":
         why = " ".join(str(status[key]) for key in ("reason", "message") if status.get(key))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from meshroll.core.gate.balance import BETTER_OF_TWO
 from meshroll.core.gate.evenness import CHANCE_MAX, evenness
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict
 from meshroll.core.probe.answers import Answers
@@ -124,7 +125,7 @@ def _spread(aim: Aim, answers: Answers, by_pod: Mapping[str, int]) -> Finding:
     assert spread is not None, "two pods or more, and some of them answered"
     text = f"{_calls(answers)}{_codes(answers)}, balanced by the probe's proxy: {_shown(answers, by_pod)}"
     ratio = spread.busiest_to_mean
-    if not spread.is_beyond(2.0) and max(by_pod.values()) < answers.answered:
+    if not spread.is_beyond(BETTER_OF_TWO) and max(by_pod.values()) < answers.answered:
         return _balance(Outcome.SUCCESSFUL, text, ratio)
     if aim.near or len(by_pod) == 2:
         why = f"the Service says {aim.near}" if aim.near else "of two pods the faster one may get all"
