@@ -14,6 +14,7 @@ from meshroll.core.gate.signals import Signals
 from meshroll.core.gate.verdict import Outcome
 from meshroll.core.model import Object
 from meshroll.core.plan import Plan, Step
+from meshroll.core.releases import EdgeName
 
 State = Literal[
     "running", "succeeded", "paused", "rolled_back", "rollback_incomplete", "failed", "interrupted"
@@ -72,6 +73,19 @@ class Line(msgspec.Struct, frozen=True):
     dry_run: bool = False
 
 
+class HopTaken(msgspec.Struct, frozen=True):
+    """One hop of an upgrade, as it was begun. ``revision`` is that of the control plane's Helm release before it (None:
+    the control plane was ahead of its proxies already, and only they are brought up). The run's entries from number
+    ``first_entry`` on are of this hop, until the next one. ``done`` once its last gate has passed.
+    """
+
+    start: EdgeName
+    to: EdgeName
+    revision: int | None
+    first_entry: int
+    done: bool = False
+
+
 class Theft(msgspec.Struct, frozen=True):
     """Who took the run's lock from it, when, and why."""
 
@@ -85,13 +99,14 @@ class Record(msgspec.Struct, frozen=True):
     ``paused_at`` are the marks of the step that it paused at, ``paused_since`` when the first of the runs paused there.
 
     An uninstall names no namespace and has no entries: nothing of it is undone, and the same command goes on with it.
-    ``to`` is where a rollback goes, or a rollout that has turned back (``heading``). ``baseline`` are the signals from
-    before the first of the runs. It never holds a secret: the only values of variables in it are those of a client's
-    dial switches.
+    An upgrade has ``hops``, of which only the last one, where it is not done, is ever taken back.
+    ``to`` is where a rollback goes, or a run that has turned back (``heading``). ``baseline`` are the signals from
+    before the first of the runs; of an upgrade, from before its last hop. It never holds a secret: the only values of
+    variables in it are those of a client's dial switches.
     """
 
     run_id: RunId
-    command: Literal["rollout", "rollback", "uninstall"]
+    command: Literal["rollout", "rollback", "upgrade", "uninstall"]
     holder: str
     namespaces: list[ObjectName]
     started_at: Moment
@@ -105,6 +120,7 @@ class Record(msgspec.Struct, frozen=True):
     continues: list[RunId] = []
     continued_by: RunId | None = None
     entries: list[Entry] = []
+    hops: list[HopTaken] = []
     pending: list[str] = []
     paused_at: list[str] = []
     waits_for: Literal["gate", "person"] | None = None
@@ -123,6 +139,11 @@ class Record(msgspec.Struct, frozen=True):
     @property
     def changes(self) -> list[Change]:
         return [entry.change for entry in self.entries]
+
+    @property
+    def open_hop(self) -> HopTaken | None:
+        """The hop of an upgrade that was begun and is not done."""
+        return self.hops[-1] if self.hops and not self.hops[-1].done else None
 
 
 def seen(manifest: Object | None, change: Change) -> Seen | None:

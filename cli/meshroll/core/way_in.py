@@ -16,16 +16,17 @@ from meshroll.core.changes import Change, fields_between, pointer
 from meshroll.core.controls import controls
 from meshroll.core.conversion import cluster_domain
 from meshroll.core.foresight import once_changed
-from meshroll.core.injection import WAIT, Sidecar, injected, sidecar_mode, unlike
-from meshroll.core.judged import callers_by_service, subjects_of
+from meshroll.core.injection import WAIT, Sidecar, sidecar_mode
+from meshroll.core.judged import callers_by_service
 from meshroll.core.known_callers import known_callers, with_known
-from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
+from meshroll.core.model import INJECT, ClusterView, NamespaceView
 from meshroll.core.plan import Plan, Step, Subject
 from meshroll.core.releases import Edge
-from meshroll.core.scope import eligible, home_clients
+from meshroll.core.scope import home_clients
 from meshroll.core.service_steps import additions, conversion_step
 from meshroll.core.settings import Client, Namespace, Settings
-from meshroll.core.waves import budgeted, planned_waves
+from meshroll.core.wave_steps import wave_steps
+from meshroll.core.waves import budgeted
 
 
 def rollout_plan(
@@ -61,28 +62,9 @@ def _namespace_steps(
 ) -> list[Step]:
     mode = sidecar_mode(namespace.sidecar, view.kubernetes_version, edge)
     callers = callers_by_service(view, space)
-    first = [client.workload for client in home_clients(namespace)]
-    detected = [
-        caller.workload.id for found in callers.values() for caller in found if caller.namespace == space.name
-    ]
-    client_ids = list(dict.fromkeys([*first, *sorted(detected)]))
-    steps = _prepare(space, mode)
-    meshed: set[str] = set()
-    waves = planned_waves(namespace.waves or settings.waves, eligible(space, namespace), client_ids)
-    for number, wave in enumerate(waves, 1):
-        meshed |= {w.id for w in wave.workloads if w.kind != "CronJob" or mode == "native"}
-        step = _wave(
-            space,
-            namespace,
-            wave.workloads,
-            f"Wave {number} of {len(waves)} ({wave.name})",
-            mode,
-            edge,
-            run_id,
-            pending,
-            subjects_of(view, namespace, callers, [workload.id for workload in wave.workloads], meshed),
-        )
-        steps.append(msgspec.structs.replace(step, controls=controls(space, callers, meshed)))
+    waves = wave_steps(view, namespace, settings.waves, callers, mode, edge, run_id, pending)
+    steps = [*_prepare(space, mode), *waves.steps]
+    meshed = waves.taken
     left = once_changed(space, (change for step in steps for change in step.changes))
     listed = [service.name for service in namespace.services]
     beside = Step(
@@ -125,47 +107,6 @@ def _prepare(space: NamespaceView, mode: Sidecar) -> list[Step]:
         fields,
     )
     return [Step("namespace", f"Prepare namespace {space.name}", space.name, [change])]
-
-
-def _wave(
-    space: NamespaceView,
-    namespace: Namespace,
-    workloads: tuple[Workload, ...],
-    title: str,
-    mode: Sidecar,
-    edge: Edge,
-    run_id: str,
-    pending: Collection[str],
-    subjects: list[Subject],
-) -> Step:
-    changes = [change for w in workloads if (change := injected(w, space, namespace, mode, edge, run_id))]
-    marks = [f"inject:{space.name}/{workload.id}" for workload in workloads if workload.kind != "CronJob"]
-    names = [workload.id for workload in workloads]
-    changed = {change.workload for change in changes}
-    on_their_way = any(
-        not workload.rolled and any(unlike(pod, mode, edge) for pod in space.pods_of(workload.id))
-        for workload in workloads
-    )
-    due = (
-        on_their_way
-        or any(change.kind != "CronJob" for change in changes)
-        or any(mark in pending for mark in marks)
-    )
-    running = [workload.id for workload in workloads if workload.kind != "CronJob"]
-    return Step(
-        "wave",
-        f"{title}: {', '.join(names)}",
-        space.name,
-        changes,
-        workloads=running,
-        waited=[name for name in running if name not in changed] if due else [],
-        meshed=True,
-        mode=mode,
-        release=str(edge),
-        gate=due,
-        subjects=subjects,
-        pending=marks if due else [],
-    )
 
 
 def _dial(
