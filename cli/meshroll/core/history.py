@@ -15,11 +15,13 @@ import msgspec
 from meshroll.core.changes import Change
 from meshroll.core.errors import Locked, Problem, UsageError
 from meshroll.core.gate.signals import Signals
-from meshroll.core.journal import UNFINISHED, Entry, Record, Theft, touches
+from meshroll.core.hop_history import UPGRADE, carried_on
+from meshroll.core.journal import UNFINISHED, Command, Entry, Record, Theft, touches
 
 PREVIOUS = "previous"
 UNINSTALL = "uninstall"
 KEPT_RUNS = 20
+_COMMANDS: Mapping[str, Command] = {"in": "rollout", UPGRADE: "upgrade", UNINSTALL: "uninstall"}
 # Namespaces come and go (previews of changes), and nobody takes back what was done in one that is gone.
 KEPT_NEEDED_RUNS = 200
 
@@ -75,12 +77,15 @@ def inherited(
 
 
 def newest(records: Sequence[Record], namespace: str) -> Record | None:
-    """The run that says how the namespace stands; a rollback that did not come to its end says nothing of it."""
+    """The run that says how the namespace stands; a rollback that did not come to its end says nothing of it, and an
+    upgrade only moves on what is meshed.
+    """
     return next(
         (
             record
             for record in records
             if namespace in record.namespaces
+            and record.command != UPGRADE
             and (record.command != "rollback" or record.state == "succeeded")
         ),
         None,
@@ -173,7 +178,9 @@ def left_open(records: Sequence[Record], namespaces: Collection[str]) -> tuple[l
     for namespace, record in sorted(open_runs(records).items(), key=lambda item: item[0]):
         waits = record.state == "paused" and record.waits_for == "person"
         answer = (
-            f"Do what it asks for, then `meshroll rollout -n {namespace}` goes on"
+            "`meshroll upgrade` goes on"
+            if record.command == UPGRADE
+            else f"Do what it asks for, then `meshroll rollout -n {namespace}` goes on"
             if waits
             else f"`meshroll resume -n {namespace}` goes on"
         )
@@ -219,7 +226,7 @@ def fingerprint(records: Sequence[Record]) -> str:
 class Looked:
     """What a run is to be, as its look has decided it.
 
-    ``direction``: ``in``, ``uninstall``, or where a way back goes.
+    ``direction``: ``in``, ``upgrade``, ``uninstall``, or where a way back goes.
     """
 
     direction: str
@@ -248,30 +255,43 @@ def opened(
     """
     if fingerprint(records) != looked.history:
         raise Locked(Problem("locked", "Another run worked on this cluster meanwhile.", "Run it again."))
-    forward, leaving = looked.direction == "in", looked.direction == UNINSTALL
-    before = inherited(records, looked.namespaces, looked.waived)
     after_all = [datetime.fromisoformat(record.started_at) + timedelta(seconds=1) for record in records]
     own = Record(
         run_id=run_id,
-        command="rollout" if forward else "uninstall" if leaving else "rollback",
+        command=_COMMANDS.get(looked.direction, "rollback"),
         holder=holder,
         namespaces=looked.namespaces,
         started_at=max([now, *after_all]).strftime("%Y-%m-%dT%H:%M:%SZ"),
         release=looked.release,
         asked=looked.asked,
         plan=looked.steps,
-        heading="forward" if forward or leaving else "back",
-        to=None if forward or leaving else looked.direction,
-        continues=[run.run_id for run in before.runs] if forward else [],
-        pending=list(before.pending) if forward else [],
-        acknowledged=list(before.answered) if forward else [],
+        heading="forward" if looked.direction in _COMMANDS else "back",
+        to=None if looked.direction in _COMMANDS else looked.direction,
         baseline=looked.baseline,
-        paused_since=min((run.paused_since for run in before.runs if run.paused_since), default=None),
     )
+    own = msgspec.structs.replace(own, **_taken_on(looked, records))
     left = [_stolen(record, theft) for record in records]
     taken = {record.run_id: record for record in taken_over(left, own)}
     now_read = [taken.get(record.run_id, record) for record in left]
     return [own, *(new for new, old in zip(now_read, records, strict=True) if new is not old)]
+
+
+def _taken_on(looked: Looked, records: Sequence[Record]) -> dict[str, Any]:
+    """The fields of a new run's record that come from those that it goes on with."""
+    if looked.direction == UPGRADE:
+        return carried_on(records, looked.waived)
+    before = inherited(records, looked.namespaces, looked.waived)
+    waiting = {
+        "paused_since": min((run.paused_since for run in before.runs if run.paused_since), default=None)
+    }
+    if looked.direction != "in":
+        return waiting
+    return {
+        **waiting,
+        "continues": [run.run_id for run in before.runs],
+        "pending": list(before.pending),
+        "acknowledged": list(before.answered),
+    }
 
 
 def _stolen(record: Record, theft: Mapping[str, str]) -> Record:
@@ -297,7 +317,7 @@ def taken_over(records: Sequence[Record], by: Record) -> list[Record]:
         and not record.continued_by
         and record.run_id != by.run_id
         and (
-            record.command == by.command == "uninstall"
+            record.command == by.command in (UNINSTALL, UPGRADE)
             or not set(by.namespaces).isdisjoint(record.namespaces)
         )
     ]
@@ -338,7 +358,9 @@ def forgettable(
 
     Those that a rollback or a resume may need are kept longer, up to ``kept_needed``.
     """
-    needed = {
+    newest_upgrade = next((record for record in records if record.command == UPGRADE), None)
+    needed = {run.run_id for run in chain(records, newest_upgrade)} if newest_upgrade else set()
+    needed |= {
         run.run_id
         for namespace in {name for record in records for name in record.namespaces}
         for record in (newest(records, namespace), _newest_change(records, namespace))

@@ -20,6 +20,7 @@ NATIVE_ALPHA = "config.alpha.linkerd.io/proxy-enable-native-sidecar"
 NATIVE_BETA = "config.beta.linkerd.io/proxy-enable-native-sidecar"
 NATIVE_GA = "config.linkerd.io/proxy-enable-native-sidecar"
 WAIT = "config.alpha.linkerd.io/proxy-wait-before-exit-seconds"
+PROXY_PIN = "config.linkerd.io/proxy-version"
 RESTARTED_BY = "meshroll.io/restarted-by-run"
 # The first edge that reads the GA annotation, and that no longer inherits the beta one from a namespace.
 GA_SINCE = Edge(26, 5, 2)
@@ -105,6 +106,11 @@ def uninjected(workload: Workload, extra: list[tuple[str, str | None]]) -> Chang
         fields,
         pods=workload.replicas,
     )
+
+
+def pinned_proxy(workload: Workload, view: NamespaceView) -> str | None:
+    """The release whose proxy its pods get whatever the control plane is; None: the control plane's."""
+    return {**view.annotations, **workload.template_annotations}.get(PROXY_PIN)
 
 
 def unlike(pod: Pod, mode: Sidecar, edge: Edge) -> str | None:

@@ -19,6 +19,7 @@ from meshroll.core.releases import EdgeName
 State = Literal[
     "running", "succeeded", "paused", "rolled_back", "rollback_incomplete", "failed", "interrupted"
 ]
+Command = Literal["rollout", "rollback", "upgrade", "uninstall"]
 # Unfinished states: the next rollout of the namespace goes on where such a run stopped.
 OPEN: tuple[State, ...] = ("running", "paused", "failed", "interrupted")
 UNFINISHED: tuple[State, ...] = (*OPEN, "rollback_incomplete")
@@ -106,7 +107,7 @@ class Record(msgspec.Struct, frozen=True):
     """
 
     run_id: RunId
-    command: Literal["rollout", "rollback", "upgrade", "uninstall"]
+    command: Command
     holder: str
     namespaces: list[ObjectName]
     started_at: Moment

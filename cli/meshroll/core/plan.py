@@ -75,7 +75,7 @@ class Plan(msgspec.Struct, frozen=True):
     that somebody else has changed since: the plan leaves them as they are.
     """
 
-    direction: Literal["in", "fallback", "previous", "verify", "none"]
+    direction: Literal["in", "upgrade", "fallback", "previous", "hop_back", "verify", "none"]
     release: str | None
     steps: list[Step]
     notes: list[str] = []

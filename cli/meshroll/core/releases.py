@@ -129,6 +129,11 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         low, here, high = (_numbers(text) for text in (self.gateway_api_min, found[1], self.gateway_api_max))
         return low <= here <= high
 
+    def needs_newer_gateway_api(self, bundle: str) -> bool:
+        """Whether CRDs of bundle version ``v1.2.1`` are older than all that it reads; no, where that is not known."""
+        found = _BUNDLE.match(bundle)
+        return bool(found and self.gateway_api_min and _numbers(found[1]) < _numbers(self.gateway_api_min))
+
     def earliest(self) -> datetime.date:
         """Its date; where that is not known, the first day of the month that it is named after."""
         return self.date or datetime.date(2000 + self.version.year, self.version.month, 1)

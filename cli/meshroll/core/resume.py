@@ -9,6 +9,7 @@ from typing import Literal
 
 from meshroll.core.gate.verdict import Outcome
 from meshroll.core.history import open_runs
+from meshroll.core.hop_history import UPGRADE
 from meshroll.core.journal import Record
 
 OnInconclusive = Literal["rollback", "continue", "pause"]
@@ -40,13 +41,13 @@ def resumption(
     """Which way the runs go on that are the last word on one of ``namespaces`` and did not end.
 
     The newest of them decides, and those that go the same way go with it. ``records`` newest first. None where every
-    one is at rest, or waits for what only a person can do.
+    one is at rest, or waits for what only a person can do. An upgrade goes on with `meshroll upgrade` alone.
     """
     unended = open_runs(records)
     ways = []
     for record in records:
         here = tuple(name for name in record.namespaces if name in namespaces and unended.get(name) is record)
-        if here and (way := _way(record, here, rule, now)):
+        if here and record.command != UPGRADE and (way := way_of(record, here, rule, now)):
             ways.append(way)
     together = [way for way in ways if way.direction == ways[0].direction]
     if not together:
@@ -59,11 +60,12 @@ def resumption(
     )
 
 
-def _way(run: Record, namespaces: tuple[str, ...], rule: Rule, now: datetime) -> Resumption | None:
+def way_of(run: Record, namespaces: tuple[str, ...], rule: Rule, now: datetime) -> Resumption | None:
+    """Which way a run goes on that did not end; None where it waits for what only a person can do."""
     name = f"Run {run.run_id} ({run.command}, {run.state.replace('_', ' ')})"
     back = run.to or rule.rollback_to
     # An install that stopped midway is "rollback_incomplete" too, and has changed nothing that could go back.
-    incomplete = run.state == "rollback_incomplete" and bool(run.entries)
+    incomplete = run.state == "rollback_incomplete" and bool(run.entries or run.open_hop)
     if run.command == "rollback" or run.heading == "back" or incomplete:
         return Resumption(namespaces, back, f"{name} was on its way back to {back}: it goes on back.")
     if run.verdicts and run.verdicts[-1].outcome == Outcome.FAILED and not run.verdicts[-1].dry_run:

@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 import msgspec
 
-from meshroll.core.model import NamespaceView, Workload
+from meshroll.core.injection import pinned_proxy
+from meshroll.core.model import INJECT, NamespaceView, Workload
 from meshroll.core.settings import Client, Namespace, Settings
 
 
@@ -18,6 +19,21 @@ def eligible(space: NamespaceView, namespace: Namespace) -> list[Workload]:
         workload
         for workload in space.workloads
         if not workload.opted_out and (workload.replicas > 0 or workload.kind == "CronJob")
+    ]
+
+
+def brought_up(space: NamespaceView, namespace: Namespace) -> list[Workload]:
+    """The workloads whose proxies an upgrade brings up: of those that a rollout takes, the ones that are meshed or ask
+    to be. A pinned proxy is somebody's decision and stays.
+    """
+    return [
+        workload
+        for workload in eligible(space, namespace)
+        if pinned_proxy(workload, space) is None
+        and (
+            workload.template_annotations.get(INJECT) in ("enabled", "ingress")
+            or any(pod.proxy for pod in space.pods_of(workload.id))
+        )
     ]
 
 

@@ -6,10 +6,12 @@ docs/reference/inventory.md repeat it and a contract test holds them equal.
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import re
+import zoneinfo
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -214,6 +216,50 @@ class Client(_Settings, frozen=True):
     manual: str | None = None
 
 
+Clock = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
+
+
+class Window(_Settings, frozen=True):
+    """When a scheduled upgrade may begin; one that ends before it starts ends on the day after. No days: every day."""
+
+    starts: Clock
+    ends: Clock
+    days: list[Weekday] = msgspec.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.starts == self.ends:
+            raise ValueError("`starts` and `ends` are the same; leave `windows` out for any time")
+
+
+class Freeze(_Settings, frozen=True):
+    """Days, both included, on which no scheduled upgrade begins."""
+
+    first: datetime.date
+    last: datetime.date
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError("`last` is before `first`")
+
+
+class Upgrade(_Settings, frozen=True):
+    """When `meshroll upgrade --scheduled` begins. ``timezone`` is an IANA name, and holds for windows and freezes."""
+
+    interval_days: Count = 90
+    timezone: str = "UTC"
+    windows: list[Window] = msgspec.field(default_factory=list)
+    freeze: list[Freeze] = msgspec.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        try:
+            zoneinfo.ZoneInfo(self.timezone)
+        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
+            raise ValueError(f"`timezone` {self.timezone!r} is not one such as Europe/Berlin") from error
+
+
 class Service(_Settings, frozen=True):
     """A Service to convert. ``alongside`` makes a second, ClusterIP, Service; the headless one stays.
 
@@ -270,6 +316,7 @@ class Settings(_Settings, frozen=True):
     certificates: Certificates = msgspec.field(default_factory=Certificates)
     gateway_api: GatewayApi = msgspec.field(default_factory=GatewayApi)
     gate: Gate = msgspec.field(default_factory=Gate)
+    upgrade: Upgrade = msgspec.field(default_factory=Upgrade)
     waves: list[Wave] = msgspec.field(default_factory=lambda: list(DEFAULT_WAVES))
     namespaces: list[Namespace] = msgspec.field(default_factory=list)
     max_restarting_pods: Annotated[int, msgspec.Meta(ge=1)] | Percent = "10%"
@@ -313,6 +360,9 @@ _KNOWN_FIELDS = sorted(
             Wave,
             Switch,
             Client,
+            Window,
+            Freeze,
+            Upgrade,
             Service,
             Namespace,
         )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import msgspec
 
 from meshroll.core.callers import Caller
+from meshroll.core.changes import Change, fields_between, pointer
 from meshroll.core.controls import controls
-from meshroll.core.injection import Sidecar, injected, unlike
+from meshroll.core.injection import WAIT, Sidecar, injected, unlike
 from meshroll.core.judged import subjects_of
 from meshroll.core.model import ClusterView, NamespaceView, Workload
 from meshroll.core.plan import Step, Subject
@@ -50,7 +51,7 @@ def wave_steps(
         caller.workload.id for found in callers.values() for caller in found if caller.namespace == space.name
     ]
     client_ids = list(dict.fromkeys([*first, *sorted(detected)]))
-    steps: list[Step] = []
+    steps = _prepare(space, mode)
     taken: set[str] = set()
     waves = planned_waves(namespace.waves or rules, eligible(space, namespace), client_ids)
     for number, wave in enumerate(waves, 1):
@@ -71,6 +72,22 @@ def wave_steps(
         )
         steps.append(msgspec.structs.replace(step, controls=controls(space, callers, taken)))
     return Waves(steps, taken)
+
+
+def _prepare(space: NamespaceView, mode: Sidecar) -> list[Step]:
+    """A namespace's wait-before-exit makes the injector of older releases fail beside native sidecars (#12164)."""
+    if mode == "wait" or WAIT not in space.annotations or space.manifest is None:
+        return []
+    fields = fields_between(space.manifest, [(pointer("metadata", "annotations", WAIT), None)])
+    change = Change(
+        "Namespace",
+        "",
+        space.name,
+        "patch",
+        "native sidecars and wait-before-exit exclude each other",
+        fields,
+    )
+    return [Step("namespace", f"Prepare namespace {space.name}", space.name, [change])]
 
 
 def _wave(

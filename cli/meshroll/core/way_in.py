@@ -16,7 +16,7 @@ from meshroll.core.changes import Change, fields_between, pointer
 from meshroll.core.controls import controls
 from meshroll.core.conversion import cluster_domain
 from meshroll.core.foresight import once_changed
-from meshroll.core.injection import WAIT, Sidecar, sidecar_mode
+from meshroll.core.injection import Sidecar, sidecar_mode
 from meshroll.core.judged import callers_by_service
 from meshroll.core.known_callers import known_callers, with_known
 from meshroll.core.model import INJECT, ClusterView, NamespaceView
@@ -63,8 +63,7 @@ def _namespace_steps(
     mode = sidecar_mode(namespace.sidecar, view.kubernetes_version, edge)
     callers = callers_by_service(view, space)
     waves = wave_steps(view, namespace, settings.waves, callers, mode, edge, run_id, pending)
-    steps = [*_prepare(space, mode), *waves.steps]
-    meshed = waves.taken
+    steps, meshed = list(waves.steps), waves.taken
     left = once_changed(space, (change for step in steps for change in step.changes))
     listed = [service.name for service in namespace.services]
     beside = Step(
@@ -91,22 +90,6 @@ def _namespace_steps(
     if namespace.annotates:
         steps.append(_annotate(left))
     return steps
-
-
-def _prepare(space: NamespaceView, mode: Sidecar) -> list[Step]:
-    """A namespace's wait-before-exit makes the injector of older releases fail beside native sidecars (#12164)."""
-    if mode == "wait" or WAIT not in space.annotations or space.manifest is None:
-        return []
-    fields = fields_between(space.manifest, [(pointer("metadata", "annotations", WAIT), None)])
-    change = Change(
-        "Namespace",
-        "",
-        space.name,
-        "patch",
-        "native sidecars and wait-before-exit exclude each other",
-        fields,
-    )
-    return [Step("namespace", f"Prepare namespace {space.name}", space.name, [change])]
 
 
 def _dial(

@@ -241,9 +241,14 @@ def _policy(case: Case) -> list[Problem]:
 CHECKS = (
     Check("namespace-system", "no namespace of the cluster itself is named", _system, ("in", "out", "probe")),
     Check("namespace-missing", "every namespace is there", _missing, ("in", "out", "verify", "probe")),
-    Check("permission-missing", "the account may do it", _permissions, ("in", "out", "probe")),
+    Check("permission-missing", "the account may do it", _permissions, ("in", "upgrade", "out", "probe")),
     Check("namespace-empty", "there is something to mesh", _empty),
-    Check("namespace-webhooks-disabled", "the injector sees the namespace", _webhooks_off, ("in", "probe")),
+    Check(
+        "namespace-webhooks-disabled",
+        "the injector sees the namespace",
+        _webhooks_off,
+        ("in", "upgrade", "probe"),
+    ),
     Check("pod-security", "Pod Security admits the proxy's init container", _pod_security, ("in", "probe")),
     Check("fargate", "no pod runs on Fargate", _fargate, ("in", "probe")),
     Check("other-mesh", "no other mesh is in the pods", _other_mesh, ("in", "probe")),

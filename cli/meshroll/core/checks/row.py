@@ -10,10 +10,10 @@ from meshroll.core.errors import Problem
 from meshroll.core.injection import Sidecar, sidecar_mode, uninjected
 from meshroll.core.model import ClusterView, NamespaceView, Workload
 from meshroll.core.releases import Edge
-from meshroll.core.scope import eligible, home_clients
+from meshroll.core.scope import brought_up, eligible, home_clients
 from meshroll.core.settings import Namespace, Settings
 
-Direction = Literal["in", "out", "verify", "probe"]
+Direction = Literal["in", "upgrade", "out", "verify", "probe"]
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,15 @@ class Case:
     def taken(self) -> Iterator[tuple[Namespace, NamespaceView, Workload]]:
         """The workloads whose templates this run may change."""
         for namespace, space in self.spaces():
-            for workload in eligible(space, namespace) if self.direction == "in" else space.workloads:
-                if self.direction == "in" or _undone(workload, space, namespace):
-                    yield namespace, space, workload
+            for workload in self._taken(space, namespace):
+                yield namespace, space, workload
+
+    def _taken(self, space: NamespaceView, namespace: Namespace) -> list[Workload]:
+        if self.direction == "in":
+            return eligible(space, namespace)
+        if self.direction == "upgrade":
+            return brought_up(space, namespace)
+        return [workload for workload in space.workloads if _undone(workload, space, namespace)]
 
     def mode(self, namespace: Namespace) -> Sidecar:
         assert self.edge is not None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
-from meshroll.core.injection import sidecar_problems
+from meshroll.core.injection import PROXY_PIN, pinned_proxy, sidecar_problems
 from meshroll.core.model import INJECT, Object, Workload
 from meshroll.core.ownership import gitops_owner
 
 CPU_REQUEST = "config.linkerd.io/proxy-cpu-request"
 MEMORY_REQUEST = "config.linkerd.io/proxy-memory-request"
-PROXY_PIN = "config.linkerd.io/proxy-version"
 
 
 def _gitops(case: Case) -> list[Problem]:
@@ -169,7 +168,7 @@ def _pinned_proxy(case: Case) -> list[Problem]:
     """A pin survives upgrades of the control plane, so its pods would never prove to be of this release."""
     found = []
     for namespace, space, workload in case.taken():
-        pin = {**space.annotations, **workload.template_annotations}.get(PROXY_PIN)
+        pin = pinned_proxy(workload, space)
         if pin and pin != str(case.edge):
             found.append(
                 _problem(
@@ -204,10 +203,17 @@ def _problem(code: str, namespace: str, workload: str, message: str, hint: str) 
 CHECKS = (
     Check("gitops-managed", "no GitOps tool would undo the change", _gitops, ("in", "out")),
     Check("workload-unknown", "every named workload is there, may be meshed and has pods", _named_absent),
-    Check("workload-not-restartable", "every workload restarts by itself", _strategy, ("in", "out")),
-    Check("workload-degraded", "every pod is Ready before it is judged", _not_ready),
+    Check(
+        "workload-not-restartable", "every workload restarts by itself", _strategy, ("in", "upgrade", "out")
+    ),
+    Check("workload-degraded", "every pod is Ready before it is judged", _not_ready, ("in", "upgrade")),
     Check("hpa-without-proxy-request", "autoscalers keep working beside a proxy", _autoscalers),
-    Check("wait-exceeds-grace-period", "the proxy's wait ends before the pod is killed", _sidecar),
+    Check(
+        "wait-exceeds-grace-period",
+        "the proxy's wait ends before the pod is killed",
+        _sidecar,
+        ("in", "upgrade"),
+    ),
     Check("proxy-version-pinned", "no workload is pinned to another release's proxy", _pinned_proxy),
     Check("host-network", "no workload uses the host's network", _host_network),
 )

@@ -1,0 +1,85 @@
+"""What upgrades that did not end mean for the next one: the hop that is half done, and what it has changed.
+
+Records come newest first everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+
+from meshroll.core.errors import Problem
+from meshroll.core.journal import UNFINISHED, Entry, HopTaken, Record
+
+UPGRADE = "upgrade"
+
+
+def open_upgrade(records: Sequence[Record]) -> Record | None:
+    """The newest upgrade, where it did not end."""
+    newest = next((record for record in records if record.command == UPGRADE), None)
+    return newest if newest and newest.state in UNFINISHED else None
+
+
+def left_upgrading(records: Sequence[Record]) -> list[Problem]:
+    """Why nothing is meshed here for now: control plane and proxies may be of two releases."""
+    record = open_upgrade(records)
+    if record is None:
+        return []
+    return [
+        Problem(
+            "upgrade-unfinished",
+            f"Run {record.run_id} (upgrade, {record.state.replace('_', ' ')}) did not come to its end.",
+            "`meshroll upgrade` goes on with it, or takes its last hop back if that had failed.",
+        )
+    ]
+
+
+def hop_entries(records: Sequence[Record], record: Record) -> list[Entry]:
+    """What the run's open hop has changed, with what those runs changed that had begun it, oldest first."""
+    hop = record.open_hop
+    if hop is None:
+        return []
+    own = record.entries[hop.first_entry :]
+    if len(record.hops) > 1:
+        return own
+    known = {each.run_id: each for each in records}
+    earlier = [
+        entry for name in record.continues if name in known for entry in hop_entries(records, known[name])
+    ]
+    return [*earlier, *own]
+
+
+def carried_on(records: Sequence[Record], waived: Collection[str] = ()) -> dict[str, Any]:
+    """The fields of a new upgrade's record that it takes over from one that did not end; empty where there is none.
+
+    ``waived`` are marks of gates that are not to be looked at again.
+    """
+    record = open_upgrade(records)
+    if record is None:
+        return {}
+    hop = record.open_hop
+    return {
+        "continues": [record.run_id],
+        "hops": [msgspec.structs.replace(hop, first_entry=0)] if hop else [],
+        "pending": [mark for mark in record.pending if mark not in waived],
+        "baseline": record.baseline,
+        "paused_since": record.paused_since,
+    }
+
+
+def begun(record: Record, hop: HopTaken) -> Record:
+    """The record of an upgrade that begins a hop, or goes on with it."""
+    if record.open_hop and (record.open_hop.start, record.open_hop.to) == (hop.start, hop.to):
+        return record
+    return msgspec.structs.replace(record, hops=[*record.hops, hop])
+
+
+def done(record: Record) -> Record:
+    """The record once the open hop's last gate has passed: from here on it is not taken back."""
+    if record.open_hop is None:
+        return record
+    return msgspec.structs.replace(
+        record, hops=[*record.hops[:-1], msgspec.structs.replace(record.hops[-1], done=True)], pending=[]
+    )

@@ -1,0 +1,110 @@
+"""The way back of a hop: its changes of workloads undone, and only pods with newer proxies restarted.
+
+The control plane is the older one again by then: only an older injector makes older proxies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from meshroll.core.changes import Change, fields_between, pointer
+from meshroll.core.errors import Problem
+from meshroll.core.injection import RESTARTED_BY
+from meshroll.core.journal import Entry
+from meshroll.core.model import ClusterView, NamespaceView, Pod, Workload
+from meshroll.core.plan import Plan, Step
+from meshroll.core.previous import previous_plan
+from meshroll.core.releases import Edge
+from meshroll.core.scope import brought_up
+from meshroll.core.settings import Namespace, Settings
+from meshroll.core.waves import budgeted
+
+
+def back_plan(
+    view: ClusterView, settings: Settings, entries: Sequence[Entry], start: Edge, run_id: str
+) -> Plan:
+    """What is left to do until no proxy is newer than ``start``; ``entries`` are the changes of the hop.
+
+    A template that goes back to what it was brings its former pods back, so that those with newer proxies go first and
+    others need not restart. Pods that got a newer proxy beside it (a crash, an autoscaler) need a template that never
+    was, hence a second look at the plan once the first was carried out.
+    """
+    undone = previous_plan(view, settings, entries)
+    changed = {change.object for step in undone.steps for change in step.changes}
+    waited = {f"{step.namespace}/{workload}" for step in undone.steps for workload in step.waited}
+    restarts = []
+    for namespace in settings.namespaces:
+        space = view.namespaces[namespace.name]
+        changes = [
+            _restarted(workload, run_id)
+            for workload in _newer(space, namespace, start)
+            if f"{space.name}/{workload.id}" not in changed | waited
+        ]
+        names = [change.workload for change in changes if change.workload]
+        restarts.append(
+            Step(
+                "servers",
+                f"Workloads of {space.name} with proxies newer than {start}",
+                space.name,
+                [change for change in changes if change.fields],
+                workloads=names,
+            )
+        )
+    budget = budgeted(restarts, view, settings.max_restarting_pods)
+    return msgspec.structs.replace(
+        undone, direction="hop_back", release=str(start), steps=[*undone.steps, *budget], notes=[]
+    )
+
+
+def newer_left(view: ClusterView, settings: Settings, start: Edge) -> list[Problem]:
+    """What stands in the way of calling a hop taken back: another control plane, or proxies newer than ``start``."""
+    problems = []
+    if view.control_plane.release != str(start):
+        problems.append(
+            Problem(
+                "control-plane-not-back",
+                f"The control plane is {view.control_plane.release or 'not there'}, not {start}.",
+                f"`helm -n {view.control_plane.namespace} history linkerd-control-plane` shows its revisions.",
+            )
+        )
+    for namespace in settings.namespaces:
+        space = view.namespaces[namespace.name]
+        problems += [
+            Problem(
+                "proxy-newer",
+                f"{workload.id} still has pods whose proxy is newer than {start}.",
+                f"`kubectl -n {space.name} rollout restart {workload.kind.lower()}/{workload.name}`",
+                namespace=space.name,
+                object=workload.id,
+            )
+            for workload in _newer(space, namespace, start)
+        ]
+    return problems
+
+
+def _newer(space: NamespaceView, namespace: Namespace, start: Edge) -> list[Workload]:
+    return [
+        workload
+        for workload in brought_up(space, namespace)
+        if workload.kind != "CronJob" and any(_is_newer(pod, start) for pod in space.pods_of(workload.id))
+    ]
+
+
+def _is_newer(pod: Pod, start: Edge) -> bool:
+    release = pod.proxy.release if pod.proxy else None
+    return bool(release and release.startswith("edge-") and Edge.parse(release) > start)
+
+
+def _restarted(workload: Workload, run_id: str) -> Change:
+    path = f"{workload.template_path}/metadata/annotations" + pointer(RESTARTED_BY)
+    return Change(
+        workload.kind,
+        workload.namespace,
+        workload.name,
+        "patch",
+        "restart pods whose proxy is newer than the control plane",
+        fields_between(workload.manifest, [(path, f"{run_id}-back")]),
+        pods=workload.replicas,
+    )

@@ -1,0 +1,143 @@
+"""When an upgrade is due, and when a scheduled one may begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from meshroll.core.releases import Release
+from meshroll.core.settings import WEEKDAYS, Settings, Upgrade
+
+State = Literal["current", "waiting", "due", "overdue", "unfinished"]
+OVERDUE_AFTER = timedelta(days=30)
+# A freeze may be long; one that has no end within this is a decision against upgrades.
+_SEARCHED_DAYS = 800
+_DAY = timedelta(days=1)
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """How the upgrade of a cluster stands. Times are RFC 3339 UTC.
+
+    ``release`` runs and ``target`` is what policy picks. ``since``: from when on it is due; ``next_start``: when a
+    scheduled one may begin (None: never, for all that the inventory says, or there is nothing to begin).
+    """
+
+    state: State
+    release: str
+    target: str | None
+    since: str | None = None
+    next_start: str | None = None
+    why: str
+
+    @property
+    def to_begin(self) -> bool:
+        return self.state in ("due", "overdue")
+
+
+def due(
+    running: Release,
+    target: Release | None,
+    changed_at: datetime | None,
+    settings: Settings,
+    now: datetime,
+    unfinished: str | None = None,
+) -> Due:
+    """Whether it is time to go from ``running`` to ``target`` (None: nothing fits the policy).
+
+    ``changed_at`` is when the control plane last became another (None: not known, so long ago), ``unfinished`` the id
+    of an upgrade that did not end. A running release that is not recommended any more waits for no interval.
+    """
+    edge = running.edge
+    if unfinished:
+        return Due(
+            state="unfinished",
+            release=edge,
+            target=target.edge if target else None,
+            why=f"Upgrade {unfinished} did not come to its end.",
+        )
+    if target is None or target.version <= running.version:
+        picked = target is not None and target.version == running.version
+        return Due(
+            state="current",
+            release=edge,
+            target=target.edge if target else None,
+            why=f"{edge} is what policy picks." if picked else f"Policy picks nothing newer than {edge}.",
+        )
+    since = _since(running, target, changed_at, settings)
+    opening = next_opening(settings.upgrade, max(now, since))
+    state: State = "waiting" if now < since else "overdue" if now > since + OVERDUE_AFTER else "due"
+    withdrawn = f" {edge} is not recommended: {running.reason}" if running.mark == "not_recommended" else ""
+    return Due(
+        state=state,
+        release=edge,
+        target=target.edge,
+        since=_text(since),
+        next_start=_text(opening) if opening else None,
+        why=f"{target.edge} is {'due from' if state == 'waiting' else f'{state} since'} {since:%Y-%m-%d}.{withdrawn}",
+    )
+
+
+def _since(running: Release, target: Release, changed_at: datetime | None, settings: Settings) -> datetime:
+    """The target is old enough, and the cluster has rested long enough."""
+    old_enough = _midnight(target.earliest() + timedelta(days=settings.release.minimum_age_days))
+    if running.mark == "not_recommended" or changed_at is None:
+        return old_enough
+    return max(old_enough, changed_at + timedelta(days=settings.upgrade.interval_days))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def is_open(upgrade: Upgrade, moment: datetime) -> bool:
+    """Whether a scheduled upgrade may begin at ``moment``."""
+    local = moment.astimezone(ZoneInfo(upgrade.timezone))
+    if frozen(upgrade, local.date()):
+        return False
+    return not upgrade.windows or any(
+        start <= moment < end
+        for day in (local.date() - _DAY, local.date())
+        for start, end in _windows_from(upgrade, day)
+    )
+
+
+def frozen(upgrade: Upgrade, day: date) -> str | None:
+    """Why none begins on that day, or None."""
+    return next(
+        (each.reason or "a freeze" for each in upgrade.freeze if each.first <= day <= each.last), None
+    )
+
+
+def next_opening(upgrade: Upgrade, moment: datetime) -> datetime | None:
+    """The first time from ``moment`` on at which one may begin; None where there is none in the next two years."""
+    if is_open(upgrade, moment):
+        return moment
+    zone = ZoneInfo(upgrade.timezone)
+    today = moment.astimezone(zone).date()
+    for number in range(-1, _SEARCHED_DAYS):
+        day = today + number * _DAY
+        # Where a freeze ends in the middle of a window that began the day before, midnight is the first chance.
+        chances = [datetime.combine(day, time(), zone), *(start for start, _ in _windows_from(upgrade, day))]
+        found = [each for each in chances if each > moment and is_open(upgrade, each)]
+        if found:
+            return min(found).astimezone(UTC)
+    return None
+
+
+def _windows_from(upgrade: Upgrade, day: date) -> Iterator[tuple[datetime, datetime]]:
+    """Those that start on that day, as (first moment, first moment after it)."""
+    zone = ZoneInfo(upgrade.timezone)
+    for window in upgrade.windows:
+        if window.days and WEEKDAYS[day.weekday()] not in window.days:
+            continue
+        starts, ends = time.fromisoformat(window.starts), time.fromisoformat(window.ends)
+        last = day if ends > starts else day + _DAY
+        yield datetime.combine(day, starts, zone), datetime.combine(last, ends, zone)
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,108 @@
+"""What a hop does to the data plane: old proxies judged under the new control plane, then brought up wave by wave.
+
+The order is that of Linkerd's own upgrade (linkerd.io/2-edge/tasks/upgrade): a control plane carries proxies of the
+milestone before it, so nothing restarts before the new control plane has proved itself on the old proxies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from meshroll.core.injection import pinned_proxy, sidecar_mode
+from meshroll.core.judged import callers_by_service, subjects_of
+from meshroll.core.model import ClusterView, NamespaceView, Pod
+from meshroll.core.plan import Plan, Step
+from meshroll.core.releases import Edge
+from meshroll.core.scope import brought_up
+from meshroll.core.settings import Namespace, Settings
+from meshroll.core.wave_steps import wave_steps
+from meshroll.core.waves import budgeted
+
+
+def hop_plan(
+    view: ClusterView,
+    settings: Settings,
+    edge: Edge,
+    run_id: str,
+    pending: Collection[str],
+    control_plane_changes: bool,
+) -> Plan:
+    """The steps of a hop to ``edge`` after its control plane is up, for the meshed workloads of the inventory.
+
+    ``pending`` are the marks of gates that an earlier run of the hop did not pass. A namespace that is not there, or
+    not meshed, has no step. Raises UsageError for waves that name what is not there.
+    """
+    judged: list[Step] = []
+    waves: list[Step] = []
+    notes: list[str] = []
+    for namespace in settings.namespaces:
+        space = view.namespaces[namespace.name]
+        if space.manifest is None:
+            continue
+        mark = f"plane:{space.name}/{edge}"
+        if control_plane_changes or mark in pending:
+            judged += _old_proxies(view, space, namespace, edge, mark)
+        waves += _waves(view, space, namespace, settings, edge, run_id, pending)
+        notes += _left_as_they_are(space, namespace, edge)
+    return Plan("upgrade", str(edge), budgeted([*judged, *waves], view, settings.max_restarting_pods), notes)
+
+
+def behind(view: ClusterView, settings: Settings, edge: Edge) -> list[str]:
+    """The workloads (NAMESPACE/KIND/NAME) of the inventory that have a proxy of another release than ``edge``."""
+    return [
+        f"{space.name}/{workload.id}"
+        for namespace in settings.namespaces
+        if (space := view.namespaces[namespace.name]).manifest is not None
+        for workload in brought_up(space, namespace)
+        if any(_release(pod) not in (None, str(edge)) for pod in space.pods_of(workload.id))
+    ]
+
+
+def _old_proxies(
+    view: ClusterView, space: NamespaceView, namespace: Namespace, edge: Edge, mark: str
+) -> list[Step]:
+    meshed = [workload.id for workload in space.workloads if space.fully_meshed(workload.id)]
+    callers = callers_by_service(view, space)
+    subjects = subjects_of(view, namespace, callers, meshed, meshed)
+    if not subjects:
+        return []
+    title = f"Proxies of {space.name} as they are, under the control plane of {edge}"
+    return [Step("verify", title, space.name, gate=True, subjects=subjects, pending=[mark])]
+
+
+def _waves(
+    view: ClusterView,
+    space: NamespaceView,
+    namespace: Namespace,
+    settings: Settings,
+    edge: Edge,
+    run_id: str,
+    pending: Collection[str],
+) -> list[Step]:
+    taken = [workload.id for workload in brought_up(space, namespace)]
+    if not taken:
+        return []
+    mode = sidecar_mode(namespace.sidecar, view.kubernetes_version, edge)
+    meshed = [workload.id for workload in space.workloads if space.fully_meshed(workload.id)]
+    callers = callers_by_service(view, space)
+    return wave_steps(
+        view, namespace, settings.waves, callers, mode, edge, run_id, pending, taken, meshed
+    ).steps
+
+
+def _left_as_they_are(space: NamespaceView, namespace: Namespace, edge: Edge) -> list[str]:
+    """Workloads whose proxies stay behind, a sentence each."""
+    taken = {workload.id for workload in brought_up(space, namespace)}
+    notes = []
+    for workload in space.workloads:
+        releases = {_release(pod) for pod in space.pods_of(workload.id)} - {None, str(edge)}
+        if workload.id in taken or not releases:
+            continue
+        pin = pinned_proxy(workload, space)
+        why = f"it is pinned to {pin}" if pin else "the inventory leaves it out"
+        notes.append(f"{space.name}/{workload.id} keeps its proxy: {why}.")
+    return notes
+
+
+def _release(pod: Pod) -> str | None:
+    return pod.proxy.release if pod.proxy else None
