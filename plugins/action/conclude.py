@@ -7,7 +7,7 @@ from typing import Any
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
 from meshroll.core.errors import Interrupted, MeshrollError, UsageError
-from meshroll.core.journal import turned_back
+from meshroll.core.journal import turned_back, way_back
 from meshroll.core.outcome import Outcome, after_failure
 from meshroll.core.settings import Settings
 
@@ -23,9 +23,10 @@ class ActionModule(MeshrollAction):
         to = settings.rollback_automatic
         if not outcome.roll_back:
             return {"roll_back": False, "to": to}
-        self.events.say("stage", f"Taking it back to {to}", stage="rollback")
         try:
             with self.working(settings) as work:
+                to = way_back(work.record, to)
+                self.events.say("stage", f"Taking it back to {to}", stage="rollback")
                 if work.record:
                     work.journal.write(turned_back(work.record, to))
         except Interrupted as error:

@@ -8,7 +8,7 @@ from typing import Any
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
 
 from meshroll.adapters import helm, install, readiness
-from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART, CRDS_VALUES, failure_policy
+from meshroll.core.chart_values import failure_policy
 from meshroll.core.errors import RollbackFailed
 from meshroll.core.install import failed
 from meshroll.core.releases import Edge
@@ -52,19 +52,7 @@ class ActionModule(MeshrollAction):
             "install": True,
             "changes": wanted.rows,
             "profile": wanted.profile,
-            "namespace": namespace,
-            "charts": {
-                "crds": str(wanted.charts[CRDS_CHART]),
-                "control_plane": str(wanted.charts[CONTROL_PLANE_CHART]),
-            },
-            "crds_values": CRDS_VALUES,
-            "control_plane_values": wanted.values,
-            "helm": {
-                "binary": wanted.helm_binary,
-                "environment": helm.environment(folder),
-                "kubeconfig": settings.cluster.kubeconfig,
-                "context": settings.cluster.context,
-            },
+            **helm.for_tasks(wanted.helm_binary, folder, settings, wanted.charts, wanted.values),
         }
 
     def verify(self, work: Work, settings: Settings, release: str, values: dict[str, Any]) -> dict[str, Any]:

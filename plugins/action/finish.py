@@ -33,6 +33,7 @@ from meshroll.core.settings import Settings
 from meshroll.core.status import cluster_status
 from meshroll.core.summary import ended, tells
 from meshroll.core.uninstall import Removal, lines
+from meshroll.core.upgrade.told import told as told_upgrade
 
 NOTHING_SEEN: dict[str, Any] = {"release": None, "kubernetes_version": None, "namespaces": []}
 
@@ -51,6 +52,7 @@ class ActionModule(MeshrollAction):
             "report",
             "releases",
             "removal",
+            "upgrade",
         }
     )
 
@@ -115,6 +117,9 @@ class ActionModule(MeshrollAction):
             entry["removal"] = args["removal"]
             if outcome.exit_code == ExitCode.SUCCESS:
                 entry["summary"] += lines(msgspec.convert(args["removal"], Removal), check_mode)
+        if args.get("upgrade"):
+            due, hops = args["upgrade"]["due"], args["upgrade"]["hops"]
+            entry["upgrade"] = msgspec.to_builtins(told_upgrade(due, hops, record, outcome.exit_code))
         if args.get("report"):
             entry["report"] = args["report"]
         if releases:

@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
-from meshroll.adapters import manifests, prometheus
-from meshroll.adapters.baseline import measure_baseline
-from meshroll.adapters.kube.client import Kube
+from meshroll.adapters import manifests
+from meshroll.adapters.baseline import measure_before
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.release import release_for
@@ -20,9 +19,6 @@ from meshroll.core.certificate_dates import warnings
 from meshroll.core.control_plane import install_notes
 from meshroll.core.drift import Since, in_the_way
 from meshroll.core.errors import Drift, MeshrollError, Problem, Refused, UsageError
-from meshroll.core.gate import baseline
-from meshroll.core.gate.signals import Reading
-from meshroll.core.gate.subjects import owners_of
 from meshroll.core.history import (
     Inherited,
     changes_of,
@@ -109,7 +105,7 @@ class ActionModule(MeshrollAction):
         idle = plan.nothing_to_do and there and not unfinished(records, names)
         signals: dict[str, Any] = {}
         if edge is not None and not idle:
-            signals, found = self.measure(kube, settings, view, before)
+            signals, found = measure_before(kube, settings, view, before.baseline, self.warn)
             if found:
                 raise Refused(found)
         others = [
@@ -200,27 +196,3 @@ class ActionModule(MeshrollAction):
         if direction == "fallback":
             return fallback_plan(view, settings, self.run_context.id)
         return previous_plan(view, settings, to_undo(records, names, direction), self.run_context.take)
-
-    def measure(
-        self, kube: Kube, settings: Settings, view: ClusterView, before: Inherited
-    ) -> tuple[dict[str, Any], list[Problem]]:
-        """The signals before anything was changed, and what is outside its limits already.
-
-        A run that goes on with another one keeps the other's: by now the namespace is neither old nor new.
-        """
-        readings: dict[str, Reading] = {}
-        found: list[Problem] = []
-        try:
-            client = prometheus.connect(settings.prometheus, kube, self.warn)
-            client.check(settings.prometheus.scrape_interval_seconds)
-            asked = prometheus.queries(settings.gate.application_queries)
-            for name, space in view.namespaces.items():
-                if name in before.baseline:
-                    continue
-                owners = owners_of(space.pods)
-                workloads = [workload.id for workload in space.workloads]
-                readings[name] = measure_baseline(client, asked, name, owners, workloads, settings)
-                found += baseline.outside_limits(settings.gate, readings[name], name)
-        except prometheus.PrometheusError as error:
-            return {}, list(error.problems)
-        return {**baseline.as_dict(readings), **before.baseline}, found

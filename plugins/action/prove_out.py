@@ -1,4 +1,4 @@
-"""meshroll.linkerd.prove_out: the end of a way out: nothing was left behind and no proxy is left."""
+"""meshroll.linkerd.prove_out: the end of a way back: nothing was left behind, no proxy that should not be there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from meshroll.adapters.kube.look import look
 from meshroll.core.errors import Problem
 from meshroll.core.outcome import left_behind
 from meshroll.core.plan import plan_from
+from meshroll.core.releases import Edge
+from meshroll.core.scope import only
 from meshroll.core.settings import Settings
+from meshroll.core.upgrade.back import newer_left
 from meshroll.core.way_out import proxies_left
 
 
@@ -23,6 +26,9 @@ class ActionModule(MeshrollAction):
         if plan.direction == "fallback" and not check_mode:
             view = look(self.connect(settings), plan.namespaces, settings.control_plane.namespace)
             problems += proxies_left(view)
+        if plan.direction == "hop_back":
+            view = look(self.connect(settings), plan.namespaces, settings.control_plane.namespace)
+            problems += newer_left(view, only(settings, plan.namespaces), Edge.parse(str(plan.release)))
         if error := left_behind([*plan.conflicts, *problems]):
             raise error
         return {}

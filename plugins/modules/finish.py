@@ -41,6 +41,9 @@ options:
   removal:
     type: dict
     description: What goes and what stays, for C(uninstall).
+  upgrade:
+    type: dict
+    description: How the upgrade stands in the calendar, and the hops that were wanted, for C(upgrade).
   verdicts:
     type: list
     elements: dict

@@ -137,7 +137,7 @@ class MeshrollAction(ActionBase):
                 return unread(failed, cluster)
             # An uninstall writes no change down, and nothing of it is taken back either.
             leaving = record.command == "uninstall"
-            changed = leaving or bool(changes_of(journal.read(), record))
+            changed = leaving or bool(record.open_hop or changes_of(journal.read(), record))
             return after_failure(failed, changed, cluster, leaving or record.command == "rollback")
         except MeshrollError:
             return unread(failed, cluster)

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
+from meshroll.adapters import prometheus
+from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.prometheus import PrometheusClient, history, measure
+from meshroll.core.errors import Problem
+from meshroll.core.gate import baseline
 from meshroll.core.gate.history import BLOCKS, DAYS_AGO, share_queries, with_past
 from meshroll.core.gate.measurements import Query
 from meshroll.core.gate.observation import block_seconds
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.signals import Reading
+from meshroll.core.gate.subjects import owners_of
+from meshroll.core.model import ClusterView
 from meshroll.core.pod_names import owners_by_name
 from meshroll.core.settings import Settings
 
 DAY_SECONDS = 86400.0
+
+
+def measure_before(
+    kube: Kube,
+    settings: Settings,
+    view: ClusterView,
+    known: Mapping[str, Any],
+    warn: Callable[[str], None],
+) -> tuple[dict[str, Any], list[Problem]]:
+    """The signals of each namespace before anything is changed, and what is outside its limits already.
+
+    Namespaces that are ``known`` keep the signals that an earlier run saw: by now they are neither old nor new.
+    """
+    readings: dict[str, Reading] = {}
+    found: list[Problem] = []
+    try:
+        client = prometheus.connect(settings.prometheus, kube, warn)
+        client.check(settings.prometheus.scrape_interval_seconds)
+        asked = prometheus.queries(settings.gate.application_queries)
+        for name, space in view.namespaces.items():
+            if name in known:
+                continue
+            owners = owners_of(space.pods)
+            workloads = [workload.id for workload in space.workloads]
+            readings[name] = measure_baseline(client, asked, name, owners, workloads, settings)
+            found += baseline.outside_limits(settings.gate, readings[name], name)
+    except prometheus.PrometheusError as error:
+        return {}, list(error.problems)
+    return {**baseline.as_dict(readings), **known}, found
 
 
 def measure_baseline(

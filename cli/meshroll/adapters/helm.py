@@ -9,15 +9,17 @@ import subprocess
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from meshroll.adapters.kube.client import Kube
+from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART, CRDS_VALUES
 from meshroll.core.errors import Problem, Refused, RollbackFailed
 from meshroll.core.install import HelmRelease
-from meshroll.core.settings import Cluster
+from meshroll.core.settings import Cluster, Settings
 
 _VERSION = re.compile(r"v(\d+)\.\S+")
 # Nothing is waited for, and Linkerd's charts have no hooks: it is done in seconds.
-UNINSTALL_SECONDS = 300.0
+HELM_SECONDS = 300.0
 _HINT = "Install Helm 3 (helm.sh), or name it in meshroll_control_plane.helm_binary."
 
 
@@ -58,6 +60,24 @@ def usable(binary: str, variables: Mapping[str, str]) -> str:
     return path
 
 
+def for_tasks(
+    binary: str, folder: Path, settings: Settings, charts: Mapping[str, Path], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the tasks of kubernetes.core.helm are given; ``charts`` are archives, ``values`` the control plane's."""
+    return {
+        "namespace": settings.control_plane.namespace,
+        "charts": {"crds": str(charts[CRDS_CHART]), "control_plane": str(charts[CONTROL_PLANE_CHART])},
+        "crds_values": CRDS_VALUES,
+        "control_plane_values": dict(values),
+        "helm": {
+            "binary": binary,
+            "environment": environment(folder),
+            "kubeconfig": settings.cluster.kubeconfig,
+            "context": settings.cluster.context,
+        },
+    }
+
+
 def releases(kube: Kube, namespace: str) -> dict[str, HelmRelease]:
     """Helm's newest record of each release in the namespace; from labels, so no payload is decoded."""
     secrets, _ = kube.list_all(f"/api/v1/namespaces/{namespace}/secrets", labelSelector="owner=helm")
@@ -79,26 +99,46 @@ def releases(kube: Kube, namespace: str) -> dict[str, HelmRelease]:
     return newest
 
 
+def rollback(
+    binary: str, variables: Mapping[str, str], cluster: Cluster, namespace: str, name: str, revision: int
+) -> None:
+    """The release as it was at ``revision``, as a new one. Nothing is waited for. Raises RollbackFailed helm-failed."""
+    said = _run(binary, variables, cluster, namespace, "rollback", name, str(revision))
+    if said:
+        raise RollbackFailed(
+            Problem(
+                "helm-failed",
+                f"Helm did not roll {name} back to revision {revision}: {said}",
+                f"`helm -n {namespace} rollback {name} {revision}` does it by hand.",
+            )
+        )
+
+
 def uninstall(binary: str, variables: Mapping[str, str], cluster: Cluster, namespace: str, name: str) -> None:
     """Removes a release and its record; one that is gone is fine. Raises RollbackFailed helm-failed.
 
     Not by kubernetes.core.helm, which takes a release that a killed Helm was removing for removed, whatever is left.
     """
+    said = _run(binary, variables, cluster, namespace, "uninstall", name)
+    if said and "release: not found" not in said:
+        raise RollbackFailed(Problem("helm-failed", f"Helm did not remove {name}: {said}"))
+
+
+def _run(binary: str, variables: Mapping[str, str], cluster: Cluster, namespace: str, *words: str) -> str:
+    """What Helm says that went wrong, in one line; empty where nothing did."""
     kubeconfig = str(Path(cluster.kubeconfig).expanduser()) if cluster.kubeconfig else None
     options = {"--namespace": namespace, "--kubeconfig": kubeconfig, "--kube-context": cluster.context}
     given = [word for option, value in options.items() if value for word in (option, value)]
     try:
         ran = subprocess.run(
-            [binary, "uninstall", name, *given],
+            [binary, *words, *given],
             capture_output=True,
             text=True,
-            timeout=UNINSTALL_SECONDS,
+            timeout=HELM_SECONDS,
             check=False,
             env={**os.environ, **variables},
         )
         said = "" if ran.returncode == 0 else ran.stderr.strip() or f"it ended with {ran.returncode}"
     except (OSError, subprocess.TimeoutExpired) as error:
         said = str(error)
-    if said and "release: not found" not in said:
-        reason = " ".join(said.rpartition("Error: ")[2].split())
-        raise RollbackFailed(Problem("helm-failed", f"Helm did not remove {name}: {reason}"))
+    return " ".join(said.rpartition("Error: ")[2].split())

@@ -6,6 +6,7 @@ COMMANDS = {
     "releases": "Say which releases there are, which one policy picks, and why not a newer one.",
     "rollout": "Take namespaces onto the mesh, gate each wave, roll back on failure.",
     "rollback": "Take namespaces off the mesh, or back to what the last run found.",
+    "upgrade": "Upgrade Linkerd hop by hop, prove each hop, take the one that fails back.",
     "plan": "Say what a rollout or rollback would do; changes nothing.",
     "status": "Say how clusters, namespaces and workloads stand.",
     "verify": "Judge the golden signals of what is meshed, now.",

@@ -64,9 +64,15 @@ def carried_on(records: Sequence[Record], waived: Collection[str] = ()) -> dict[
         "continues": [record.run_id],
         "hops": [msgspec.structs.replace(hop, first_entry=0)] if hop else [],
         "pending": [mark for mark in record.pending if mark not in waived],
-        "baseline": record.baseline,
         "paused_since": record.paused_since,
     }
+
+
+def carried_baseline(records: Sequence[Record]) -> dict[str, Any]:
+    """The signals from before the hop that is half done, by namespace, as plain data; empty where none is."""
+    record = open_upgrade(records)
+    plain: dict[str, Any] = msgspec.to_builtins(record.baseline) if record and record.open_hop else {}
+    return plain
 
 
 def begun(record: Record, hop: HopTaken) -> Record:

@@ -207,8 +207,13 @@ def pausing(record: Record, step: Step, waits_for: Literal["gate", "person"]) ->
 
 
 def turned_back(record: Record, to: str) -> Record:
-    """The record of a rollout that begins to take its changes back."""
+    """The record of a run that begins to take its changes back."""
     return msgspec.structs.replace(record, heading="back", to=to)
+
+
+def way_back(record: Record | None, to: str) -> str:
+    """Where a run that failed goes: an upgrade to what its hop began from, any other one ``to``."""
+    return record.open_hop.start if record and record.open_hop else to
 
 
 def touches(change: Change, namespace: str) -> bool:

@@ -81,11 +81,12 @@ def _summary(
     code = outcome.exit_code
     lines = [why] if record and (why := record.asked.get("why")) else []
     if plan and code == ExitCode.SUCCESS and plan.nothing_to_do:
-        lines.append(NOTHING_TO_DO[plan.direction])
+        lines += [line for line in (NOTHING_TO_DO[plan.direction],) if line]
     elif check_mode and plan:
         pods = sum(change.pods for change in plan.changes())
         lines.append(f"Would change {_objects(plan.changes())} and restart {pods} pods.")
     elif record and record.command != "uninstall":
+        lines += [f"{hop.start} -> {hop.to}: done." for hop in record.hops if hop.done]
         lines.append(f"Changed {_objects(record.changes)}.")
     for namespace in status["namespaces"]:
         workloads = namespace["workloads"]
@@ -93,7 +94,7 @@ def _summary(
         pods = sum(workload["pods"] for workload in workloads)
         lines.append(f"{namespace['name']}: {meshed} of {pods} pods are meshed.")
     if code == ExitCode.ROLLED_BACK:
-        lines.append("The run failed and what it changed was taken back.")
+        lines.append(_taken_back(record))
     if code == ExitCode.PAUSED and record:
         lines.append("Paused: what was changed stays, the lock is free.")
     # On the way in they are what a plan says beforehand; on the way out they are what is left to do by hand.
@@ -101,11 +102,19 @@ def _summary(
     return [*lines, *(plan.notes if plan and told else [])]
 
 
+def _taken_back(record: Record | None) -> str:
+    hop = record.open_hop if record else None
+    if hop is None:
+        return "The run failed and what it changed was taken back."
+    return f"The hop to {hop.to} failed and was taken back: {hop.start} runs."
+
+
 NOTHING_TO_DO = {
     "in": "Nothing to do: the cluster is as the inventory wants it.",
     "fallback": "Nothing to do: there is no proxy to take out and no client to set back.",
     "previous": "Nothing to do: no rollout of these namespaces is left to take back.",
     "verify": "",
+    "upgrade": "",
     "none": "Nothing to resume: every run of these namespaces came to its end.",
 }
 
@@ -123,6 +132,8 @@ def _next(
     if command == "uninstall":
         crds = " --crds" if record and record.asked.get("crds") else ""
         return f"meshroll uninstall{crds} goes on" if record and code != ExitCode.SUCCESS else None
+    if command == "upgrade":
+        return _next_of_upgrade(outcome, plan, check_mode)
     if code == ExitCode.PAUSED and record:
         return f"meshroll rollout{namespace} goes on; meshroll rollback{namespace} takes it back"
     if code == ExitCode.ROLLBACK_INCOMPLETE and record and not record.changes:
@@ -142,3 +153,13 @@ def _next(
     if command == "rollout":
         return f"meshroll status{namespace} shows it; meshroll rollback{namespace} takes it back"
     return f"meshroll status{namespace}" if command == "rollback" else None
+
+
+def _next_of_upgrade(outcome: Outcome, plan: Plan | None, check_mode: bool) -> str | None:
+    if outcome.exit_code in (ExitCode.PAUSED, ExitCode.INTERRUPTED):
+        return "meshroll upgrade goes on"
+    if outcome.exit_code == ExitCode.ROLLBACK_INCOMPLETE:
+        return "meshroll upgrade tries again to take it back"
+    if outcome.exit_code != ExitCode.SUCCESS or plan is None or plan.nothing_to_do:
+        return None
+    return "meshroll upgrade" if check_mode else "meshroll status shows it"

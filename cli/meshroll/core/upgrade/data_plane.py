@@ -7,13 +7,14 @@ milestone before it, so nothing restarts before the new control plane has proved
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from meshroll.core.injection import pinned_proxy, sidecar_mode
 from meshroll.core.judged import callers_by_service, subjects_of
 from meshroll.core.model import ClusterView, NamespaceView, Pod
 from meshroll.core.plan import Plan, Step
 from meshroll.core.releases import Edge
-from meshroll.core.scope import brought_up
+from meshroll.core.scope import brought_up, only
 from meshroll.core.settings import Namespace, Settings
 from meshroll.core.wave_steps import wave_steps
 from meshroll.core.waves import budgeted
@@ -27,18 +28,16 @@ def hop_plan(
     pending: Collection[str],
     control_plane_changes: bool,
 ) -> Plan:
-    """The steps of a hop to ``edge`` after its control plane is up, for the meshed workloads of the inventory.
+    """The steps of a hop to ``edge`` after its control plane is up. ``settings`` are those of meshed_only().
 
-    ``pending`` are the marks of gates that an earlier run of the hop did not pass. A namespace that is not there, or
-    not meshed, has no step. Raises UsageError for waves that name what is not there.
+    ``pending`` are the marks of gates that an earlier run of the hop did not pass. Raises UsageError for waves that
+    name what is not there.
     """
     judged: list[Step] = []
     waves: list[Step] = []
     notes: list[str] = []
     for namespace in settings.namespaces:
         space = view.namespaces[namespace.name]
-        if space.manifest is None:
-            continue
         mark = f"plane:{space.name}/{edge}"
         if control_plane_changes or mark in pending:
             judged += _old_proxies(view, space, namespace, edge, mark)
@@ -47,12 +46,28 @@ def hop_plan(
     return Plan("upgrade", str(edge), budgeted([*judged, *waves], view, settings.max_restarting_pods), notes)
 
 
+def meshed_only(view: ClusterView, settings: Settings) -> Settings:
+    """The settings with only those namespaces that are there and have something for an upgrade to bring up."""
+    names = [
+        namespace.name
+        for namespace in settings.namespaces
+        if (space := view.namespaces[namespace.name]).manifest is not None and brought_up(space, namespace)
+    ]
+    return only(settings, names)
+
+
+def narrowed(view: ClusterView, settings: Settings) -> ClusterView:
+    """The view with the namespaces of the settings alone."""
+    names = {namespace.name for namespace in settings.namespaces}
+    return replace(view, namespaces={name: space for name, space in view.namespaces.items() if name in names})
+
+
 def behind(view: ClusterView, settings: Settings, edge: Edge) -> list[str]:
     """The workloads (NAMESPACE/KIND/NAME) of the inventory that have a proxy of another release than ``edge``."""
     return [
         f"{space.name}/{workload.id}"
         for namespace in settings.namespaces
-        if (space := view.namespaces[namespace.name]).manifest is not None
+        for space in [view.namespaces[namespace.name]]
         for workload in brought_up(space, namespace)
         if any(_release(pod) not in (None, str(edge)) for pod in space.pods_of(workload.id))
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from meshroll.core.breaking_changes import BreakingChange
-from meshroll.core.errors import Problem
+from meshroll.core.errors import Problem, UsageError
 from meshroll.core.hops import Hop, describe, plan_hops, steps_apart
 from meshroll.core.model import ClusterView, Object, Pod
 from meshroll.core.release_policy import Bounds, choose
@@ -40,9 +40,17 @@ class Way:
 
 
 def asked_for(bounds: Bounds, to: str | None) -> Bounds:
-    """The bounds with the release that somebody named in place of the policy's channel."""
+    """The bounds with the release that somebody named in place of the policy's channel. Raises UsageError."""
     if to is None:
         return bounds
+    if _edge(to) is None:
+        raise UsageError(
+            Problem(
+                "release-unknown",
+                f"{to} is not the name of an edge release.",
+                "It has to be one such as edge-26.6.3; `meshroll releases --all` lists them.",
+            )
+        )
     return replace(bounds, policy=msgspec.structs.replace(bounds.policy, channel=to))
 
 
@@ -104,7 +112,7 @@ def outside(pods: Iterable[Object], view: ClusterView, settings: Settings) -> Ou
     ours = {
         (space.name, workload.id)
         for namespace in settings.namespaces
-        if (space := view.namespaces[namespace.name]).manifest is not None
+        for space in [view.namespaces[namespace.name]]
         for workload in brought_up(space, namespace)
     }
     found: dict[str, Counter[str]] = {}

@@ -1,0 +1,83 @@
+"""Reads what an upgrade is decided by, and makes ready what Helm is given for a hop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meshroll.adapters import helm
+from meshroll.adapters.charts import CHARTS, ChartSource, ha_values
+from meshroll.adapters.kube.client import Kube
+from meshroll.adapters.kube.look import look
+from meshroll.core.chart_values import CONTROL_PLANE_CHART, chart_values
+from meshroll.core.control_plane import DEPLOYMENTS
+from meshroll.core.journal import HopTaken, Record
+from meshroll.core.releases import Edge
+from meshroll.core.scope import caller_namespaces
+from meshroll.core.settings import Settings
+from meshroll.core.uninstall import MESHED_BY
+from meshroll.core.upgrade.decision import Standing
+
+
+def see(kube: Kube, settings: Settings, records: Sequence[Record]) -> Standing:
+    """One look at the whole cluster. Raises ApiError, Refused."""
+    home = settings.control_plane.namespace
+    names = [namespace.name for namespace in settings.namespaces]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        view = pool.submit(look, kube, names, home, caller_namespaces(settings), certificates=True)
+        pods = pool.submit(kube.list_all, "/api/v1/pods", labelSelector=MESHED_BY)
+        deployments = pool.submit(kube.list_all, f"/apis/apps/v1/namespaces/{home}/deployments")
+        releases = pool.submit(helm.releases, kube, home)
+        return Standing(
+            view=view.result(),
+            pods=tuple(pods.result()[0]),
+            deployments=tuple(
+                item for item in deployments.result()[0] if item["metadata"]["name"] in DEPLOYMENTS
+            ),
+            helm=releases.result(),
+            records=tuple(records),
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What Helm is given for one hop: the archive of each chart, and the control plane's values."""
+
+    charts: dict[str, Path]
+    values: dict[str, Any]
+    helm_binary: str
+    notes: tuple[str, ...] = ()
+
+
+def prepare(source: ChartSource, settings: Settings, edge: Edge, folder: Path) -> Prepared:
+    """Fetches the charts of ``edge`` into ``folder`` and works out their values. Changes nothing. Raises Refused."""
+    own = settings.control_plane
+    binary = helm.usable(own.helm_binary, helm.environment(folder))
+    charts = {chart: source.fetch(chart, edge.chart_version, folder) for chart in CHARTS}
+    ha = ha_values(charts[CONTROL_PLANE_CHART])
+    return Prepared(charts, chart_values(ha, own.values, settings.prometheus.scrape == "podmonitor"), binary)
+
+
+def roll_back(
+    kube: Kube,
+    binary: str,
+    variables: Mapping[str, str],
+    settings: Settings,
+    hop: HopTaken,
+    between: Callable[[], None],
+) -> None:
+    """The control plane's Helm release as it was before ``hop``; nothing where it is that already.
+
+    The chart of CRDs stays as it is: a rollback would take versions away that there are objects of. Raises
+    RollbackFailed helm-failed.
+    """
+    home = settings.control_plane.namespace
+    newest = helm.releases(kube, home).get(CONTROL_PLANE_CHART)
+    running = look(kube, (), home).control_plane.release
+    if hop.revision is None or (newest and newest.status == "deployed" and running == hop.start):
+        return
+    between()
+    helm.rollback(binary, variables, settings.cluster, home, CONTROL_PLANE_CHART, hop.revision)

@@ -1,0 +1,237 @@
+"""What `meshroll upgrade` does now: which hops, or nothing and why, or back first; and what stands in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from meshroll.core import checks
+from meshroll.core.breaking_changes import BreakingChange
+from meshroll.core.chart_values import CONTROL_PLANE_CHART
+from meshroll.core.checks.cluster import running_edge
+from meshroll.core.control_plane import not_up
+from meshroll.core.errors import Problem, Refused
+from meshroll.core.history import left_open, left_uninstalling
+from meshroll.core.hop_history import UPGRADE, open_upgrade
+from meshroll.core.hops import Hop
+from meshroll.core.install import HelmRelease
+from meshroll.core.journal import HopTaken, Record
+from meshroll.core.model import ClusterView, Object
+from meshroll.core.plan import Plan
+from meshroll.core.release_policy import Bounds
+from meshroll.core.releases import Catalogue, Edge, Release
+from meshroll.core.resume import FORWARD, Resumption, Rule, way_of
+from meshroll.core.settings import Settings
+from meshroll.core.upgrade.calendar import Due, due, is_open
+from meshroll.core.upgrade.data_plane import hop_plan
+from meshroll.core.upgrade.way import (
+    Way,
+    asked_for,
+    gateway_api_problems,
+    outside,
+    outside_notes,
+    skew_problems,
+    way,
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The cluster as it matters to an upgrade. ``pods`` are all that have a proxy, of whatever namespace;
+    ``deployments`` those of the control plane; ``helm`` its newest records by release name.
+    """
+
+    view: ClusterView
+    pods: Sequence[Object]
+    deployments: Sequence[Object]
+    helm: dict[str, HelmRelease]
+    records: Sequence[Record]
+
+    def hop(self, record: Record, edge: Edge) -> HopTaken:
+        """The hop to ``edge`` that a run begins now, or that it goes on with."""
+        installed, taken = _installed(self.view), record.open_hop
+        if taken and taken.to == str(edge):
+            return taken
+        release = self.helm.get(CONTROL_PLANE_CHART)
+        revision = release.revision if release and installed != edge else None
+        return HopTaken(str(installed), str(edge), revision, len(record.entries))
+
+    @property
+    def changed_at(self) -> datetime | None:
+        release = self.helm.get(CONTROL_PLANE_CHART)
+        return release.changed_at if release else None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """``to`` is a release that somebody named; ``scheduled``: nobody is there, and the calendar decides."""
+
+    to: str | None = None
+    scheduled: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """``hops`` are gone one after the other; ``plan`` is the data plane's part of the first. ``turn_back`` says why the
+    hop of an earlier run is taken back instead.
+    """
+
+    due: Due
+    hops: tuple[Edge, ...] = ()
+    described: tuple[Hop, ...] = ()
+    plan: Plan = field(default_factory=lambda: Plan("upgrade", None, []))
+    turn_back: str | None = None
+    waived: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def to_do(self) -> bool:
+        return bool(self.hops or self.turn_back)
+
+
+def decide(
+    standing: Standing,
+    settings: Settings,
+    catalogue: Catalogue,
+    bounds: Bounds,
+    changes: Sequence[BreakingChange],
+    asked: Asked,
+    rule: Rule,
+    now: datetime,
+    run_id: str,
+) -> Decision:
+    """Raises Refused or UsageError where no release or no way fits; all else that stands in the way is in ``problems``.
+
+    ``settings`` name only namespaces that are there. An upgrade that did not end is gone on with, or back from,
+    whatever the calendar says: windows and freezes are about beginning.
+    """
+    view, records = standing.view, standing.records
+    installed = _installed(view)
+    earlier = open_upgrade(records)
+    on = _going_on(earlier, rule, now)
+    bounds = asked_for(bounds, asked.to)
+    hop = earlier.open_hop if earlier else None
+    if earlier and hop and on and on.direction != FORWARD:
+        unfinished = due(_release(catalogue, installed), None, None, settings, now, earlier.run_id)
+        return Decision(unfinished, turn_back=on.why, problems=tuple(_not_now(records)))
+    onto = Edge.parse(hop.to) if hop else None
+    found = way(view, settings, installed, catalogue, bounds, changes, onto)
+    calendar = due(
+        _release(catalogue, installed),
+        _release(catalogue, found.target),
+        standing.changed_at,
+        settings,
+        now,
+        earlier.run_id if earlier else None,
+    )
+    if asked.scheduled and not earlier and (idle := _waits(calendar, settings, now)):
+        return Decision(calendar, plan=Plan("upgrade", str(installed), [], [idle]))
+    if found.nothing_to_do and not earlier:
+        return Decision(calendar, plan=Plan("upgrade", str(installed), [], [calendar.why]))
+    waived = on.waived if on else ()
+    pending = [mark for mark in (earlier.pending if earlier else []) if mark not in waived]
+    first = found.hops[0] if found.hops else installed
+    plan = hop_plan(view, settings, first, run_id, pending, first != installed or hop is not None)
+    left = outside(standing.pods, view, settings)
+    problems = [
+        *left_uninstalling(records),
+        *_not_now(records),
+        *_not_healthy(standing),
+        *gateway_api_problems(view, found.hops, catalogue),
+        *skew_problems(left, found.hops, catalogue.milestones),
+        *checks.problems(checks.Case(view, settings, "upgrade", first, _unjudged(pending))),
+        *(_failed_before(records, found) if asked.scheduled else []),
+    ]
+    notes = [*plan.notes, *outside_notes(left, found.target)]
+    return Decision(
+        calendar,
+        found.hops,
+        found.described,
+        msgspec.structs.replace(plan, notes=notes),
+        waived=waived,
+        problems=tuple(problems),
+    )
+
+
+def _installed(view: ClusterView) -> Edge:
+    if not view.control_plane.installed:
+        raise Refused(
+            Problem(
+                "control-plane-missing",
+                "Linkerd is not installed on this cluster, so there is nothing to upgrade.",
+                "`meshroll rollout` installs it.",
+            )
+        )
+    return running_edge(view.control_plane)
+
+
+def _release(catalogue: Catalogue, edge: Edge) -> Release:
+    return catalogue.find(edge) or Release(edge=str(edge))
+
+
+def _going_on(earlier: Record | None, rule: Rule, now: datetime) -> Resumption | None:
+    if earlier is None:
+        return None
+    hop = earlier.open_hop
+    back = Rule(rule.on_inconclusive, rule.paused_max_seconds, hop.start if hop else "")
+    return way_of(earlier, tuple(earlier.namespaces), back, now)
+
+
+def _waits(calendar: Due, settings: Settings, now: datetime) -> str | None:
+    """Why a scheduled upgrade does not begin now, as the one line that it says."""
+    if not calendar.to_begin:
+        return calendar.why
+    if is_open(settings.upgrade, now):
+        return None
+    when = (
+        f"the next time it may begin is {calendar.next_start}"
+        if calendar.next_start
+        else "it may never begin"
+    )
+    return f"{calendar.why} Outside meshroll_upgrade's windows, or in a freeze: {when}."
+
+
+def _not_now(records: Sequence[Record]) -> list[Problem]:
+    """Runs of other commands that did not come to their end: what they left is theirs to finish."""
+    others = [record for record in records if record.command != UPGRADE]
+    return left_open(others, {name for record in others for name in record.namespaces})[0]
+
+
+def _not_healthy(standing: Standing) -> list[Problem]:
+    """A control plane that is down before anything was changed; one that an open hop has changed may be."""
+    if open_upgrade(standing.records):
+        return []
+    waiting = not_up(standing.deployments)
+    if not waiting:
+        return []
+    home = standing.view.control_plane.namespace
+    return [
+        Problem(
+            "control-plane-not-up",
+            f"The control plane that runs is not healthy: {'; '.join(waiting)}.",
+            f"Mend it first: `kubectl -n {home} get pods,events` shows more.",
+        )
+    ]
+
+
+def _failed_before(records: Sequence[Record], found: Way) -> list[Problem]:
+    """Nobody is there to see why the same thing failed again, and again."""
+    newest = next((record for record in records if record.command == UPGRADE), None)
+    if newest is None or newest.state != "rolled_back" or newest.release != str(found.target):
+        return []
+    return [
+        Problem(
+            "upgrade-failed-before",
+            f"Run {newest.run_id} to {found.target} failed and was taken back: {newest.reason}",
+            f"Find out why (`meshroll report {newest.run_id}`), then run `meshroll upgrade` by hand; or put "
+            f"{found.target} into meshroll_release.deny, so that policy picks another.",
+        )
+    ]
+
+
+def _unjudged(pending: Sequence[str]) -> frozenset[str]:
+    """The workloads (NAMESPACE/KIND/NAME) whose gates are due: what is degraded there is for the gate to judge."""
+    return frozenset("/".join(mark.partition(":")[2].split("/")[:3]) for mark in pending)

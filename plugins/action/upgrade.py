@@ -1,0 +1,182 @@
+"""meshroll.linkerd.upgrade: decide the hops, begin each, close it, and take the last one back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
+
+from meshroll.adapters import catalogue, helm, readiness, upgrade
+from meshroll.adapters.baseline import measure_before
+from meshroll.adapters.charts import ChartSource
+from meshroll.core.errors import Failed, Paused, Problem, Refused, RollbackFailed, UsageError
+from meshroll.core.gate import baseline
+from meshroll.core.history import fingerprint
+from meshroll.core.hop_history import UPGRADE, begun, carried_baseline, done, hop_entries
+from meshroll.core.journal import Record
+from meshroll.core.plan import to_builtins
+from meshroll.core.release_policy import Bounds
+from meshroll.core.releases import Edge
+from meshroll.core.resume import Rule
+from meshroll.core.settings import Settings
+from meshroll.core.upgrade.back import back_plan
+from meshroll.core.upgrade.data_plane import hop_plan, meshed_only, narrowed
+from meshroll.core.upgrade.decision import Asked, Decision, decide
+
+STAGE = "control_plane"
+
+
+class ActionModule(MeshrollAction):
+    _VALID_ARGS = frozenset({"phase", "to", "scheduled", "namespace", "why"})
+
+    def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
+        phase = args["phase"]
+        if phase == "look":
+            self.stop_if_asked()
+            return self.look(args, settings, check_mode)
+        if phase == "turn_back":
+            raise Failed(Problem("upgrade-turned-back", args["why"], "Its last hop is taken back."))
+        if phase == "hop":
+            self.stop_if_asked()
+        with self.working(settings) as work:
+            assert work.record is not None, "nothing but a look is done before the run has begun"
+            if phase == "hop":
+                return self.hop(work, work.record, settings, Edge.parse(args["to"]))
+            if phase == "done":
+                work.journal.write(done(work.record))
+                return {}
+            if phase == "back":
+                return self.back(work, work.record, settings)
+            return self.plan_back(work, work.record, settings)
+
+    def look(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
+        """What the rest of the playbook goes by. Raises Refused with all reasons at once, UsageError, Locked."""
+        if args.get("namespace"):
+            raise UsageError(
+                Problem(
+                    "namespace-given",
+                    "An upgrade is of whole clusters: their control plane serves every namespace.",
+                    "Leave -n out; meshroll_namespaces says whose proxies are brought up.",
+                )
+            )
+        self.events.say("stage", "Looking at the cluster", stage="look")
+        kube, own = self.connect(settings), settings.control_plane
+        if not check_mode:
+            self.lock(kube).refuse_if_held()
+        records = self.journal(kube).read()
+        standing = upgrade.see(kube, settings, records)
+        settings = meshed_only(standing.view, settings)
+        now, source = kube.server_now(), ChartSource.read(own.chart_source)
+        decision = decide(
+            standing,
+            settings,
+            catalogue.read(settings.catalogue),
+            Bounds(settings.release, now.date(), standing.view.kubernetes_version, source.edges),
+            Asked(args.get("to"), bool(args.get("scheduled"))),
+            Rule(self.run_context.on_inconclusive, settings.gate.paused_max_seconds, ""),
+            now,
+            self.run_context.id,
+        )
+        problems, notes = list(decision.problems), list(decision.plan.notes)
+        for edge in decision.hops:
+            try:
+                notes += upgrade.prepare(source, settings, edge, self.folder()).notes
+            except Refused as error:
+                problems += [each for each in error.problems if each not in problems]
+        signals: dict[str, Any] = {}
+        if decision.hops and not problems:
+            view = narrowed(standing.view, settings)
+            signals, problems = measure_before(kube, settings, view, carried_baseline(records), self.warn)
+        if problems:
+            raise Refused(problems)
+        return self.looked(decision, records, settings, args, notes, signals)
+
+    def looked(
+        self,
+        decision: Decision,
+        records: list[Record],
+        settings: Settings,
+        args: dict[str, Any],
+        notes: list[str],
+        signals: dict[str, Any],
+    ) -> dict[str, Any]:
+        names = [namespace.name for namespace in settings.namespaces]
+        return {
+            "plan": {**to_builtins(decision.plan), "notes": list(dict.fromkeys(notes)), "namespaces": names},
+            "direction": UPGRADE,
+            "namespaces": names,
+            "steps": [f"To {edge}" for edge in decision.hops],
+            "asked": {"to": args.get("to"), "scheduled": bool(args.get("scheduled"))},
+            "release": decision.due.target,
+            "baseline": signals,
+            "history": fingerprint(records),
+            "waived": list(decision.waived),
+            "hops": [str(edge) for edge in decision.hops],
+            "turn_back": decision.turn_back,
+            "upgrade": {"due": to_builtins(decision.due), "hops": [str(edge) for edge in decision.hops]},
+            "nothing_to_do": not decision.to_do,
+        }
+
+    def hop(self, work: Work, record: Record, settings: Settings, edge: Edge) -> dict[str, Any]:
+        """Begins the hop to ``edge``, or goes on with it: what Helm is to be given, and the steps that follow.
+
+        Raises Paused where a later hop may not begin: those before it are done and stay.
+        """
+        self.events.say("stage", f"Hop to {edge}", stage=STAGE)
+        try:
+            return self.begin_hop(work, record, settings, edge)
+        except Refused as error:
+            if record.hops and record.open_hop is None:
+                raise Paused(error.problems) from error
+            raise
+
+    def begin_hop(self, work: Work, record: Record, settings: Settings, edge: Edge) -> dict[str, Any]:
+        own, folder = settings.control_plane, self.folder()
+        standing = upgrade.see(work.kube, settings, [])
+        settings = meshed_only(standing.view, settings)
+        taken = standing.hop(record, edge)
+        signals: dict[str, Any] = to_builtins(record.baseline)
+        if record.hops and record.open_hop is None:
+            signals, problems = measure_before(
+                work.kube, settings, narrowed(standing.view, settings), {}, self.warn
+            )
+            if problems:
+                raise Refused(problems)
+        result: dict[str, Any] = {"changed": True, "control_plane": taken.revision is not None}
+        if result["control_plane"]:
+            prepared = upgrade.prepare(ChartSource.read(own.chart_source), settings, edge, folder)
+            result["prepared"] = helm.for_tasks(
+                prepared.helm_binary, folder, settings, prepared.charts, prepared.values
+            )
+        plan = hop_plan(standing.view, settings, edge, record.run_id, record.pending, result["control_plane"])
+        record = msgspec.structs.replace(begun(record, taken), baseline=baseline.typed(signals))
+        work.journal.write(record)
+        return {**result, "plan": to_builtins(plan), "baseline": signals}
+
+    def back(self, work: Work, record: Record, settings: Settings) -> dict[str, Any]:
+        """The control plane as it was before the hop: only its injector makes proxies of that release."""
+        hop, own = record.open_hop, settings.control_plane
+        if hop is None or hop.revision is None:
+            return {}
+        self.events.say("stage", f"Control plane back to {hop.start}", stage="rollback")
+        variables = helm.environment(self.folder())
+        binary = helm.usable(own.helm_binary, variables)
+        upgrade.roll_back(work.kube, binary, variables, settings, hop, work.check)
+        readiness.wait_up(work.kube, own.namespace, own.timeout_seconds, self.report(STAGE), work.check)
+        answer = readiness.webhook(work.kube, work.check)
+        if answer.kind == "silent":
+            raise RollbackFailed(
+                Problem("webhook-silent", f"The injector of {hop.start} gives no proxy: {answer.said}", "")
+            )
+        return {"changed": True}
+
+    def plan_back(self, work: Work, record: Record, settings: Settings) -> dict[str, Any]:
+        hop = record.open_hop
+        assert hop is not None, "it is only asked for where a hop is taken back"
+        entries = hop_entries(work.journal.read(), record)
+        view = upgrade.see(work.kube, settings, []).view
+        settings = meshed_only(view, settings)
+        names = [namespace.name for namespace in settings.namespaces]
+        plan = back_plan(view, settings, entries, Edge.parse(hop.start), record.run_id)
+        return {"plan": {**to_builtins(plan), "namespaces": names}}
