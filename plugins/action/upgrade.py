@@ -73,6 +73,7 @@ class ActionModule(MeshrollAction):
             settings,
             catalogue.read(settings.catalogue),
             Bounds(settings.release, now.date(), standing.view.kubernetes_version, source.edges),
+            catalogue.breaking_changes(),
             Asked(args.get("to"), bool(args.get("scheduled"))),
             Rule(self.run_context.on_inconclusive, settings.gate.paused_max_seconds, ""),
             now,

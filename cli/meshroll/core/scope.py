@@ -7,7 +7,7 @@ from collections.abc import Collection
 import msgspec
 
 from meshroll.core.injection import pinned_proxy
-from meshroll.core.model import INJECT, NamespaceView, Workload
+from meshroll.core.model import INJECT, KEPT_OUT, NamespaceView, Workload
 from meshroll.core.settings import Client, Namespace, Settings
 
 
@@ -24,7 +24,7 @@ def eligible(space: NamespaceView, namespace: Namespace) -> list[Workload]:
 
 def brought_up(space: NamespaceView, namespace: Namespace) -> list[Workload]:
     """The workloads whose proxies an upgrade brings up: of those that a rollout takes, the ones that are meshed or ask
-    to be. A pinned proxy is somebody's decision and stays.
+    to be, and CronJobs that meshroll itself kept out. A pinned proxy is somebody's decision and stays.
     """
     return [
         workload
@@ -32,6 +32,7 @@ def brought_up(space: NamespaceView, namespace: Namespace) -> list[Workload]:
         if pinned_proxy(workload, space) is None
         and (
             workload.template_annotations.get(INJECT) in ("enabled", "ingress")
+            or KEPT_OUT in workload.template_annotations
             or any(pod.proxy for pod in space.pods_of(workload.id))
         )
     ]
