@@ -150,8 +150,9 @@ class ActionModule(MeshrollAction):
             result["prepared"] = helm.for_tasks(
                 prepared.helm_binary, folder, settings, prepared.charts, prepared.values
             )
-        plan = hop_plan(standing.view, settings, edge, record.run_id, record.pending, result["control_plane"])
-        record = msgspec.structs.replace(begun(record, taken), baseline=baseline.typed(signals))
+        new = result["control_plane"] and record.open_hop is None
+        plan = hop_plan(standing.view, settings, edge, record.run_id, record.pending, new)
+        record = msgspec.structs.replace(begun(record, taken, plan), baseline=baseline.typed(signals))
         work.journal.write(record)
         return {**result, "plan": to_builtins(plan), "baseline": signals}
 

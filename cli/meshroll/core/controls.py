@@ -9,13 +9,16 @@ from meshroll.core.model import NamespaceView
 
 
 def controls(
-    space: NamespaceView, callers: Mapping[str, Sequence[Caller]], changed: Collection[str]
+    space: NamespaceView,
+    callers: Mapping[str, Sequence[Caller]],
+    changed: Collection[str],
+    meshed: Collection[str] = (),
 ) -> list[str]:
     """Those that are not ``changed`` and call nothing that is, however far down: a caller suffers with its server.
 
-    ``callers`` are those of each Service of the namespace, by its name.
+    A server suffers with its caller where it is one of the ``meshed``: a proxy that breaks calls is counted by the
+    proxy at their other end too. ``callers`` are those of each Service of the namespace, by its name.
     """
-    touched = set(changed)
     calls = {
         (caller.workload.id, server.id)
         for name, found in callers.items()
@@ -24,6 +27,8 @@ def controls(
         for caller in found
         if caller.namespace == space.name
     }
+    touched = set(changed)
+    touched |= {server for caller, server in calls if caller in touched and server in meshed}
     while further := {caller for caller, server in calls if server in touched} - touched:
         touched |= further
     return sorted(

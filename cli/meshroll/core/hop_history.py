@@ -12,6 +12,7 @@ import msgspec
 
 from meshroll.core.errors import Problem
 from meshroll.core.journal import UNFINISHED, Entry, HopTaken, Record
+from meshroll.core.plan import Plan
 
 UPGRADE = "upgrade"
 
@@ -75,11 +76,14 @@ def carried_baseline(records: Sequence[Record]) -> dict[str, Any]:
     return plain
 
 
-def begun(record: Record, hop: HopTaken) -> Record:
-    """The record of an upgrade that begins a hop, or goes on with it."""
-    if record.open_hop and (record.open_hop.start, record.open_hop.to) == (hop.start, hop.to):
+def begun(record: Record, hop: HopTaken, plan: Plan) -> Record:
+    """The record of an upgrade that begins a hop, all of whose gates are due then; or that goes on with it."""
+    if record.open_hop:
         return record
-    return msgspec.structs.replace(record, hops=[*record.hops, hop])
+    marks = [mark for step in plan.steps for mark in step.pending]
+    return msgspec.structs.replace(
+        record, hops=[*record.hops, hop], pending=list(dict.fromkeys([*record.pending, *marks]))
+    )
 
 
 def done(record: Record) -> Record:

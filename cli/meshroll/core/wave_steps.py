@@ -70,7 +70,7 @@ def wave_steps(
             pending,
             subjects_of(view, namespace, callers, [w.id for w in workloads], taken.union(meshed)),
         )
-        steps.append(msgspec.structs.replace(step, controls=controls(space, callers, taken)))
+        steps.append(msgspec.structs.replace(step, controls=controls(space, callers, taken, meshed)))
     return Waves(steps, taken)
 
 

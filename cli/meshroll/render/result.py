@@ -63,6 +63,11 @@ def _print_overview(console: Console, clusters: Sequence[Mapping[str, Any]]) -> 
 
 
 def _print_cluster(console: Console, cluster: Mapping[str, Any], command: str, verbose: bool) -> None:
+    if command == "upgrade" and cluster["exit_code"] == 0 and not cluster["upgrade"]["hops"] and not verbose:
+        # A job that asks every night whether it is time says so in a line.
+        for note in cluster["plan"]["notes"]:
+            console.print(Text(f"{cluster['name']}: {note}"))
+        return
     console.print()
     head = Text(cluster["name"], style="bold")
     head.append("  ").append_text(_outcome(cluster))

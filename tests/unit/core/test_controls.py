@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from unit.core.factories import EDGE, cluster, service, settings, space, workload
 
-from meshroll.core.judged import verify_plan
+from meshroll.core.controls import controls
+from meshroll.core.judged import callers_by_service, verify_plan
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan
 from meshroll.core.way_in import rollout_plan
@@ -69,3 +70,14 @@ def test_a_dial_step_has_neither_its_client_nor_its_servers_as_controls() -> Non
 def test_where_nothing_is_changed_there_is_nothing_to_compare() -> None:
     steps = verify_plan(chain(), settings({"name": "charging"})).steps
     assert [step.controls for step in steps] == [None]
+
+
+def test_a_meshed_server_suffers_with_a_changed_caller_and_an_unmeshed_one_does_not() -> None:
+    view = chain().namespaces["charging"]
+    callers = callers_by_service(chain(), view)
+    changed = ["Deployment/omni"]
+    assert controls(view, callers, changed, meshed=["Deployment/points"]) == [
+        "Deployment/meters",
+        "Deployment/tariffs",
+    ]
+    assert "Deployment/points" in controls(view, callers, changed)

@@ -26,12 +26,12 @@ def hop_plan(
     edge: Edge,
     run_id: str,
     pending: Collection[str],
-    control_plane_changes: bool,
+    new_control_plane: bool,
 ) -> Plan:
     """The steps of a hop to ``edge`` after its control plane is up. ``settings`` are those of meshed_only().
 
-    ``pending`` are the marks of gates that an earlier run of the hop did not pass. Raises UsageError for waves that
-    name what is not there.
+    ``new_control_plane``: it becomes another with this hop, which begins; of one that was begun, ``pending`` are the
+    marks of the gates that are still due. Raises UsageError for waves that name what is not there.
     """
     judged: list[Step] = []
     waves: list[Step] = []
@@ -39,7 +39,7 @@ def hop_plan(
     for namespace in settings.namespaces:
         space = view.namespaces[namespace.name]
         mark = f"plane:{space.name}/{edge}"
-        if control_plane_changes or mark in pending:
+        if new_control_plane or mark in pending:
             judged += _old_proxies(view, space, namespace, edge, mark)
         waves += _waves(view, space, namespace, settings, edge, run_id, pending)
         notes += _left_as_they_are(space, namespace, edge)

@@ -61,8 +61,15 @@ class Standing:
 
     @property
     def changed_at(self) -> datetime | None:
+        """When the control plane last became another; None: not known. A hop that was taken back was no change."""
         release = self.helm.get(CONTROL_PLANE_CHART)
-        return release.changed_at if release else None
+        ended = [record for record in self.records if record.command == UPGRADE and record.finished_at]
+        if release is None:
+            return None
+        if not ended or release.changed_at > datetime.fromisoformat(str(ended[0].finished_at)):
+            return release.changed_at
+        good = next((record for record in ended if record.state == "succeeded"), None)
+        return datetime.fromisoformat(str(good.finished_at)) if good else None
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ def decide(
     waived = on.waived if on else ()
     pending = [mark for mark in (earlier.pending if earlier else []) if mark not in waived]
     first = found.hops[0] if found.hops else installed
-    plan = hop_plan(view, settings, first, run_id, pending, first != installed or hop is not None)
+    plan = hop_plan(view, settings, first, run_id, pending, first != installed and hop is None)
     left = outside(standing.pods, view, settings)
     problems = [
         *left_uninstalling(records),
