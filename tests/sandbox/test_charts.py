@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from meshroll.adapters.catalogue import shipped
+from meshroll.core.releases import Edge
 from meshroll_sandbox.standins.charts import RELEASES, package
 from meshroll_sandbox.tools import ensure
 
@@ -20,7 +22,8 @@ CERTIFICATES = (
     *("--set", "identity.issuer.tls.crtPEM=ISSUER", "--set", "identity.issuer.tls.keyPEM=ISSUER-KEY"),
 )
 EXTERNAL = ("--set", "identity.externalCA=true", "--set", "identity.issuer.scheme=kubernetes.io/tls")
-OLD, NEW, BAD = "2025.10.7", "2026.6.3", "2026.6.99"
+OLDEST, OLD, NEW, BAD = "2025.4.4", "2025.10.7", "2026.6.3", "2026.6.99"
+CRASHING = "2026.6.98"
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +78,9 @@ def test_index_lists_every_release(repository: Path) -> None:
     assert [entry["version"] for entry in index["linkerd-crds"]] == versions
     entries = index["linkerd-control-plane"]
     assert [entry["version"] for entry in entries] == versions
-    assert [entry["appVersion"] for entry in entries] == ["edge-26.6.99", "edge-26.6.3", "edge-25.10.7"]
-    assert [entry["kubeVersion"] for entry in entries] == [">=1.31.0-0", ">=1.31.0-0", ">=1.23.0-0"]
+    kubernetes = {entry["appVersion"]: entry["kubeVersion"] for entry in entries}
+    assert kubernetes["edge-25.11.2"] == ">=1.23.0-0"
+    assert kubernetes["edge-26.6.3"] == ">=1.31.0-0"
     for entry in entries:
         assert entry["urls"] == [f"linkerd-control-plane-{entry['version']}.tgz"]
         assert (repository / entry["urls"][0]).is_file()
@@ -114,7 +118,51 @@ def test_gateway_api_is_installed_when_asked_for(charts: Charts) -> None:
     assert len(charts.render(NEW, *some, chart="linkerd-crds")) == len(found) - 1
 
 
-@pytest.mark.parametrize(("version", "native"), [(OLD, False), (NEW, True), (BAD, True)])
+def test_releases_are_those_of_the_catalogue_and_two_bad_ones() -> None:
+    catalogue = shipped()
+    known = {str(release.edge): catalogue.find(Edge.parse(str(release.edge))) for release in RELEASES}
+    assert [edge for edge, row in known.items() if row is None] == ["edge-26.6.98", "edge-26.6.99"]
+    rows = [row for row in known.values() if row]
+    assert {row.milestone for row in rows} >= {"2.18", "2.19", "2.20"}
+    assert [row.edge for row in rows if row.mark == "not_recommended"] == ["edge-25.11.2"]
+    for release in RELEASES:
+        row = known[str(release.edge)]
+        # Before 1.31, what the charts demand is not told apart: no cluster here is that old.
+        assert row is None or (row.kubernetes_min == "1.31") == (release.kube_version == ">=1.31.0-0")
+
+
+def test_values_that_older_releases_have(charts: Charts) -> None:
+    def values(version: str, chart: str = "linkerd-control-plane") -> Any:
+        archive = charts.repository / f"{chart}-{version}.tgz"
+        return yaml.safe_load(
+            subprocess.run([charts.helm, "show", "values", archive], capture_output=True, check=True).stdout
+        )
+
+    oldest, old, withdrawn, new = (values(version) for version in (OLDEST, OLD, "2025.11.2", NEW))
+    assert oldest["policyController"]["image"]["name"] == "cr.l5d.io/linkerd/policy-controller"
+    assert "image" not in old["policyController"]
+    assert oldest["controlPlaneTracing"] is False and "tracing" not in oldest["controller"]
+    assert "controlPlaneTracing" not in old and old["controller"]["tracing"]["enabled"] is False
+    for each in (oldest, old, withdrawn):
+        assert each["proxyInit"]["image"]["version"] == "v2.4.3"
+        assert each["proxy"]["nativeSidecar"] is False
+    assert "image" not in new["proxyInit"]
+    assert (oldest["proxyInit"]["iptablesMode"], old["proxyInit"]["iptablesMode"]) == ("legacy", "nft")
+    assert [values(version, "linkerd-crds")["installGatewayAPI"] for version in (OLDEST, OLD)] == [
+        True,
+        False,
+    ]
+
+
+def test_release_whose_control_plane_crashes(charts: Charts) -> None:
+    fault = "sandbox.meshroll.io/fault"
+    for version, label in ((CRASHING, "crash-loop"), (BAD, None), (NEW, None)):
+        for (kind, _), one in charts.render(version, *EXTERNAL).items():
+            if kind == "Deployment":
+                assert one["spec"]["template"]["metadata"]["labels"].get(fault) == label
+
+
+@pytest.mark.parametrize(("version", "native"), [(OLDEST, False), (OLD, False), (NEW, True), (BAD, True)])
 def test_control_plane_pods(charts: Charts, version: str, native: bool) -> None:
     found = charts.render(version, *CERTIFICATES)
     edge = f"edge-{version.removeprefix('20')}"

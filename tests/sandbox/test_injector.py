@@ -14,7 +14,7 @@ from meshroll_sandbox.status import Status
 
 Object = dict[str, Any]
 
-OLD, NEW = "2025.10.7", "2026.6.3"
+OLD, NEW, CRASHING = "2025.10.7", "2026.6.3", "2026.6.98"
 SHOP = "injector-test"
 ENABLED = {"linkerd.io/inject": "enabled"}
 NATIVE = "config.alpha.linkerd.io/proxy-enable-native-sidecar"
@@ -44,14 +44,15 @@ class Cluster:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
-    def install(self, chart: str, version: str, *arguments: str) -> None:
+    def install(self, chart: str, version: str, *arguments: str, wait: bool = True) -> None:
         source = ("--repo", self.connection.chart_source, "--version", version)
-        self.helm("upgrade", "--install", chart, chart, *source, "--wait", "--timeout", "90s", *arguments)
+        waiting = ("--wait", "--timeout", "90s") if wait else ()
+        self.helm("upgrade", "--install", chart, chart, *source, *waiting, *arguments)
 
-    def control_plane(self, version: str, *arguments: str) -> None:
+    def control_plane(self, version: str, *arguments: str, wait: bool = True) -> None:
         external = ("identity.externalCA=true", "identity.issuer.scheme=kubernetes.io/tls", *arguments)
         sets = [part for value in external for part in ("--set", value)]
-        self.install("linkerd-control-plane", version, *sets)
+        self.install("linkerd-control-plane", version, *sets, wait=wait)
 
     def pod(self, annotations: Object | None = None, **spec: Any) -> Any:
         """A pod as it would be created, after admission."""
@@ -130,6 +131,22 @@ def test_older_release_refuses_to_wait_with_a_native_sidecar(old: Cluster) -> No
     with pytest.raises(ApiException, match="cannot be used simultaneously") as error:
         old.pod({NATIVE: "true", WAIT: "20"})
     assert error.value.status == 400
+
+
+def test_injector_that_runs_answers_while_a_newer_one_does_not_come_up_and_after_a_rollback(
+    old: Cluster,
+) -> None:
+    def answered_by() -> str:
+        return str(old.pod().metadata.annotations["linkerd.io/created-by"])
+
+    old.control_plane(CRASHING, wait=False)
+    injector = "linkerd.io/control-plane-component=proxy-injector,sandbox.meshroll.io/fault=crash-loop"
+    eventually(lambda: old.core.list_namespaced_pod("linkerd", label_selector=injector).items)
+    assert answered_by() == "linkerd/proxy-injector edge-25.10.7"
+    old.helm("rollback", "linkerd-control-plane", "1", "--wait", "--timeout", "90s")
+    assert answered_by() == "linkerd/proxy-injector edge-25.10.7"
+    assert names(old.pod().spec.init_containers) == ["linkerd-init"]
+    assert old.pod().metadata.annotations["linkerd.io/proxy-version"] == "edge-25.10.7"
 
 
 def test_newer_release_injects_a_native_sidecar(new: Cluster) -> None:

@@ -1,4 +1,4 @@
-"""Linkerd's edge releases, and those from which an injector behaves differently."""
+"""Linkerd's edge releases, and those from which charts or injector behave differently."""
 
 import re
 from typing import NamedTuple
@@ -25,6 +25,18 @@ class Edge(NamedTuple):
         return f"edge-{self.year}.{self.month}.{self.number}"
 
 
+NFT_BY_DEFAULT = Edge(25, 8, 2)
+"""From here proxyInit.iptablesMode is nft by default, before it was legacy."""
+
+POLICY_IN_CONTROLLER_IMAGE = Edge(25, 8, 3)
+"""From here there is no policyController.image."""
+
+GATEWAY_API_LEFT_OUT = Edge(25, 9, 4)
+"""From here linkerd-crds does not install the Gateway API by default."""
+
+TRACING_OF_CONTROLLERS = Edge(25, 10, 1)
+"""From here the control plane's tracing is controller.tracing, before it was controlPlaneTracing."""
+
 NATIVE_BETA = Edge(25, 10, 2)
 """From here the injector reads config.beta.linkerd.io/proxy-enable-native-sidecar."""
 
@@ -36,6 +48,9 @@ NATIVE_PORTS = Edge(25, 12, 3)
 
 ADDITIONAL_ENV = Edge(26, 4, 3)
 """From here config.linkerd.io/proxy-additional-env is read."""
+
+KUBERNETES_1_31 = Edge(26, 5, 1)
+"""From here the charts demand Kubernetes 1.31."""
 
 NATIVE_STABLE = Edge(26, 5, 2)
 """From here config.linkerd.io/proxy-enable-native-sidecar is read, the beta annotation is no longer inherited

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from meshroll_sandbox.standins.context import Context
 from meshroll_sandbox.standins.kube import Key, Object, key_of
-from meshroll_sandbox.standins.webhooks import DEPLOYMENTS, NAMESPACE, Webhooks
+from meshroll_sandbox.standins.webhooks import COMPONENTS, NAMESPACE, Webhooks
 
 PROMETHEUS = ("monitoring", "prometheus")
 
@@ -25,7 +25,7 @@ class Egress:
         self._pods = context.kube.cache("/api/v1/pods")
         self._webhooks = Webhooks(context)
         self._tunnels: dict[Key, set[asyncio.StreamWriter]] = {}
-        self._webhooks.deployments.listen(self._close_what_is_down)
+        self._webhooks.pods.listen(self._close_what_is_down)
 
     def services(self, host: str) -> list[Key]:
         """The Services that `host` (a ClusterIP, a DNS name or a pod's IP) stands for."""
@@ -45,7 +45,7 @@ class Egress:
         for key in self.services(host):
             if key == PROMETHEUS:
                 return key, self._ports["prometheus"]
-            if key[0] == NAMESPACE and key[1] in DEPLOYMENTS and self._webhooks.is_up(key[1]):
+            if key[0] == NAMESPACE and key[1] in COMPONENTS and self._webhooks.is_up(key[1]):
                 return key, self._ports["injector"]
         return None
 
@@ -81,8 +81,8 @@ class Egress:
             tunnels.discard(one[1])
             other[1].close()
 
-    def _close_what_is_down(self, _change: str, _deployment: Object) -> None:
-        for service in DEPLOYMENTS:
+    def _close_what_is_down(self, _change: str, _pod: Object) -> None:
+        for service in COMPONENTS:
             if not self._webhooks.is_up(service):
                 for writer in self._tunnels.get((NAMESPACE, service), ()):
                     writer.transport.abort()

@@ -124,9 +124,9 @@ class Injector:
         return InjectorConfig(self._edge(), self._values[1], anchors["data"]["ca-bundle.crt"], NAMESPACE)
 
     def _edge(self) -> Edge:
-        """The release that the injector's Deployment runs."""
-        deployment = self._webhooks.deployments.get(NAMESPACE, COMPONENT)
-        containers = deployment["spec"]["template"]["spec"]["containers"] if deployment else []
+        """The release of the pod that answers: while a newer one does not come up, the older one's."""
+        pod = self._webhooks.answering(COMPONENT)
+        containers = pod["spec"]["containers"] if pod else []
         images = [each["image"] for each in containers if each["name"] == "proxy-injector"]
         try:
             return Edge.parse(images[0].rpartition(":")[2])

@@ -9,29 +9,40 @@ from meshroll_sandbox.standins.kube import Object, secret_data, version_of
 
 NAMESPACE = "linkerd"
 
-DEPLOYMENTS = {
-    "linkerd-proxy-injector": "linkerd-proxy-injector",
-    "linkerd-sp-validator": "linkerd-destination",
-    "linkerd-policy-validator": "linkerd-destination",
+COMPONENTS = {
+    "linkerd-proxy-injector": "proxy-injector",
+    "linkerd-sp-validator": "destination",
+    "linkerd-policy-validator": "destination",
 }
-"""The Service that a webhook is called at, and the Deployment whose pods would answer."""
+"""The Service that a webhook is called at, and the component of the control plane whose pods would answer."""
+
+COMPONENT_LABEL = "linkerd.io/control-plane-component"
 
 _SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets?fieldSelector=type%3Dkubernetes.io/tls"
-_DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+_PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 
 
 class Webhooks:
-    """Follows the Deployments and Secrets of the webhooks."""
+    """Follows the pods and Secrets of the webhooks."""
 
     def __init__(self, context: Context) -> None:
-        self.deployments = context.kube.cache(_DEPLOYMENTS)
+        self.pods = context.kube.cache(_PODS)
         self._secrets = context.kube.cache(_SECRETS)
         self._contexts: dict[str, tuple[str, ssl.SSLContext]] = {}
 
     def is_up(self, service: str) -> bool:
         """Whether a pod that would answer for the webhook is ready."""
-        found = self.deployments.get(NAMESPACE, DEPLOYMENTS.get(service, ""))
-        return found is not None and found.get("status", {}).get("readyReplicas", 0) > 0
+        return self.answering(service) is not None
+
+    def answering(self, service: str) -> Object | None:
+        """The pod that answers for the webhook: of those that are ready, the youngest."""
+        ready = [
+            pod
+            for pod in self.pods.objects.values()
+            if (pod["metadata"].get("labels") or {}).get(COMPONENT_LABEL) == COMPONENTS.get(service, "")
+            and _is_ready(pod)
+        ]
+        return max(ready, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), default=None)
 
     def tls(self) -> ssl.SSLContext:
         """Server settings that present the certificate in the Secret of the webhook that the client names."""
@@ -40,7 +51,7 @@ class Webhooks:
         def choose(connection: ssl.SSLObject, host: str | None, _: ssl.SSLContext) -> int | None:
             service = (host or "").split(".")[0]
             found = self._secrets.get(NAMESPACE, f"{service}-k8s-tls")
-            if service not in DEPLOYMENTS or found is None:
+            if service not in COMPONENTS or found is None:
                 return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
             connection.context = self._context(service, found)
             return None
@@ -61,3 +72,9 @@ class Webhooks:
                 context.load_cert_chain(certificate, key)
             self._contexts[service] = version_of(found), context
         return context
+
+
+def _is_ready(pod: Object) -> bool:
+    conditions = pod.get("status", {}).get("conditions") or ()
+    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return ready and "deletionTimestamp" not in pod["metadata"]

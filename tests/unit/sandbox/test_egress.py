@@ -56,9 +56,11 @@ def egress(caches: Caches, tmp_path: Path) -> Egress:
     return Egress(context)
 
 
-def ready(caches: Caches, replicas: int) -> None:
-    deployment = item(*INJECTOR, status={"readyReplicas": replicas})
-    caches.cache("/apis/apps/v1/namespaces/linkerd/deployments").apply("MODIFIED", deployment)
+def ready(caches: Caches, is_ready: bool) -> None:
+    conditions = [{"type": "Ready", "status": str(is_ready)}]
+    labels = {"linkerd.io/control-plane-component": "proxy-injector"}
+    pod = item("linkerd", "linkerd-proxy-injector-0", status={"conditions": conditions}, labels=labels)
+    caches.cache("/api/v1/namespaces/linkerd/pods").apply("MODIFIED", pod)
 
 
 @pytest.mark.parametrize(
@@ -71,10 +73,10 @@ def test_prometheus_is_reached_however_it_is_named(egress: Egress, host: str) ->
 
 def test_webhook_is_reached_while_it_has_a_ready_pod(egress: Egress, caches: Caches) -> None:
     assert egress.target("127.96.0.10") is None
-    ready(caches, 1)
+    ready(caches, True)
     assert egress.target("127.96.0.10") == (INJECTOR, 1001)
     assert egress.target("linkerd-proxy-injector.linkerd.svc") == (INJECTOR, 1001)
-    ready(caches, 0)
+    ready(caches, False)
     assert egress.target("127.96.0.10") is None
 
 
@@ -82,7 +84,7 @@ def test_webhook_is_reached_while_it_has_a_ready_pod(egress: Egress, caches: Cac
     "host", ["127.96.0.12", "10.244.0.12", "web.shop.svc", "192.0.2.1", "example.com", ""]
 )
 def test_nothing_else_is_dialled(egress: Egress, caches: Caches, host: str) -> None:
-    ready(caches, 1)
+    ready(caches, True)
     assert egress.target(host) is None
 
 
@@ -94,13 +96,13 @@ def test_tunnel_ends_when_its_webhook_goes_down(egress: Egress, caches: Caches, 
         upstream = await asyncio.start_server(echo, "127.0.0.1", 0)
         egress._ports["injector"] = upstream.sockets[0].getsockname()[1]
         front = await asyncio.start_unix_server(egress.serve, tmp_path / "egress.sock")
-        ready(caches, 1)
+        ready(caches, True)
         reader, writer = await asyncio.open_unix_connection(tmp_path / "egress.sock")
         writer.write(b"CONNECT 127.96.0.10:443 HTTP/1.1\r\nHost: 127.96.0.10:443\r\n\r\n")
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 200 OK\r\n\r\n"
         writer.write(b"ping")
         assert await reader.read(100) == b"ping"
-        ready(caches, 0)
+        ready(caches, False)
         assert await asyncio.wait_for(reader.read(100), 5) == b""
         refused, again = await asyncio.open_unix_connection(tmp_path / "egress.sock")
         again.write(b"CONNECT 127.96.0.10:443 HTTP/1.1\r\n\r\n")
