@@ -11,13 +11,17 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
+from meshroll.adapters import catalogue
 from meshroll.adapters.kube.client import Kube
 from meshroll.core.model import Pod
+from meshroll.core.releases import Edge
 from meshroll_sandbox.estate import is_caller
 from meshroll_sandbox.status import Connection
 
@@ -130,6 +134,30 @@ class Estate:
                 meta = item["metadata"]
                 found[f"{path}/{meta['name']}"] = f"{meta['uid']} {meta.get('generation', '')}"
         return found
+
+
+def catalogue_with(folder: Path, changes: Mapping[str, Mapping[str, Any] | None]) -> str:
+    """The shipped catalogue with some releases otherwise, as a file for ``meshroll_catalogue``.
+
+    ``edge-26.6.99: {}`` makes a release that is not there recommended, on the 20th of its month; fields change those
+    of one that is, and None takes it out.
+    """
+    shipped = catalogue.shipped()
+    rows = {row.edge: msgspec.to_builtins(row, builtin_types=(date,)) for row in shipped.releases}
+    for edge, fields in changes.items():
+        row = rows.pop(edge, None) or _recommended(edge)
+        if fields is not None:
+            rows[edge] = {**row, **fields}
+    file = folder / "catalogue.yml"
+    text = {"as_of": shipped.as_of, "sources": shipped.sources, "releases": list(rows.values())}
+    file.write_text(yaml.safe_dump(text))
+    return str(file)
+
+
+def _recommended(edge: str) -> dict[str, Any]:
+    named = Edge.parse(edge)
+    day = date(2000 + named.year, named.month, 20)
+    return {"edge": edge, "date": day, "mark": "recommended", "reason": "For a test.", "source": "test"}
 
 
 def answered_by_pod(verdict: Mapping[str, Any]) -> dict[str, float]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
-from sandbox.support import Estate, make_estate
+from sandbox.support import Estate, catalogue_with, make_estate
 
 from meshroll_sandbox.status import Status
 
@@ -47,6 +48,19 @@ def test_two_days_pick_different_releases_for_their_reasons(
     said = {row["release"]: row["why_not"] for row in told["releases"]}
     assert {edge: said[edge] for edge in reasons} == reasons
     assert estate.fingerprint() == before
+
+
+def test_catalogue_of_the_inventory_makes_a_bad_edition_the_one_that_is_picked(
+    estate: Estate, tmp_path: Path
+) -> None:
+    estate.settings(catalogue=catalogue_with(tmp_path, {"edge-26.6.99": {}, "edge-26.6.3": None}))
+    ran = estate.run("releases", "--for", "sandbox", "--as-of", "2026-08-24")
+    assert ran.cluster["releases"]["picked"] == "edge-26.6.99"
+    withdrawn = {"mark": "not_recommended", "marked_on": date(2026, 8, 1)}
+    estate.settings(catalogue=catalogue_with(tmp_path, {"edge-26.6.99": withdrawn}))
+    ran = estate.run("releases", "--for", "sandbox", "--as-of", "2026-08-24")
+    assert ran.cluster["releases"]["picked"] == "edge-26.6.3"
+    estate.settings(catalogue=None)
 
 
 def test_nothing_that_is_said_or_logged_has_the_login_of_the_chart_source(estate: Estate) -> None:
