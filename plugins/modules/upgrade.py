@@ -24,7 +24,7 @@ options:
     choices: [look, turn_back, hop, done, back, plan_back]
   to:
     type: str
-    description: The release to go to. For C(look) the last one, in place of the one that policy picks; for C(hop) its own.
+    description: The release to go to. For C(look) in place of the one that policy picks; for C(hop) its own.
   scheduled:
     type: bool
     description: Whether the calendar decides if anything is begun now. For C(look).

@@ -66,6 +66,7 @@ def _type(kind: inspect.Type) -> str:
         inspect.BoolType: "boolean",
         inspect.DictType: "mapping",
         inspect.StructType: "mapping",
+        inspect.DateType: "date",
     }
     return f"{names[type(kind)]}{_bounds(kind)}"
 

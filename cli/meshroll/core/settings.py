@@ -238,7 +238,7 @@ class Freeze(_Settings, frozen=True):
 
     first: datetime.date
     last: datetime.date
-    reason: str = ""
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         if self.last < self.first:

@@ -95,21 +95,21 @@ def _midnight(day: date) -> datetime:
 
 def is_open(upgrade: Upgrade, moment: datetime) -> bool:
     """Whether a scheduled upgrade may begin at ``moment``."""
-    local = moment.astimezone(ZoneInfo(upgrade.timezone))
-    if frozen(upgrade, local.date()):
+    if frozen(upgrade, moment):
         return False
+    today = moment.astimezone(ZoneInfo(upgrade.timezone)).date()
     return not upgrade.windows or any(
-        start <= moment < end
-        for day in (local.date() - _DAY, local.date())
-        for start, end in _windows_from(upgrade, day)
+        start <= moment < end for day in (today - _DAY, today) for start, end in _windows_from(upgrade, day)
     )
 
 
-def frozen(upgrade: Upgrade, day: date) -> str | None:
-    """Why none begins on that day, or None."""
-    return next(
-        (each.reason or "a freeze" for each in upgrade.freeze if each.first <= day <= each.last), None
-    )
+def frozen(upgrade: Upgrade, moment: datetime) -> str | None:
+    """The freeze that ``moment`` is in, as a sentence's end; None where it is in none."""
+    day = moment.astimezone(ZoneInfo(upgrade.timezone)).date()
+    found = next((each for each in upgrade.freeze if each.first <= day <= each.last), None)
+    if found is None:
+        return None
+    return f"a freeze until {found.last}{f' ({found.reason})' if found.reason else ''}"
 
 
 def next_opening(upgrade: Upgrade, moment: datetime) -> datetime | None:

@@ -25,7 +25,7 @@ from meshroll.core.release_policy import Bounds
 from meshroll.core.releases import Catalogue, Edge, Release
 from meshroll.core.resume import FORWARD, Resumption, Rule, way_of
 from meshroll.core.settings import Settings
-from meshroll.core.upgrade.calendar import Due, due, is_open
+from meshroll.core.upgrade.calendar import Due, due, frozen, is_open
 from meshroll.core.upgrade.data_plane import hop_plan
 from meshroll.core.upgrade.way import (
     Way,
@@ -193,12 +193,9 @@ def _waits(calendar: Due, settings: Settings, now: datetime) -> str | None:
         return calendar.why
     if is_open(settings.upgrade, now):
         return None
-    when = (
-        f"the next time it may begin is {calendar.next_start}"
-        if calendar.next_start
-        else "it may never begin"
-    )
-    return f"{calendar.why} Outside meshroll_upgrade's windows, or in a freeze: {when}."
+    why = frozen(settings.upgrade, now) or "it is outside meshroll_upgrade.windows"
+    when = f"It may begin {calendar.next_start}." if calendar.next_start else "It may never begin."
+    return f"{calendar.why} It does not begin now: {why}. {when}"
 
 
 def _not_now(records: Sequence[Record]) -> list[Problem]:
