@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 
+from meshroll.adapters import upgrade
 from meshroll.adapters.events import now
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
@@ -33,6 +34,7 @@ from meshroll.core.settings import Settings
 from meshroll.core.status import cluster_status
 from meshroll.core.summary import ended, tells
 from meshroll.core.uninstall import Removal, lines
+from meshroll.core.upgrade.calendar import Due
 from meshroll.core.upgrade.told import told as told_upgrade
 
 NOTHING_SEEN: dict[str, Any] = {"release": None, "kubernetes_version": None, "namespaces": []}
@@ -63,6 +65,7 @@ class ActionModule(MeshrollAction):
         runs: list[Record] = []
         shown: Record | None = None
         dates: Sequence[Dated] = ()
+        calendar: Due | None = None
         open_elsewhere: list[Problem] = []
         status = {**NOTHING_SEEN, **(release_status(releases) if releases else {})}
         outcome, written = Outcome(ExitCode.SUCCESS, (), False), False
@@ -89,6 +92,8 @@ class ActionModule(MeshrollAction):
                     view = look(kube, names, settings.control_plane.namespace, certificates=told.certificates)
                     status, dates = cluster_status(view), view.certificates
                 runs = work.journal.read() if told.runs else []
+                if told.calendar:
+                    calendar = upgrade.calendar(kube, settings, view, runs)
                 if command == "resume" and outcome.exit_code == ExitCode.SUCCESS:
                     open_here, open_elsewhere = left_open(work.journal.read(), names)
                     outcome = still_open(outcome, open_here)
@@ -111,6 +116,9 @@ class ActionModule(MeshrollAction):
         if told.certificates:
             entry["certificates"] = msgspec.to_builtins(dates)
             entry["summary"] += warnings(dates)
+        if calendar:
+            entry["upgrade"] = {"due": msgspec.to_builtins(calendar), "hops": []}
+            entry["summary"].append(calendar.why)
         if shown:
             entry["run"] = run_detail(shown)
         if args.get("removal"):

@@ -27,6 +27,8 @@ from meshroll.core.runs import run_rows
 from meshroll.core.status import cluster_status
 from meshroll.core.summary import ended
 from meshroll.core.uninstall import Kept, Removal
+from meshroll.core.upgrade.calendar import Due
+from meshroll.core.upgrade.told import HopTold, UpgradeTold
 from meshroll.core.way_in import rollout_plan
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +42,17 @@ REMOVAL = Removal(
     custom_resources={"Server.policy.linkerd.io": 2},
     keeps=[Kept("namespace linkerd", "kubectl delete namespace linkerd")],
     nothing_to_do=False,
+)
+UPGRADE = UpgradeTold(
+    Due(
+        state="due",
+        release="edge-25.10.7",
+        target="edge-26.6.3",
+        since="2026-01-01T00:00:00Z",
+        next_start="2026-01-02T02:00:00Z",
+        why="edge-26.6.3 is due since 2026-01-01.",
+    ),
+    [HopTold("edge-25.10.7", "edge-26.6.3", "planned")],
 )
 RESULT_SCHEMA = json.loads((ROOT / "docs/reference/result.schema.json").read_text())
 
@@ -92,6 +105,7 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
         "certificates": msgspec.to_builtins([CERTIFICATE]),
         "releases": releases,
         "removal": msgspec.to_builtins(REMOVAL),
+        "upgrade": msgspec.to_builtins(UPGRADE),
     }
     read: dict[str, Any] = json.loads(json.dumps({**entry, **told}))
     return read

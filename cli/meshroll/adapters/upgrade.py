@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from meshroll.adapters import helm
+from meshroll.adapters import catalogue, helm
 from meshroll.adapters.charts import CHARTS, ChartSource, ha_values
-from meshroll.adapters.kube.client import Kube
+from meshroll.adapters.kube.client import ApiError, Kube
 from meshroll.adapters.kube.look import look
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, chart_values
 from meshroll.core.control_plane import DEPLOYMENTS
 from meshroll.core.journal import HopTaken, Record
+from meshroll.core.model import ClusterView
 from meshroll.core.releases import Edge
 from meshroll.core.scope import caller_namespaces
 from meshroll.core.settings import Settings
 from meshroll.core.uninstall import MESHED_BY
+from meshroll.core.upgrade.calendar import Due, calendar_of
 from meshroll.core.upgrade.decision import Standing
 
 
@@ -40,6 +42,19 @@ def see(kube: Kube, settings: Settings, records: Sequence[Record]) -> Standing:
             helm=releases.result(),
             records=tuple(records),
         )
+
+
+def calendar(kube: Kube, settings: Settings, view: ClusterView, records: Sequence[Record]) -> Due | None:
+    """How the upgrade stands, for `status`. Without the right to list Helm's records it goes by the journal alone.
+
+    Raises Refused or UsageError for a catalogue that cannot be read.
+    """
+    try:
+        release = helm.releases(kube, settings.control_plane.namespace).get(CONTROL_PLANE_CHART)
+    except ApiError:
+        release = None
+    known, now = catalogue.read(settings.catalogue), kube.server_now()
+    return calendar_of(view, release.changed_at if release else None, records, settings, known, now)
 
 
 @dataclass(frozen=True)

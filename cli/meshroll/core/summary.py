@@ -15,17 +15,18 @@ from meshroll.core.plan import Plan, change_rows
 
 
 class Tells(msgspec.Struct, frozen=True):
-    """What a command's result tells beside how it ended: how the cluster stands, the runs that it remembers, and how
-    long its certificates last.
+    """What a command's result tells beside how it ended: how the cluster stands, the runs that it remembers, how long
+    its certificates last, and when it is to be upgraded.
     """
 
     standing: bool = True
     runs: bool = False
     certificates: bool = False
+    calendar: bool = False
 
 
 TELLS = {
-    "status": Tells(runs=True, certificates=True),
+    "status": Tells(runs=True, certificates=True, calendar=True),
     "runs": Tells(runs=True),
     "report": Tells(standing=False),
 }

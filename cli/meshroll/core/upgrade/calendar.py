@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from meshroll.core.releases import Release
+from meshroll.core.checks.cluster import running_edge
+from meshroll.core.errors import MeshrollError, Problem, Refused
+from meshroll.core.hop_history import UPGRADE, open_upgrade
+from meshroll.core.journal import Record
+from meshroll.core.model import ClusterView
+from meshroll.core.release_policy import Bounds, choose
+from meshroll.core.releases import Catalogue, Edge, Release
 from meshroll.core.settings import WEEKDAYS, Settings, Upgrade
 
 State = Literal["current", "waiting", "due", "overdue", "unfinished"]
@@ -79,6 +85,60 @@ def due(
         next_start=_text(opening) if opening else None,
         why=f"{target.edge} is {'due from' if state == 'waiting' else f'{state} since'} {since:%Y-%m-%d}.{withdrawn}",
     )
+
+
+def calendar_of(
+    view: ClusterView,
+    changed_at: datetime | None,
+    records: Sequence[Record],
+    settings: Settings,
+    catalogue: Catalogue,
+    now: datetime,
+) -> Due | None:
+    """How the upgrade stands, without a look at the chart source; None where no edge release runs.
+
+    ``changed_at`` is when Helm last changed the control plane, ``records`` newest first.
+    """
+    try:
+        running = release_of(catalogue, installed_edge(view))
+    except Refused:
+        return None
+    try:
+        picked = choose(catalogue, Bounds(settings.release, now.date(), view.kubernetes_version)).release
+    except MeshrollError:
+        picked = None
+    open_run = open_upgrade(records)
+    rested = rests_since(changed_at, records)
+    return due(running, picked, rested, settings, now, open_run.run_id if open_run else None)
+
+
+def rests_since(changed_at: datetime | None, records: Sequence[Record]) -> datetime | None:
+    """When the control plane last became another, or None. ``changed_at`` is Helm's word; a hop that was taken back was
+    no change.
+    """
+    ended = [record for record in records if record.command == UPGRADE and record.finished_at]
+    if changed_at is None or not ended or changed_at > datetime.fromisoformat(str(ended[0].finished_at)):
+        return changed_at
+    good = next((record for record in ended if record.state == "succeeded"), None)
+    return datetime.fromisoformat(str(good.finished_at)) if good else None
+
+
+def installed_edge(view: ClusterView) -> Edge:
+    """The release that runs. Raises Refused control-plane-missing or control-plane-foreign."""
+    if not view.control_plane.installed:
+        raise Refused(
+            Problem(
+                "control-plane-missing",
+                "Linkerd is not installed on this cluster, so there is nothing to upgrade.",
+                "`meshroll rollout` installs it.",
+            )
+        )
+    return running_edge(view.control_plane)
+
+
+def release_of(catalogue: Catalogue, edge: Edge) -> Release:
+    """What the catalogue knows of a release, be it nothing but its name."""
+    return catalogue.find(edge) or Release(edge=str(edge))
 
 
 def _since(running: Release, target: Release, changed_at: datetime | None, settings: Settings) -> datetime:

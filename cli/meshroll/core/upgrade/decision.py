@@ -11,9 +11,8 @@ import msgspec
 from meshroll.core import checks
 from meshroll.core.breaking_changes import BreakingChange
 from meshroll.core.chart_values import CONTROL_PLANE_CHART
-from meshroll.core.checks.cluster import running_edge
 from meshroll.core.control_plane import not_up
-from meshroll.core.errors import Problem, Refused
+from meshroll.core.errors import Problem
 from meshroll.core.history import left_open, left_uninstalling
 from meshroll.core.hop_history import UPGRADE, open_upgrade
 from meshroll.core.hops import Hop
@@ -22,10 +21,10 @@ from meshroll.core.journal import HopTaken, Record
 from meshroll.core.model import ClusterView, Object
 from meshroll.core.plan import Plan
 from meshroll.core.release_policy import Bounds
-from meshroll.core.releases import Catalogue, Edge, Release
+from meshroll.core.releases import Catalogue, Edge
 from meshroll.core.resume import FORWARD, Resumption, Rule, way_of
 from meshroll.core.settings import Settings
-from meshroll.core.upgrade.calendar import Due, due, frozen, is_open
+from meshroll.core.upgrade.calendar import Due, due, frozen, installed_edge, is_open, release_of, rests_since
 from meshroll.core.upgrade.data_plane import hop_plan
 from meshroll.core.upgrade.way import (
     Way,
@@ -52,7 +51,7 @@ class Standing:
 
     def hop(self, record: Record, edge: Edge) -> HopTaken:
         """The hop to ``edge`` that a run begins now, or that it goes on with."""
-        installed, taken = _installed(self.view), record.open_hop
+        installed, taken = installed_edge(self.view), record.open_hop
         if taken and taken.to == str(edge):
             return taken
         release = self.helm.get(CONTROL_PLANE_CHART)
@@ -60,16 +59,9 @@ class Standing:
         return HopTaken(str(installed), str(edge), revision, len(record.entries))
 
     @property
-    def changed_at(self) -> datetime | None:
-        """When the control plane last became another; None: not known. A hop that was taken back was no change."""
+    def rests_since(self) -> datetime | None:
         release = self.helm.get(CONTROL_PLANE_CHART)
-        ended = [record for record in self.records if record.command == UPGRADE and record.finished_at]
-        if release is None:
-            return None
-        if not ended or release.changed_at > datetime.fromisoformat(str(ended[0].finished_at)):
-            return release.changed_at
-        good = next((record for record in ended if record.state == "succeeded"), None)
-        return datetime.fromisoformat(str(good.finished_at)) if good else None
+        return rests_since(release.changed_at if release else None, self.records)
 
 
 @dataclass(frozen=True)
@@ -116,20 +108,20 @@ def decide(
     whatever the calendar says: windows and freezes are about beginning.
     """
     view, records = standing.view, standing.records
-    installed = _installed(view)
+    installed = installed_edge(view)
     earlier = open_upgrade(records)
     on = _going_on(earlier, rule, now)
     bounds = asked_for(bounds, asked.to)
     hop = earlier.open_hop if earlier else None
     if earlier and hop and on and on.direction != FORWARD:
-        unfinished = due(_release(catalogue, installed), None, None, settings, now, earlier.run_id)
+        unfinished = due(release_of(catalogue, installed), None, None, settings, now, earlier.run_id)
         return Decision(unfinished, turn_back=on.why, problems=tuple(_not_now(records)))
     onto = Edge.parse(hop.to) if hop else None
     found = way(view, settings, installed, catalogue, bounds, changes, onto)
     calendar = due(
-        _release(catalogue, installed),
-        _release(catalogue, found.target),
-        standing.changed_at,
+        release_of(catalogue, installed),
+        release_of(catalogue, found.target),
+        standing.rests_since,
         settings,
         now,
         earlier.run_id if earlier else None,
@@ -161,22 +153,6 @@ def decide(
         waived=waived,
         problems=tuple(problems),
     )
-
-
-def _installed(view: ClusterView) -> Edge:
-    if not view.control_plane.installed:
-        raise Refused(
-            Problem(
-                "control-plane-missing",
-                "Linkerd is not installed on this cluster, so there is nothing to upgrade.",
-                "`meshroll rollout` installs it.",
-            )
-        )
-    return running_edge(view.control_plane)
-
-
-def _release(catalogue: Catalogue, edge: Edge) -> Release:
-    return catalogue.find(edge) or Release(edge=str(edge))
 
 
 def _going_on(earlier: Record | None, rule: Rule, now: datetime) -> Resumption | None:

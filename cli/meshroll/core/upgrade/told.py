@@ -15,9 +15,9 @@ HopState = Literal["done", "taken_back", "unfinished", "planned"]
 
 
 class HopTold(msgspec.Struct, frozen=True):
-    """``start``: the release before it."""
+    """``start`` is called ``from`` in JSON, as the hops of `releases` are."""
 
-    start: str
+    start: str = msgspec.field(name="from")
     to: str
     state: HopState
 
