@@ -32,7 +32,8 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
         made = make_estate(status.connection, "climbing", folder)
         made.namespace_settings(workloads=TAKEN, injection="workloads", waves=[{"share": 1.0}])
         made.settings(release={"channel": OLD})
-        assert made.run("rollout").code == 0
+        ran = made.run("rollout")
+        assert ran.code == 0, ran.result["errors"]
         made.settings(release={"channel": "recommended"})
         yield made
     finally:
