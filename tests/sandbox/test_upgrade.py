@@ -42,11 +42,9 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
 
 def picks(estate: Estate, edge: str) -> None:
     """Policy picks ``edge``, and an upgrade to it is due at once."""
-    bad = {each: None for each in (NEVER_UP, BAD_UNDER_TRAFFIC, NEW) if each != edge}
-    estate.settings(
-        catalogue=catalogue_with(estate.folder, {**bad, edge: {}} if edge != MILESTONE else bad),
-        upgrade={"interval_days": 0},
-    )
+    marked = {"mark": "recommended", "source": "test"}
+    changes = {each: marked if each == edge else None for each in (NEVER_UP, BAD_UNDER_TRAFFIC, NEW)}
+    estate.settings(catalogue=catalogue_with(estate.folder, changes), upgrade={"interval_days": 0})
 
 
 def proxies(estate: Estate) -> set[str | None]:
