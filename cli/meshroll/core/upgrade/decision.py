@@ -75,7 +75,7 @@ class Asked:
 @dataclass(frozen=True)
 class Decision:
     """``hops`` are gone one after the other; ``plan`` is the data plane's part of the first. ``turn_back`` says why the
-    hop of an earlier run is taken back instead.
+    hop of an earlier run is taken back instead. ``closes``: an earlier run did not end, be there anything left of it.
     """
 
     due: Due
@@ -85,10 +85,11 @@ class Decision:
     turn_back: str | None = None
     waived: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    closes: bool = False
 
     @property
     def to_do(self) -> bool:
-        return bool(self.hops or self.turn_back)
+        return bool(self.hops or self.turn_back or self.closes)
 
 
 def decide(
@@ -152,6 +153,7 @@ def decide(
         msgspec.structs.replace(plan, notes=notes),
         waived=waived,
         problems=tuple(problems),
+        closes=earlier is not None,
     )
 
 
