@@ -16,7 +16,8 @@ from meshroll_sandbox.cluster import down, up
 
 OLD, MILESTONE, NEW = "edge-25.10.7", "edge-26.6.3", "edge-26.8.3"
 NEVER_UP, BAD_UNDER_TRAFFIC, WITHDRAWN = "edge-26.6.98", "edge-26.6.99", "edge-25.11.2"
-TAKEN = ["Deployment/omni", "Deployment/voltnet-omnicharge-points", "Deployment/sessions-gateway"]
+# None of them balances over a headless Service, whose client is blind for a while once the servers restart.
+TAKEN = ["Deployment/pricing", "Deployment/tariffs", "Deployment/sessions-gateway"]
 
 # Seven upgrades with their gates are minutes.
 pytestmark = pytest.mark.exhaustive
@@ -83,7 +84,7 @@ def test_a_check_says_the_hops_and_changes_nothing(estate: Estate) -> None:
     before = estate.fingerprint(), revisions(estate)
     ran = estate.run("upgrade", "--check")
     assert hops(ran) == [(OLD, MILESTONE, "planned"), (MILESTONE, NEW, "planned")]
-    assert ran.cluster["plan"]["restarting_pods"] == 7
+    assert ran.cluster["plan"]["restarting_pods"] == 6
     assert (estate.fingerprint(), revisions(estate)) == before
 
 
