@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 from faults.tree import kill_tree
 from sandbox.support import MESHROLL, STATE, Estate, Ran, catalogue_with, make_estate
 
@@ -32,7 +33,9 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
         assert status.connection
         made = make_estate(status.connection, "climbing", folder)
         made.namespace_settings(workloads=TAKEN, injection="workloads", waves=[{"share": 1.0}])
-        made.settings(release={"channel": OLD})
+        file = folder / "inventory/host_vars/sandbox/connection.yml"
+        control_plane = yaml.safe_load(file.read_text())["meshroll_control_plane"]
+        made.settings(release={"channel": OLD}, control_plane={**control_plane, "timeout_seconds": 40})
         ran = made.run("rollout")
         assert ran.code == 0, ran.result["errors"]
         made.settings(release={"channel": "recommended"})
