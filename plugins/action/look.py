@@ -28,6 +28,7 @@ from meshroll.core.history import (
     to_undo,
     unfinished,
 )
+from meshroll.core.hop_history import left_upgrading
 from meshroll.core.journal import Record, titles, touched
 from meshroll.core.judged import verify_plan
 from meshroll.core.model import ClusterView
@@ -85,7 +86,7 @@ class ActionModule(MeshrollAction):
         view, repairs = repaired(view, unmade(records, names))
         edge = release_for(settings, view, kube.server_now().date()) if direction == "in" else None
         before = inherited(records, names, going.waived if going else ()) if edge else Inherited()
-        found: list[Problem] = left_uninstalling(records) if edge else []
+        found: list[Problem] = [*left_uninstalling(records), *left_upgrading(records)] if edge else []
         if refuse:
             way = "in" if edge else "verify" if direction == "verify" else "out"
             found += checks.problems(checks.Case(view, settings, way, edge, before.unjudged))
