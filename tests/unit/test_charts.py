@@ -43,7 +43,8 @@ def folder(tmp_path: Path) -> Path:
         (CONTROL_PLANE_CHART, "2026.6.3"),
         (CONTROL_PLANE_CHART, "2026.8.3"),
     ):
-        data = packed({f"{chart}/values-ha.yaml": "controllerReplicas: 3\n"})
+        files = {"Chart.yaml": f"version: {version}", "values-ha.yaml": "controllerReplicas: 3\n"}
+        data = packed({f"{chart}/{file}": text for file, text in files.items()})
         name = f"{chart}-{version}.tgz"
         (tmp_path / name).write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
@@ -84,7 +85,7 @@ def test_an_archive_that_is_not_the_indexed_one_is_refused(folder: Path, tmp_pat
 
 def test_an_archive_without_ha_values_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "chart.tgz"
-    path.write_bytes(packed({"linkerd-control-plane/values.yaml": "{}"}))
+    path.write_bytes(packed({"linkerd-control-plane/Chart.yaml": "version: 2026.6.3"}))
     with pytest.raises(Refused) as refused:
         ha_values(path)
     assert refused.value.problems[0].code == "chart-without-ha"

@@ -20,8 +20,9 @@ from meshroll.core.control_plane import (
     trouble,
 )
 from meshroll.core.errors import Refused
+from meshroll.core.helm_records import HelmRelease
 from meshroll.core.identity import step_for
-from meshroll.core.install import HelmRelease, Seen, failed, records_in_the_way
+from meshroll.core.install import Seen, failed, records_in_the_way
 
 NOW = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
 NODE: dict[str, Any] = {"metadata": {"name": "a"}, "spec": {}}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from meshroll.adapters import places
 from meshroll.adapters.safe_yaml import parsed
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
 from meshroll.core.errors import Problem, Refused
+from meshroll.core.known_values import ChartValues
 from meshroll.core.places import is_address, shown
 from meshroll.core.releases import Edge, edges_of
 
 CHARTS = (CRDS_CHART, CONTROL_PLANE_CHART)
-HA_VALUES = "values-ha.yaml"
+VALUES, HA_VALUES = "values.yaml", "values-ha.yaml"
+_READ = ("Chart.yaml", VALUES, HA_VALUES, "templates/", "charts/")
 # Linkerd's own index is a few MiB and a chart some 50 KiB; more than this is not what it says it is.
 BYTES_MAX = 64 * 1024 * 1024
 
@@ -108,21 +111,54 @@ def index_of(source: str) -> str:
     return source.rstrip("/") + "/index.yaml"
 
 
-def ha_values(archive: Path) -> dict[str, Any]:
-    """The chart's own values-ha.yaml. Raises Refused where the archive has none."""
+def values_of(archive: Path) -> ChartValues:
+    """What the chart in an archive takes, the charts inside it included. Raises Refused chart-wrong."""
+    files: dict[str, str] = {}
     try:
         with tarfile.open(archive) as tar:
-            member = tar.extractfile(f"{CONTROL_PLANE_CHART}/{HA_VALUES}")
-            values: dict[str, Any] = yaml.safe_load(member.read()) if member else {}
-            return values
-    except (KeyError, tarfile.TarError, yaml.YAMLError, OSError) as error:
+            for member in tar:
+                name = member.name.partition("/")[2]
+                content = tar.extractfile(member) if name.startswith(_READ) else None
+                if content:
+                    files[name] = content.read(BYTES_MAX).decode(errors="replace")
+        return ChartValues.of(
+            str(parsed(files["Chart.yaml"])["version"]),
+            dict(parsed(files.get(VALUES, "")) or {}),
+            dict(parsed(files.get(HA_VALUES, "")) or {}),
+            "\n".join(text for name, text in files.items() if "templates/" in name),
+            files.get(VALUES, ""),
+        )
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        tarfile.TarError,
+        zlib.error,
+        yaml.YAMLError,
+        OSError,
+        EOFError,
+    ) as error:
+        raise Refused(
+            Problem(
+                "chart-wrong",
+                f"{archive.name} is not a chart that can be read ({type(error).__name__}: {error}).",
+                "The archive is damaged, or was packaged by hand: fetch it anew from a source that you trust.",
+            )
+        ) from error
+
+
+def ha_values(archive: Path) -> dict[str, Any]:
+    """The chart's own values-ha.yaml. Raises Refused where the archive has none."""
+    values = dict(values_of(archive).ha)
+    if not values:
         raise Refused(
             Problem(
                 "chart-without-ha",
-                f"{archive.name} has no {HA_VALUES} that can be read.",
+                f"{archive.name} has no {HA_VALUES}.",
                 "Set meshroll_control_plane.profile to default, or use Linkerd's own charts.",
             )
-        ) from error
+        )
+    return values
 
 
 def _read(place: str) -> bytes:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import io
 import os
 import re
 import shutil
 import subprocess
+import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import yaml
+
+from meshroll.adapters.charts import HA_VALUES
 from meshroll.adapters.kube.client import Kube
+from meshroll.adapters.safe_yaml import parsed
+from meshroll.core.carried_values import StoredRelease
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART, CRDS_VALUES
 from meshroll.core.errors import Problem, Refused, RollbackFailed
-from meshroll.core.install import HelmRelease
+from meshroll.core.helm_records import HelmRelease
+from meshroll.core.known_values import ChartValues
 from meshroll.core.settings import Cluster, Settings
 
 _VERSION = re.compile(r"v(\d+)\.\S+")
 # Nothing is waited for, and Linkerd's charts have no hooks: it is done in seconds.
 HELM_SECONDS = 300.0
+# A Secret holds 1 MiB at most, and a chart is mostly text; more than this is no record of Helm's.
+RECORD_BYTES_MAX = 64 * 1024 * 1024
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OSError, EOFError, zlib.error, yaml.YAMLError)
 _HINT = "Install Helm 3 (helm.sh), or name it in meshroll_control_plane.helm_binary."
 
 
@@ -82,6 +97,7 @@ def releases(kube: Kube, namespace: str) -> dict[str, HelmRelease]:
     """Helm's newest record of each release in the namespace; from labels, so no payload is decoded."""
     secrets, _ = kube.list_all(f"/api/v1/namespaces/{namespace}/secrets", labelSelector="owner=helm")
     newest: dict[str, HelmRelease] = {}
+    deployed: dict[str, int] = {}
     for secret in secrets:
         labels = secret["metadata"]["labels"]
         release = HelmRelease(
@@ -96,7 +112,50 @@ def releases(kube: Kube, namespace: str) -> dict[str, HelmRelease]:
         )
         if release.name not in newest or release.revision > newest[release.name].revision:
             newest[release.name] = release
-    return newest
+        if release.status == "deployed":
+            deployed[release.name] = max(release.revision, deployed.get(release.name, 0))
+    return {name: replace(release, deployed=deployed.get(name)) for name, release in newest.items()}
+
+
+def stored(kube: Kube, release: HelmRelease) -> StoredRelease:
+    """The revision of a release that is deployed, with its chart and the values that were given to it.
+
+    Helm keeps it as base64 of gzipped JSON; the charts inside a chart are not kept. Raises ApiError, and Refused
+    helm-record-unreadable where there is no such revision, or it is not what Helm writes.
+    """
+    name = f"sh.helm.release.v1.{release.name}.v{release.deployed}"
+    secret = kube.get(f"/api/v1/namespaces/{release.namespace}/secrets/{name}")
+    try:
+        packed = base64.b64decode(base64.b64decode((secret or {})["data"]["release"]))
+        with gzip.open(io.BytesIO(packed)) as unpacked:
+            data = msgspec.json.decode(unpacked.read(RECORD_BYTES_MAX))
+        chart = data["chart"]
+        files, templates = (_texts(chart.get(kind)) for kind in ("files", "templates"))
+        return StoredRelease(
+            revision=int(data["version"]),
+            chart=ChartValues.of(
+                str(chart["metadata"]["version"]),
+                dict(chart.get("values") or {}),
+                dict(parsed(files.get(HA_VALUES, "")) or {}),
+                "\n".join(templates.values()),
+            ),
+            values=dict(data.get("config") or {}),
+        )
+    except UNREADABLE as error:
+        # Not what it says: a part of the record may be in it, and keys may be in the record.
+        raise Refused(
+            Problem(
+                "helm-record-unreadable",
+                f"Helm's record of {release.name} in namespace {release.namespace} cannot be read "
+                f"({type(error).__name__}), so its values cannot be carried over.",
+                f"See what `helm -n {release.namespace} get all {release.name}` says of it.",
+                object=f"Secret/{name}",
+            )
+        ) from None
+
+
+def _texts(files: list[dict[str, str]] | None) -> dict[str, str]:
+    return {file["name"]: base64.b64decode(file["data"]).decode() for file in files or []}
 
 
 def rollback(

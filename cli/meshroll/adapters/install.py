@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from meshroll.adapters import gateway_api, helm, identity
-from meshroll.adapters.charts import CHARTS, ChartSource, ha_values
+from meshroll.adapters.charts import CHARTS, ChartSource, ha_values, values_of
 from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.look import HTTP_ROUTE_CRD
 from meshroll.core import control_plane as core
+from meshroll.core.carried_values import unknown_values
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, chart_values, value_problems
 from meshroll.core.errors import MeshrollError, Problem, Refused
+from meshroll.core.helm_records import HelmRelease
 from meshroll.core.identity import ISSUER_SECRET, TRUST_ROOTS, trust_domain_of
-from meshroll.core.install import HelmRelease, Seen, records_in_the_way
+from meshroll.core.install import Seen, records_in_the_way
 from meshroll.core.places import shown
 from meshroll.core.releases import Edge
 from meshroll.core.settings import Settings
@@ -106,9 +108,15 @@ def plan(seen: Seen, settings: Settings, edge: Edge, folder: Path, now: datetime
     binary = attempt(lambda: helm.usable(own.helm_binary, helm.environment(folder)))
     charts = attempt(lambda: _fetch(own.chart_source, edge, folder))
     profile = attempt(lambda: core.profile_of(own.profile, seen.nodes))
-    ha = attempt(lambda: ha_values(charts[CONTROL_PLANE_CHART])) if charts and profile == "ha" else None
+    chart = attempt(lambda: values_of(charts[CONTROL_PLANE_CHART])) if charts else None
+    ha = (
+        attempt(lambda: ha_values(charts[CONTROL_PLANE_CHART]))
+        if chart and charts and profile == "ha"
+        else None
+    )
     values = chart_values(ha, own.values, settings.prometheus.scrape == "podmonitor")
     problems += value_problems(own.values, values)
+    problems += unknown_values(own.values, chart) if chart else []
     if seen.namespace is not None:
         problems += core.namespace_problems(seen.namespace, *core.namespace_metadata(namespace, values))
     bundle = None if seen.gateway_api else attempt(lambda: gateway_api.read(settings.gateway_api.file))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from meshroll.core.errors import Problem
+from meshroll.core.known_values import value_at
 
 CRDS_CHART, CONTROL_PLANE_CHART = "linkerd-crds", "linkerd-control-plane"
 # With failurePolicy Fail and one injector, its restart would stop every new pod of the cluster.
@@ -50,11 +51,11 @@ def value_problems(own: Mapping[str, Any], values: Mapping[str, Any]) -> list[Pr
             f"meshroll_control_plane.values has a private key at {path}.",
             "Keys do not go through Helm, which would keep them in its release; give the Secret instead.",
         )
-        for path in _keys_in(own)
+        for path in private_keys(own)
     ]
-    identity = own.get("identity") or {}
-    scheme = (identity.get("issuer") or {}).get("scheme", "kubernetes.io/tls")
-    if identity.get("externalCA", True) is not True or scheme != "kubernetes.io/tls":
+    external = value_at(own, ("identity", "externalCA"))
+    scheme = value_at(own, ("identity", "issuer", "scheme"))
+    if external not in (None, True) or scheme not in (None, "kubernetes.io/tls"):
         problems.append(
             Problem(
                 "values-identity",
@@ -62,8 +63,16 @@ def value_problems(own: Mapping[str, Any], values: Mapping[str, Any]) -> list[Pr
                 "Leave both out: meshroll makes the issuer's Secret and the trust roots, or takes yours.",
             )
         )
-    replicas = int(values.get("controllerReplicas") or 1)
-    if failure_policy(values) == "Fail" and replicas < INJECTORS_FOR_FAIL:
+    replicas = str(values.get("controllerReplicas") or 1)
+    if not replicas.isdecimal():
+        problems.append(
+            Problem(
+                "values-no-number",
+                f"controllerReplicas is {replicas}, which is no number.",
+                "Set it to one in meshroll_control_plane.values.",
+            )
+        )
+    elif failure_policy(values) == "Fail" and int(replicas) < INJECTORS_FOR_FAIL:
         problems.append(
             Problem(
                 "injectors-too-few",
@@ -78,14 +87,14 @@ def failure_policy(values: Mapping[str, Any]) -> str:
     return str(values.get("webhookFailurePolicy") or "Ignore")
 
 
-def _keys_in(values: Any, path: str = "") -> Iterator[str]:
-    """Paths of what looks like a private key, by name or by content."""
+def private_keys(values: Any, path: str = "") -> Iterator[str]:
+    """Dotted paths of what looks like a private key, by name or by content."""
     if isinstance(values, Mapping):
         for key, value in values.items():
             here = f"{path}.{key}".lstrip(".")
             if key == "keyPEM" and value:
                 yield here
             else:
-                yield from _keys_in(value, here)
+                yield from private_keys(value, here)
     elif isinstance(values, str) and "PRIVATE KEY" in values:
         yield path

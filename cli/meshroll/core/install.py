@@ -9,22 +9,8 @@ from typing import Any
 
 from meshroll.core.control_plane import INJECTOR, INSTALLING
 from meshroll.core.errors import Problem
+from meshroll.core.helm_records import HelmRelease, in_the_way
 from meshroll.core.model import Object, annotations_of
-
-# Charts are installed without waiting, so Helm is done in seconds; past this it was killed.
-HELM_AT_WORK_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class HelmRelease:
-    """Helm's record of a release's newest revision. ``record`` is the name of its Secret."""
-
-    name: str
-    namespace: str
-    revision: int
-    status: str
-    changed_at: datetime
-    record: str
 
 
 @dataclass(frozen=True)
@@ -57,34 +43,11 @@ def records_in_the_way(
 ) -> tuple[list[HelmRelease], list[Problem]]:
     """(Helm's records to drop, problems) before an install: those of one that failed or was killed.
 
-    kubernetes.core.helm takes a failed revision with the same values for done, and Helm itself refuses beside
-    a pending one. Only what meshroll itself began is dropped, once no Helm can still be at work on it; Helm
-    then takes over the objects that are there, because they carry its names.
+    Helm then takes over the objects that are there, because they carry its names.
     """
-    drop, problems = [], []
-    for release in (seen.helm[name] for name in names if name in seen.helm):
-        if release.status in ("deployed", "superseded"):
-            continue
-        age_seconds = (now - release.changed_at).total_seconds()
-        failed = release.status in ("failed", "uninstalled")
-        if seen.unfinished and (failed or age_seconds > HELM_AT_WORK_SECONDS):
-            drop.append(release)
-            continue
-        hint = (
-            f"If no Helm works on it: `helm -n {release.namespace} uninstall {release.name}`; then run again."
-        )
-        if seen.unfinished:
-            left_seconds = HELM_AT_WORK_SECONDS - age_seconds
-            hint = f"If that Helm was killed, run again in {left_seconds:.0f} s: it goes on from there."
-        problems.append(
-            Problem(
-                "helm-release-in-the-way",
-                f"Helm's release {release.name} (revision {release.revision}) is {release.status}.",
-                hint,
-                object=f"Secret/{release.record}",
-            )
-        )
-    return drop, problems
+    return in_the_way(
+        (seen.helm[name] for name in names if name in seen.helm), lambda _: bool(seen.unfinished), now
+    )
 
 
 def failed(failure: Mapping[str, Any], seen: Seen) -> list[Problem]:

@@ -13,9 +13,9 @@ from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
 from meshroll.core.config_maps import NAMESPACE as JOURNAL_NAMESPACE
 from meshroll.core.control_plane import INSTALLING
 from meshroll.core.errors import Problem
+from meshroll.core.helm_records import ENDED, HelmRelease, in_the_way
 from meshroll.core.history import left_open, open_uninstall
 from meshroll.core.identity import ISSUER_SECRET, TRUST_ROOTS
-from meshroll.core.install import HELM_AT_WORK_SECONDS, HelmRelease
 from meshroll.core.journal import Record
 from meshroll.core.model import Object, Pod, annotations_of, labels_of
 from meshroll.core.ownership import HELM_RELEASE
@@ -236,27 +236,12 @@ def _helm_at_work(standing: Standing, names: Iterable[str], now: datetime) -> li
     Two that uninstall the same release delete the same objects; beside an install or upgrade something would be left.
     """
     home = next((each for each in standing.namespaces if each["metadata"]["name"] == standing.home), {})
-    found = []
-    for release in (standing.helm[name] for name in names if name in standing.helm):
-        if release.status in ("deployed", "superseded", "failed", "uninstalled"):
-            continue
-        if release.status == "uninstalling" and standing.unfinished:
-            continue
-        ours = INSTALLING in annotations_of(home)
-        left_seconds = HELM_AT_WORK_SECONDS - (now - release.changed_at).total_seconds()
-        if ours and left_seconds <= 0:
-            continue
-        found.append(
-            Problem(
-                "helm-release-in-the-way",
-                f"Helm's release {release.name} (revision {release.revision}) is {release.status}.",
-                f"If that Helm was killed, run again in {left_seconds:.0f} s: it goes on from there."
-                if ours
-                else f"If no Helm works on it: `helm -n {release.namespace} uninstall {release.name}`; then run again.",
-                object=f"Secret/{release.record}",
-            )
-        )
-    return found
+    at_work = [
+        release
+        for release in (standing.helm[name] for name in names if name in standing.helm)
+        if release.status not in ENDED and not (release.status == "uninstalling" and standing.unfinished)
+    ]
+    return in_the_way(at_work, lambda _: INSTALLING in annotations_of(home), now)[1]
 
 
 def _extension(name: str, extensions: Mapping[str, str]) -> str:

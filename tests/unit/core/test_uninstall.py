@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
 from meshroll.core.control_plane import INSTALLING
 from meshroll.core.errors import ExitCode
-from meshroll.core.install import HelmRelease
+from meshroll.core.helm_records import HelmRelease
 from meshroll.core.journal import Record
 from meshroll.core.outcome import Outcome
 from meshroll.core.summary import ended

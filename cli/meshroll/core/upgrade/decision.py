@@ -13,10 +13,10 @@ from meshroll.core.breaking_changes import BreakingChange
 from meshroll.core.chart_values import CONTROL_PLANE_CHART
 from meshroll.core.control_plane import not_up
 from meshroll.core.errors import Problem
+from meshroll.core.helm_records import HelmRelease
 from meshroll.core.history import left_open, left_uninstalling
 from meshroll.core.hop_history import UPGRADE, open_upgrade
 from meshroll.core.hops import Hop
-from meshroll.core.install import HelmRelease
 from meshroll.core.journal import HopTaken, Record
 from meshroll.core.model import ClusterView, Object
 from meshroll.core.plan import Plan
