@@ -15,6 +15,7 @@ from meshroll.core.checks.cluster import running_edge
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.release_answer import Seen, answer
 from meshroll.core.release_policy import Bounds
+from meshroll.core.releases import Catalogue
 from meshroll.core.settings import Settings
 
 
@@ -26,15 +27,15 @@ class ActionModule(MeshrollAction):
         known = catalogue.read(settings.catalogue)
         bounds, seen = Bounds(settings.release, day), None
         if args.get("look"):
-            bounds, seen = self.seen(settings, day)
+            bounds, seen = self.seen(settings, day, known)
         told, error = answer(known, bounds, catalogue.breaking_changes(), seen)
         return {**(failure(error) if error else {}), "releases": told}
 
-    def seen(self, settings: Settings, day: datetime.date) -> tuple[Bounds, Seen]:
+    def seen(self, settings: Settings, day: datetime.date, known: Catalogue) -> tuple[Bounds, Seen]:
         own = settings.control_plane
         self.events.say("stage", "Looking at the cluster and its chart source", stage="look")
         view = look(self.connect(settings), (), own.namespace)
-        available = ChartSource.read(own.chart_source).edges
+        available = ChartSource.read(own.chart_source, known).edges
         installed = running_edge(view.control_plane) if view.control_plane.installed else None
         bounds = Bounds(settings.release, day, view.kubernetes_version, available)
         return bounds, Seen(installed, view.gateway_api_version)

@@ -67,11 +67,12 @@ class ActionModule(MeshrollAction):
         records = self.journal(kube).read()
         standing = upgrade.see(kube, settings, records)
         settings = meshed_only(standing.view, settings)
-        now, source = kube.server_now(), ChartSource.read(own.chart_source)
+        now, known = kube.server_now(), catalogue.read(settings.catalogue)
+        source = ChartSource.read(own.chart_source, known)
         decision = decide(
             standing,
             settings,
-            catalogue.read(settings.catalogue),
+            known,
             Bounds(settings.release, now.date(), standing.view.kubernetes_version, source.edges),
             catalogue.breaking_changes(),
             Asked(args.get("to"), bool(args.get("scheduled"))),
@@ -146,7 +147,8 @@ class ActionModule(MeshrollAction):
                 raise Refused(problems)
         result: dict[str, Any] = {"changed": True, "control_plane": taken.revision is not None}
         if result["control_plane"]:
-            prepared = upgrade.prepare(ChartSource.read(own.chart_source), settings, edge, folder)
+            source = ChartSource.read(own.chart_source, catalogue.read(settings.catalogue))
+            prepared = upgrade.prepare(source, settings, edge, folder)
             result["prepared"] = helm.for_tasks(
                 prepared.helm_binary, folder, settings, prepared.charts, prepared.values
             )

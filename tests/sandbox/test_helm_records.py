@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from meshroll.adapters import helm
-from meshroll.adapters.catalogue import breaking_changes
+from meshroll.adapters.catalogue import breaking_changes, shipped
 from meshroll.adapters.charts import CHARTS, ChartSource, values_of
 from meshroll.adapters.kube.client import Kube
 from meshroll.core.carried_values import carry
@@ -36,7 +36,7 @@ class Helm:
         self.kube = Kube.connect(str(connection.kubeconfig), connection.context)
         self.cluster = Cluster(kubeconfig=str(connection.kubeconfig), context=connection.context)
         self.binary, self.variables = str(connection.helm), helm.environment(folder)
-        self.source = ChartSource.read(connection.chart_source)
+        self.source = ChartSource.read(connection.chart_source, shipped())
 
     def upgrade(self, version: str, values: dict[str, Any], chart: str = CONTROL_PLANE_CHART) -> None:
         file = self.folder / "values.yaml"

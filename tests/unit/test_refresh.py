@@ -42,9 +42,8 @@ def written_on(file: Path, day: datetime.date) -> None:
 @pytest.fixture
 def lists(tmp_path: Path) -> dict[Kind, str]:
     """Three lists in files: a release, a milestone, and notes that withdraw two releases."""
-    (tmp_path / "index.yaml").write_text(
-        "entries: {linkerd-control-plane: [{version: 2026.9.1, kubeVersion: '>=1.31.0-0', created: 2026-09-03}]}"
-    )
+    plane = f"{{version: 2026.9.1, kubeVersion: '>=1.31.0-0', created: 2026-09-03, digest: {'a' * 64}}}"
+    (tmp_path / "index.yaml").write_text(f"entries: {{linkerd-control-plane: [{plane}]}}")
     (tmp_path / "versions.yaml").write_text(
         '[{version: "2.21", edge: edge-26.10.2, releaseDate: "October 14, 2026"}]'
     )
@@ -108,6 +107,21 @@ def test_a_mark_of_ones_own_outlives_every_refresh(tmp_path: Path, lists: dict[K
         assert read(str(file)).source_of(release) == "https://wiki.example/linkerd"
         (kept,) = [change for change in done.changes if change.kept]
         assert (kept.release, kept.after) == ("edge-26.8.3", "not_recommended")
+
+
+def test_a_pin_that_the_index_contradicts_stays_and_is_shown(
+    tmp_path: Path, lists: dict[Kind, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "own.yml"
+    pinned = f"sha256:{'b' * 64}"
+    row = f"  - {{edge: edge-26.9.1, charts: {{linkerd-control-plane: {pinned}}}}}\n"
+    file.write_text(OWN + row)
+    arguments = ["releases", "refresh", str(file), *(f"--{kind}={place}" for kind, place in lists.items())]
+    assert app.run(arguments) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"charts.linkerd-control-plane stays {pinned}; the index has sha256:{'a' * 64}" in said
+    release = read(str(file)).find(Edge(26, 9, 1))
+    assert release and release.charts == {"linkerd-control-plane": pinned}
 
 
 def test_what_does_not_answer_is_passed_over_and_the_marks_stay_as_old_as_they_are(
@@ -201,6 +215,7 @@ def test_the_command_shows_the_difference_and_the_age(
     said = " ".join(capsys.readouterr().out.split())
     assert "notes not read https://***@127.0.0.1:1/list?***:" in said
     assert "edge-26.9.1 new, date 2026-09-03, kubernetes min 1.31" in said
+    assert "linkerd-control-plane pinned" in said
     assert "edge-26.10.2 new, milestone 2.21 edge-26.10.2 recommended: Milestone 2.21." in said
     assert "2 releases differ. The marks in" in said
     assert app.run([*arguments, "--output", "json"]) == 0

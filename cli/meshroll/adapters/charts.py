@@ -7,9 +7,13 @@ repository, mirror and folder are read in one way.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import tarfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +27,7 @@ from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
 from meshroll.core.errors import Problem, Refused
 from meshroll.core.known_values import ChartValues
 from meshroll.core.places import is_address, shown
-from meshroll.core.releases import Edge, edges_of
+from meshroll.core.releases import Catalogue, Edge, edges_of
 
 CHARTS = (CRDS_CHART, CONTROL_PLANE_CHART)
 VALUES, HA_VALUES = "values.yaml", "values-ha.yaml"
@@ -45,13 +49,16 @@ class Archive:
 class ChartSource:
     """A chart source whose index was read."""
 
-    def __init__(self, source: str, archives: dict[tuple[str, str], Archive]) -> None:
+    def __init__(self, source: str, archives: dict[tuple[str, str], Archive], catalogue: Catalogue) -> None:
         self.source = source
-        self._archives = archives
+        self._archives, self._catalogue = archives, catalogue
 
     @classmethod
-    def read(cls, source: str) -> ChartSource:
-        """Reads the index. Raises Refused chart-source-unreachable, -unsupported or -wrong."""
+    def read(cls, source: str, catalogue: Catalogue) -> ChartSource:
+        """Reads the index; archives are held against the digests in ``catalogue`` as well.
+
+        Raises Refused chart-source-unreachable, -unsupported or -wrong.
+        """
         text = _read(index_of(source))
         try:
             entries = parsed(text)["entries"]
@@ -68,7 +75,7 @@ class ChartSource:
                     "Is meshroll_control_plane.chart_source the repository's address, without index.yaml?",
                 )
             ) from error
-        return cls(source.rstrip("/") + "/", archives)
+        return cls(source.rstrip("/") + "/", archives, catalogue)
 
     @property
     def edges(self) -> frozenset[Edge]:
@@ -77,7 +84,11 @@ class ChartSource:
         return edges_of(set.intersection(*of))
 
     def fetch(self, chart: str, version: str, folder: Path) -> Path:
-        """Puts the archive into ``folder``. Raises Refused where it cannot be had or has another digest."""
+        """Puts the archive into ``folder``.
+
+        Raises Refused chart-source-unreachable, chart-digest (not the one that the index has), chart-pin (not the one
+        that the catalogue pins) or chart-wrong.
+        """
         archive = self._archives[chart, version]
         if is_address(self.source):
             data = _read(urljoin(self.source, archive.url))
@@ -92,7 +103,22 @@ class ChartSource:
                     "The mirror is damaged, or was changed: index it anew from a source that you trust.",
                 )
             )
+        release = self._catalogue.find(Edge.of_chart(version))
+        pinned = next(
+            (pin for name, pin in ((release and release.charts) or {}).items() if name == chart), None
+        )
+        if pinned and pinned != f"sha256:{digest}":
+            raise Refused(
+                Problem(
+                    "chart-pin",
+                    f"The archive of {chart} {version} has sha256 {digest}, and the catalogue pins {pinned}.",
+                    "A mirror has to have the very archive that was published. If this one is right, correct "
+                    f"`charts` of {Edge.of_chart(version)} in meshroll_catalogue.",
+                )
+            )
         path = folder / f"{chart}-{version}.tgz"
+        with _readable(path.name):
+            _unpacked(data)
         path.write_bytes(data)
         return path
 
@@ -114,13 +140,13 @@ def index_of(source: str) -> str:
 def values_of(archive: Path) -> ChartValues:
     """What the chart in an archive takes, the charts inside it included. Raises Refused chart-wrong."""
     files: dict[str, str] = {}
-    try:
-        with tarfile.open(archive) as tar:
+    with _readable(archive.name):
+        with tarfile.open(fileobj=io.BytesIO(_unpacked(archive.read_bytes()))) as tar:
             for member in tar:
                 name = member.name.partition("/")[2]
                 content = tar.extractfile(member) if name.startswith(_READ) else None
                 if content:
-                    files[name] = content.read(BYTES_MAX).decode(errors="replace")
+                    files[name] = content.read().decode(errors="replace")
         return ChartValues.of(
             str(parsed(files["Chart.yaml"])["version"]),
             dict(parsed(files.get(VALUES, "")) or {}),
@@ -128,6 +154,22 @@ def values_of(archive: Path) -> ChartValues:
             "\n".join(text for name, text in files.items() if "templates/" in name),
             files.get(VALUES, ""),
         )
+
+
+def _unpacked(data: bytes) -> bytes:
+    """All of it, so that what was cut off is noticed. Raises OSError, EOFError or zlib.error."""
+    with gzip.open(io.BytesIO(data)) as packed:
+        unpacked = packed.read(BYTES_MAX)
+        if packed.read(1):
+            raise OSError(f"it is larger than {BYTES_MAX >> 20} MiB")
+    return unpacked
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Raises Refused chart-wrong for whatever an archive can be that is no chart."""
+    try:
+        yield
     except (
         KeyError,
         TypeError,
@@ -141,7 +183,7 @@ def values_of(archive: Path) -> ChartValues:
         raise Refused(
             Problem(
                 "chart-wrong",
-                f"{archive.name} is not a chart that can be read ({type(error).__name__}: {error}).",
+                f"{name} is not a chart that can be read ({type(error).__name__}: {error}).",
                 "The archive is damaged, or was packaged by hand: fetch it anew from a source that you trust.",
             )
         ) from error

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from meshroll.adapters import gateway_api, helm, identity
+from meshroll.adapters import catalogue, gateway_api, helm, identity
 from meshroll.adapters.charts import CHARTS, ChartSource, ha_values, values_of
 from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.look import HTTP_ROUTE_CRD
@@ -106,7 +106,7 @@ def plan(seen: Seen, settings: Settings, edge: Edge, folder: Path, now: datetime
             return None
 
     binary = attempt(lambda: helm.usable(own.helm_binary, helm.environment(folder)))
-    charts = attempt(lambda: _fetch(own.chart_source, edge, folder))
+    charts = attempt(lambda: _fetch(settings, edge, folder))
     profile = attempt(lambda: core.profile_of(own.profile, seen.nodes))
     chart = attempt(lambda: values_of(charts[CONTROL_PLANE_CHART])) if charts else None
     ha = (
@@ -155,8 +155,8 @@ def _mark_namespace(kube: Kube, install: Install) -> None:
         kube.merge_patch(path, {"metadata": metadata})
 
 
-def _fetch(source: str, edge: Edge, folder: Path) -> dict[str, Path]:
-    charts = ChartSource.read(source)
+def _fetch(settings: Settings, edge: Edge, folder: Path) -> dict[str, Path]:
+    charts = ChartSource.read(settings.control_plane.chart_source, catalogue.read(settings.catalogue))
     if edge not in charts.edges:
         raise Refused(
             Problem(

@@ -68,4 +68,9 @@ def _fetched(url: str, bytes_max: int) -> bytes:
         # Not to be sent to where a redirect leads.
         request.add_unredirected_header("Authorization", f"Basic {secret}")
     with build_opener(_StayingSafe).open(request, timeout=TIMEOUT_SECONDS) as response:
-        return bytes(response.read(bytes_max + 1))
+        data = bytes(response.read(bytes_max + 1))
+        wanted = response.headers["Content-Length"]
+        # Read in part on purpose, so that nobody else notices that the rest never came.
+        if wanted and len(data) < min(int(wanted), bytes_max + 1):
+            raise Unreadable(f"{len(data)} of {wanted} bytes of it came")
+        return data

@@ -15,7 +15,6 @@ import yaml
 from meshroll.adapters import catalogue as catalogues
 from meshroll.adapters import places
 from meshroll.adapters.safe_yaml import parsed
-from meshroll.core.chart_values import CONTROL_PLANE_CHART
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.places import is_address, shown
 from meshroll.core.prometheus_url import readable_on_the_way
@@ -126,7 +125,7 @@ def _parsed(kind: Kind, text: bytes, day: datetime.date) -> list[Release]:
     if kind == "notes":
         return of_notes(text.decode(), day)
     data: Any = parsed(text)
-    return of_index(data, CONTROL_PLANE_CHART) if kind == "index" else of_milestones(data)
+    return of_index(data) if kind == "index" else of_milestones(data)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -17,6 +17,7 @@ def release_for(settings: Settings, view: ClusterView, today: datetime.date) -> 
     """Raises Refused or UsageError where nothing fits, or where the mesh that runs is not an edge release."""
     if view.control_plane.installed:
         return running_edge(view.control_plane)
-    source = ChartSource.read(settings.control_plane.chart_source)
+    known = catalogue.read(settings.catalogue)
+    source = ChartSource.read(settings.control_plane.chart_source, known)
     bounds = Bounds(settings.release, today, view.kubernetes_version, source.edges)
-    return choose(catalogue.read(settings.catalogue), bounds).edge
+    return choose(known, bounds).edge

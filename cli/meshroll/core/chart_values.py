@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from meshroll.core.errors import Problem
 from meshroll.core.known_values import value_at
 
-CRDS_CHART, CONTROL_PLANE_CHART = "linkerd-crds", "linkerd-control-plane"
+CRDS_CHART: Final = "linkerd-crds"
+CONTROL_PLANE_CHART: Final = "linkerd-control-plane"
 # With failurePolicy Fail and one injector, its restart would stop every new pod of the cluster.
 INJECTORS_FOR_FAIL = 2
 # Gateway API is the cluster's, not Linkerd's: no edge since 2024 brings or takes its CRDs with these.

@@ -32,7 +32,8 @@ CAREFUL: Mapping[Mark, int] = {"unmarked": 0, "recommended": 1, "not_recommended
 class Change:
     """One field of a release that differs; ``before`` is None where the release is new or the field was not known.
 
-    ``kept``: ``after`` is a mark that a source says beside the one made by hand, which stays.
+    ``kept``: ``before`` stays, which is a mark made by hand or the digest of a chart (``charts.linkerd-crds``), and
+    ``after`` is what a source says.
     """
 
     release: str
@@ -51,9 +52,13 @@ def renewed(
     ``automatic`` are the names of the sources that nobody's hand is behind.
     """
     rows = {release.edge: release for release in catalogue.releases}
-    kept: dict[tuple[str, Mark], Change] = {}
+    kept: dict[tuple[str, str], Change] = {}
     for each in found:
         row = rows.setdefault(each.edge, each)
+        for name, digest in (each.charts or {}).items():
+            pinned = (row.charts or {}).get(name, digest)
+            if pinned != digest:
+                kept[each.edge, name] = Change(each.edge, f"charts.{name}", pinned, digest, kept=True)
         if each.mark not in (UNMARKED, row.mark) and _by_hand(row, automatic):
             kept[each.edge, each.mark] = Change(
                 each.edge, "mark", row.mark, each.mark, each.reason, kept=True
@@ -69,6 +74,8 @@ def renewed(
 
 def _merged(row: Release, found: Release, automatic: Collection[str]) -> Release:
     replaced = {name: getattr(found, name) for name in FACTS if getattr(row, name) is None}
+    if found.charts:
+        replaced["charts"] = {**found.charts, **(row.charts or {})}
     # A reservation, which is a reason beside no mark, stands against a recommendation.
     reserved = row.mark == UNMARKED and row.reason and found.mark == "recommended"
     if CAREFUL[found.mark] > CAREFUL[row.mark] and not (reserved or _by_hand(row, automatic)):
@@ -83,11 +90,17 @@ def _by_hand(row: Release, automatic: Collection[str]) -> bool:
 def _differences(before: Release | None, after: Release) -> list[Change]:
     """None of a new release's unknown fields is one, but its mark is."""
     changes = []
-    for name in (*FACTS, "mark"):
+    for name in FACTS:
         old, new = getattr(before, name) if before else None, getattr(after, name)
         if new is not None and new != old:
-            reason = (after.reason or None) if name == "mark" else None
-            changes.append(Change(after.edge, name, _said(old), str(new), reason))
+            changes.append(Change(after.edge, name, _said(old), str(new)))
+    pins = (before and before.charts) or {}
+    for chart, digest in (after.charts or {}).items():
+        if chart not in pins:
+            changes.append(Change(after.edge, f"charts.{chart}", None, digest))
+    if before is None or after.mark != before.mark:
+        mark = before.mark if before else None
+        changes.append(Change(after.edge, "mark", mark, after.mark, after.reason or None))
     return changes
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from meshroll.core.releases import EDGE_PATTERN, Edge, EdgeName, Release, edges_of
+from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
+from meshroll.core.releases import EDGE_PATTERN, ChartName, Edge, EdgeName, Release, edges_of
 
 NOTES = "release-notes"
 MILESTONES = "milestones"
@@ -21,6 +22,7 @@ REASON_CHARACTERS = 200
 
 _EDGE = re.compile(rf"{EDGE_PATTERN}(?!\d)")
 _HEADING = re.compile(r"^(#+)\s+(.*)$", re.MULTILINE)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _KUBERNETES = re.compile(r">=\s*v?1\.(\d{2})\b")
 # Of what: "running as root is not recommended" and "upgrading from edge-25.3.1 is not recommended" are no marks.
 _WITHDRAWN = re.compile(r"\bnot recommended\b", re.IGNORECASE)
@@ -40,6 +42,7 @@ _ADVISED = re.compile(
 class _Chart(msgspec.Struct, frozen=True):
     version: str
     kubeVersion: str = ""  # noqa: N815 - Helm's name
+    digest: str = ""
     created: Any = None
 
 
@@ -60,25 +63,39 @@ class _Notes(msgspec.Struct, frozen=True):
     draft: bool = False
 
 
-def of_index(data: Any, chart: str) -> list[Release]:
-    """From a Helm repository's parsed index.yaml: that a release is there, its day, and the Kubernetes it demands.
+def of_index(data: Any) -> list[Release]:
+    """From a Helm repository's parsed index.yaml: that a release is there, its day, the Kubernetes it demands, and the
+    digests of its charts.
 
     A mirror that indexed its charts anew has that day in ``created``; a day that cannot be is left out.
     """
     found = []
-    for row in msgspec.convert(data, _Index).entries.get(chart, []):
+    entries = msgspec.convert(data, _Index).entries
+    for row in entries.get(CONTROL_PLANE_CHART, []):
         wanted = _KUBERNETES.search(row.kubeVersion)
         found += [
             Release(
                 edge=str(edge),
                 date=_likely(edge, str(row.created)),
                 kubernetes_min=f"1.{wanted[1]}" if wanted else None,
+                charts=_digests(entries, row.version),
             )
             for edge in edges_of([row.version])
         ]
     if not found:
-        raise ValueError(f"it has no edge release of {chart}")
+        raise ValueError(f"it has no edge release of {CONTROL_PLANE_CHART}")
     return found
+
+
+def _digests(entries: dict[str, list[_Chart]], version: str) -> dict[ChartName, str] | None:
+    names: tuple[ChartName, ...] = (CRDS_CHART, CONTROL_PLANE_CHART)
+    found: dict[ChartName, str] = {
+        name: f"sha256:{digest}"
+        for name in names
+        for row in entries.get(name, [])
+        if row.version == version and _DIGEST.fullmatch(digest := row.digest.removeprefix("sha256:"))
+    }
+    return found or None
 
 
 def of_milestones(data: Any) -> list[Release]:

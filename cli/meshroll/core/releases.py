@@ -67,6 +67,8 @@ CHARTS_NUMBERED_AS_EDGES = Edge(24, 3, 1)
 Mark = Literal["recommended", "not_recommended", "unmarked"]
 EdgeName = Annotated[str, msgspec.Meta(pattern=rf"^{EDGE_PATTERN}\Z")]
 KubernetesMinor = Annotated[str, msgspec.Meta(pattern=r"^1\.\d{2}$")]
+ChartName = Literal["linkerd-crds", "linkerd-control-plane"]
+ChartDigest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 GatewayApiVersion = Annotated[str, msgspec.Meta(pattern=r"^\d+\.\d+\.\d+$")]
 UNMARKED: Mark = "unmarked"
 CATALOGUE_HINT = "docs/how-to/choose-a-release.md has its form; `meshroll releases refresh` makes one."
@@ -76,7 +78,8 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """One row of the catalogue. None: not known. ``source`` names where the mark comes from.
 
     ``kubernetes_min`` is what the chart demands, ``kubernetes_max`` the newest minor that Linkerd tests or
-    documents. ``marked_on`` is the day from which the mark could be known; None: always.
+    documents. ``charts`` are digests of the chart archives: an archive with another one is not installed.
+    ``marked_on`` is the day from which the mark could be known; None: always.
     """
 
     edge: EdgeName
@@ -88,6 +91,7 @@ class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     gateway_api_max: GatewayApiVersion | None = None
     native_sidecar_default: bool | None = None
     proxy: str | None = None
+    charts: dict[ChartName, ChartDigest] | None = None
     mark: Mark = UNMARKED
     reason: str = ""
     replacement: EdgeName | None = None

@@ -42,9 +42,22 @@ def print_refreshed(console: Console, catalogue: Mapping[str, Any]) -> None:
 def _lines(rows: Sequence[Mapping[str, Any]]) -> list[Text]:
     """What is new or filled in, then the mark."""
     new = any(row["field"] == "mark" and row["before"] is None for row in rows)
-    facts = [f"{row['field'].replace('_', ' ')} {row['after']}" for row in rows if row["field"] != "mark"]
+    facts = [_fact(row) for row in rows if row["field"] != "mark" and not row["kept"]]
     lines = [Text(", ".join([*(["new"] if new else []), *facts]))] if new or facts else []
+    lines += [
+        Text(f"{row['field']} stays {row['before']}; the index has {row['after']}", style="red")
+        for row in rows
+        if row["field"] != "mark" and row["kept"]
+    ]
     return lines + [_mark(row) for row in rows if row["field"] == "mark" and row["after"] != "unmarked"]
+
+
+def _fact(row: Mapping[str, Any]) -> str:
+    """A digest is long and says nothing to people, so only that it is pinned now."""
+    name = str(row["field"])
+    if name.startswith("charts."):
+        return f"{name.removeprefix('charts.')} pinned"
+    return f"{name.replace('_', ' ')} {row['after']}"
 
 
 def _mark(row: Mapping[str, Any]) -> Text:

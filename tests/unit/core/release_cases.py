@@ -34,6 +34,7 @@ def _edge(number: int) -> Edge:
 
 edges = st.integers(0, 71).map(_edge)
 days = st.just(TODAY) | st.just(TODAY) | st.dates(datetime.date(2024, 11, 1), datetime.date(2027, 3, 1))
+PINS: dict[Any, str] = {"linkerd-control-plane": f"sha256:{'a' * 64}"}
 KINDS = ("milestone", "milestone", "recommended", "not_recommended", "unmarked")
 
 
@@ -48,6 +49,7 @@ def _release(draw: st.DrawFn, edge: Edge) -> Release:
         milestone=f"2.{edge.year}{edge.month:02}{edge.number}" if kind == "milestone" else None,
         kubernetes_min=draw(st.sampled_from([None, None, "1.23", "1.31"])),
         kubernetes_max=draw(st.sampled_from([None, None, "1.32", "1.35"])),
+        charts=draw(st.sampled_from([None, None, PINS, {**PINS, "linkerd-crds": f"sha256:{'b' * 64}"}])),
         mark=mark,
         reason="" if mark == "unmarked" else "A reason.",
         marked_on=None if mark == "unmarked" else released + datetime.timedelta(draw(st.integers(0, 90))),

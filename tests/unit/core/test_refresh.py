@@ -45,6 +45,7 @@ def test_refreshing_loses_nothing_loosens_nothing_and_leaves_hand_made_marks(
         assert all(
             getattr(new, name) == getattr(row, name) for name in FACTS if getattr(row, name) is not None
         )
+        assert (row.charts or {}).items() <= (new.charts or {}).items()
         assert CAREFUL[new.mark] >= CAREFUL[row.mark]
         if row.reason and row.source not in AUTOMATIC:
             assert (new.mark, new.reason, new.source, new.marked_on) == (
@@ -67,6 +68,22 @@ def test_the_same_again_changes_nothing(local: Catalogue, found: list[Release]) 
     again, changes = renewed(after, found, AUTOMATIC)
     assert again == after
     assert [change for change in changes if not change.kept] == []
+
+
+def test_a_digest_that_is_another_one_is_shown_and_the_first_stays() -> None:
+    ours, theirs, new = (f"sha256:{letter * 64}" for letter in "abc")
+    row = Release(edge="edge-26.6.3", charts={"linkerd-control-plane": ours})
+    found = Release(edge="edge-26.6.3", charts={"linkerd-control-plane": theirs, "linkerd-crds": new})
+    after, (filled, kept) = renewed(Catalogue(TODAY, {}, [row]), [found], AUTOMATIC)
+    assert after.releases[0].charts == {"linkerd-control-plane": ours, "linkerd-crds": new}
+    assert (filled.field, filled.before, filled.after, filled.kept) == (
+        "charts.linkerd-crds",
+        None,
+        new,
+        False,
+    )
+    assert (kept.field, kept.before, kept.after) == ("charts.linkerd-control-plane", ours, theirs)
+    assert kept.kept and renewed(after, [found], AUTOMATIC)[1] == [kept]
 
 
 def withdrawn(source: str = "release-notes") -> Release:

@@ -137,12 +137,24 @@ def test_an_index_gives_days_that_can_be_and_the_kubernetes_that_charts_demand()
         {"version": "2026.8.2"},
         {"version": "1.18.10-edge", "kubeVersion": ">=1.22.0-0"},
     ]
-    found = of_index({"apiVersion": "v1", "entries": {CHART: rows}}, CHART)
+    found = of_index({"apiVersion": "v1", "entries": {CHART: rows}})
     assert [(each.edge, str(each.date), each.kubernetes_min) for each in found] == [
         ("edge-26.9.1", "2026-09-03", "1.31"),
         ("edge-26.8.3", "None", "1.31"),
         ("edge-26.8.2", "None", None),
     ]
+
+
+def test_an_index_gives_the_digests_of_a_releases_charts_where_it_has_any() -> None:
+    one, other = "a" * 64, "b" * 64
+    planes = [{"version": "2026.9.1", "digest": one}, {"version": "2026.8.3", "digest": f"sha256:{one}"}]
+    crds = [{"version": "2026.9.1", "digest": other}, {"version": "2026.8.3", "digest": "md5:1"}]
+    found = of_index({"entries": {CHART: planes, "linkerd-crds": crds}})
+    assert [each.charts for each in found] == [
+        {"linkerd-crds": f"sha256:{other}", CHART: f"sha256:{one}"},
+        {CHART: f"sha256:{one}"},
+    ]
+    assert of_index({"entries": {CHART: [{"version": "2026.9.1"}]}})[0].charts is None
 
 
 def test_milestones_are_recommended_from_their_day_on() -> None:
@@ -155,6 +167,6 @@ def test_milestones_are_recommended_from_their_day_on() -> None:
 )
 def test_what_is_no_index_is_said_to_be_none(data: object) -> None:
     with pytest.raises((ValueError, msgspec.MsgspecError)):
-        of_index(data, CHART)
+        of_index(data)
     with pytest.raises((ValueError, msgspec.MsgspecError)):
         of_milestones(data or [{"version": "2.21", "edge": "2.21", "releaseDate": "soon"}])
