@@ -10,6 +10,7 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 from meshroll.adapters import catalogue, helm, readiness, upgrade
 from meshroll.adapters.baseline import measure_before
 from meshroll.adapters.charts import ChartSource
+from meshroll.core.chart_values import CONTROL_PLANE_CHART
 from meshroll.core.errors import Failed, Paused, Problem, Refused, RollbackFailed, UsageError
 from meshroll.core.gate import baseline
 from meshroll.core.history import fingerprint
@@ -81,11 +82,13 @@ class ActionModule(MeshrollAction):
             self.run_context.id,
         )
         problems, notes = list(decision.problems), list(decision.plan.notes)
-        for edge in decision.hops:
-            try:
-                notes += upgrade.prepare(source, settings, edge, self.folder()).notes
-            except Refused as error:
-                problems += [each for each in error.problems if each not in problems]
+        if decision.hops and CONTROL_PLANE_CHART in standing.helm:
+            preparing = upgrade.Preparing(kube, standing, settings, source)
+            for edge in decision.hops:
+                try:
+                    notes += preparing.prepare(edge, self.folder()).notes
+                except Refused as error:
+                    problems += [each for each in error.problems if each not in problems]
         signals: dict[str, Any] = {}
         if decision.hops and not problems:
             view = narrowed(standing.view, settings)
@@ -147,8 +150,9 @@ class ActionModule(MeshrollAction):
                 raise Refused(problems)
         result: dict[str, Any] = {"changed": True, "control_plane": taken.revision is not None}
         if result["control_plane"]:
+            upgrade.drop(work.kube, standing.records_to_drop(record, work.kube.server_now()))
             source = ChartSource.read(own.chart_source, catalogue.read(settings.catalogue))
-            prepared = upgrade.prepare(source, settings, edge, folder)
+            prepared = upgrade.Preparing(work.kube, standing, settings, source).prepare(edge, folder)
             result["prepared"] = helm.for_tasks(
                 prepared.helm_binary, folder, settings, prepared.charts, prepared.values
             )

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from meshroll.adapters import catalogue, helm
-from meshroll.adapters.charts import CHARTS, ChartSource, ha_values
+from meshroll.adapters.charts import CHARTS, ChartSource, values_of
 from meshroll.adapters.kube.client import ApiError, Kube
 from meshroll.adapters.kube.look import look
-from meshroll.core.chart_values import CONTROL_PLANE_CHART, chart_values
+from meshroll.core.carried_values import carry
+from meshroll.core.chart_values import CONTROL_PLANE_CHART
 from meshroll.core.control_plane import DEPLOYMENTS
+from meshroll.core.errors import Refused
+from meshroll.core.helm_records import HelmRelease
 from meshroll.core.journal import HopTaken, Record
 from meshroll.core.model import ClusterView
 from meshroll.core.releases import Edge
@@ -64,16 +67,38 @@ class Prepared:
     charts: dict[str, Path]
     values: dict[str, Any]
     helm_binary: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
 
 
-def prepare(source: ChartSource, settings: Settings, edge: Edge, folder: Path) -> Prepared:
-    """Fetches the charts of ``edge`` into ``folder`` and works out their values. Changes nothing. Raises Refused."""
-    own = settings.control_plane
-    binary = helm.usable(own.helm_binary, helm.environment(folder))
-    charts = {chart: source.fetch(chart, edge.chart_version, folder) for chart in CHARTS}
-    ha = ha_values(charts[CONTROL_PLANE_CHART])
-    return Prepared(charts, chart_values(ha, own.values, settings.prometheus.scrape == "podmonitor"), binary)
+class Preparing:
+    """What every hop is prepared from: the chart source, and what was given to the release that runs."""
+
+    def __init__(self, kube: Kube, standing: Standing, settings: Settings, source: ChartSource) -> None:
+        """Raises Refused where Helm's record cannot be read."""
+        self.source, self.settings = source, settings
+        self.running = helm.stored(kube, standing.helm[CONTROL_PLANE_CHART])
+
+    def prepare(self, edge: Edge, folder: Path) -> Prepared:
+        """Fetches the charts of ``edge`` into ``folder``, carries the values over. Changes nothing. Raises Refused."""
+        own = self.settings.control_plane
+        binary = helm.usable(own.helm_binary, helm.environment(folder))
+        charts = {chart: self.source.fetch(chart, edge.chart_version, folder) for chart in CHARTS}
+        carried = carry(
+            self.running,
+            values_of(charts[CONTROL_PLANE_CHART]),
+            own.values,
+            self.settings.prometheus.scrape == "podmonitor",
+            catalogue.breaking_changes(),
+        )
+        if carried.problems:
+            raise Refused(carried.problems)
+        return Prepared(charts, carried.values, binary, carried.notes)
+
+
+def drop(kube: Kube, records: Sequence[HelmRelease]) -> None:
+    """Takes away records of revisions that a killed Helm of ours began, so that the next one goes on before them."""
+    for record in records:
+        kube.delete(f"/api/v1/namespaces/{record.namespace}/secrets/{record.record}")
 
 
 def roll_back(

@@ -12,8 +12,8 @@ from meshroll.core import checks
 from meshroll.core.breaking_changes import BreakingChange
 from meshroll.core.chart_values import CONTROL_PLANE_CHART
 from meshroll.core.control_plane import not_up
-from meshroll.core.errors import Problem
-from meshroll.core.helm_records import HelmRelease
+from meshroll.core.errors import Problem, Refused
+from meshroll.core.helm_records import HelmRelease, before_hop
 from meshroll.core.history import left_open, left_uninstalling
 from meshroll.core.hop_history import UPGRADE, open_upgrade
 from meshroll.core.hops import Hop
@@ -55,8 +55,23 @@ class Standing:
         if taken and taken.to == str(edge):
             return taken
         release = self.helm.get(CONTROL_PLANE_CHART)
-        revision = release.revision if release and installed != edge else None
+        revision = release.deployed if release and installed != edge else None
         return HopTaken(str(installed), str(edge), revision, len(record.entries))
+
+    def records_to_drop(self, record: Record, now: datetime) -> list[HelmRelease]:
+        """Those of a Helm that was killed in the hop that is open. Raises Refused where one is in the way."""
+        drop, problems = self._helm_records(record.open_hop, now)
+        if problems:
+            raise Refused(problems)
+        return drop
+
+    def helm_problems(self, hop: HopTaken | None, now: datetime) -> list[Problem]:
+        """What is in Helm's way; ``hop`` is the open one."""
+        return self._helm_records(hop, now)[1]
+
+    def _helm_records(self, hop: HopTaken | None, now: datetime) -> tuple[list[HelmRelease], list[Problem]]:
+        ours = hop is not None and hop.revision is not None
+        return before_hop(self.helm, self.deployments, self.view.control_plane.namespace, ours, now)
 
     @property
     def rests_since(self) -> datetime | None:
@@ -140,6 +155,7 @@ def decide(
         *left_uninstalling(records),
         *_not_now(records),
         *_not_healthy(standing),
+        *standing.helm_problems(hop, now),
         *gateway_api_problems(view, found.hops, catalogue),
         *skew_problems(left, found.hops, catalogue.milestones),
         *checks.problems(checks.Case(view, settings, "upgrade", first, _unjudged(pending))),
