@@ -17,6 +17,7 @@ from meshroll.core.certificate_dates import Dated, warnings
 from meshroll.core.errors import ExitCode, MeshrollError, Problem, UsageError
 from meshroll.core.history import left_open, run_beginning
 from meshroll.core.journal import Record
+from meshroll.core.mesh_identity import MeshIdentity, breaking, doubtful
 from meshroll.core.outcome import (
     Outcome,
     after_failure,
@@ -65,6 +66,7 @@ class ActionModule(MeshrollAction):
         runs: list[Record] = []
         shown: Record | None = None
         dates: Sequence[Dated] = ()
+        mesh = MeshIdentity()
         calendar: Due | None = None
         open_elsewhere: list[Problem] = []
         status = {**NOTHING_SEEN, **(release_status(releases) if releases else {})}
@@ -90,7 +92,7 @@ class ActionModule(MeshrollAction):
                 names = [namespace.name for namespace in settings.namespaces]
                 if told.standing:
                     view = look(kube, names, settings.control_plane.namespace, certificates=told.certificates)
-                    status, dates = cluster_status(view), view.certificates
+                    status, dates, mesh = cluster_status(view), view.certificates, view.identity
                 runs = work.journal.read() if told.runs else []
                 if told.calendar:
                     calendar = upgrade.calendar(kube, settings, view, runs)
@@ -116,6 +118,8 @@ class ActionModule(MeshrollAction):
         if told.certificates:
             entry["certificates"] = msgspec.to_builtins(dates)
             entry["summary"] += warnings(dates)
+            wrong = [*breaking(mesh), *doubtful(mesh)]
+            entry["summary"] += [f"{problem.message} {problem.hint}" for problem in wrong]
         if calendar:
             entry["upgrade"] = {"due": msgspec.to_builtins(calendar), "hops": []}
             entry["summary"].append(calendar.why)

@@ -31,6 +31,7 @@ from meshroll.core.history import (
 from meshroll.core.hop_history import left_upgrading
 from meshroll.core.journal import Record, titles, touched
 from meshroll.core.judged import verify_plan
+from meshroll.core.mesh_identity import doubtful
 from meshroll.core.model import ClusterView
 from meshroll.core.plan import Plan, to_builtins
 from meshroll.core.previous import previous_plan
@@ -114,6 +115,8 @@ class ActionModule(MeshrollAction):
         ]
         for line in warnings(view.certificates):
             self.warn(line)
+        for problem in doubtful(view.identity):
+            self.warn(f"{problem.message} {problem.hint}")
         for other in others:
             self.warn(f"{other} is of a kind that meshroll does not handle; it stays as it is.")
         for problem in plan.conflicts:

@@ -98,9 +98,14 @@ def anchor_from_file(path: Path, bundle_pem: str) -> Issued:
                 "Put the trust anchor's key there (PEM, no password), or make the issuer's Secret yourself.",
             )
         ) from None
-    for certificate in x509.load_pem_x509_certificates(bundle_pem.encode()):
-        if certificate.public_key() == public:
-            return Issued(certificate.public_bytes(serialization.Encoding.PEM).decode(), key_pem)
+    own = [
+        certificate
+        for certificate in x509.load_pem_x509_certificates(bundle_pem.encode())
+        if certificate.public_key() == public
+    ]
+    if own:  # an anchor that was made anew with its key stands there twice
+        longest = max(own, key=lambda certificate: certificate.not_valid_after_utc)
+        return Issued(longest.public_bytes(serialization.Encoding.PEM).decode(), key_pem)
     raise Refused(
         Problem(
             "anchor-key-foreign",

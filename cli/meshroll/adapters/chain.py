@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC
 
 from cryptography import x509
@@ -18,23 +19,33 @@ from meshroll.core.identity import BUNDLE_KEY, ISSUER_SECRET, TRUST_ROOTS
 def read_chain(issuer_pem: str, issuer_key_pem: str, bundle_pem: str) -> Chain:
     """What is to be known of a chain that is there. Raises Refused where it cannot be read."""
     try:
-        issuer = x509.load_pem_x509_certificates(issuer_pem.encode())[0]
+        issuers = x509.load_pem_x509_certificates(issuer_pem.encode())
         anchors = x509.load_pem_x509_certificates(bundle_pem.encode())
-        key_matches = private_key(issuer_key_pem).public_key() == issuer.public_key()
+        signers = [_read(anchor) for anchor in _signers(issuers, anchors)]
         return Chain(
-            issuer=_read(issuer),
+            issuer=_read(issuers[0]),
             anchors=tuple(_read(anchor) for anchor in anchors),
-            signer=next((_read(anchor) for anchor in anchors if _signed(issuer, anchor)), None),
-            key_matches=key_matches,
+            signer=max(signers, key=lambda signer: signer.not_after, default=None),
+            key_matches=private_key(issuer_key_pem).public_key() == issuers[0].public_key(),
         )
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Refused(
             Problem(
                 "certificates-unreadable",
                 "The identity certificates that are there cannot be read as PEM.",
-                f"Secret {ISSUER_SECRET} needs tls.crt and tls.key, ConfigMap {TRUST_ROOTS} {BUNDLE_KEY}.",
+                f"Secret {ISSUER_SECRET} needs tls.crt and tls.key (or crt.pem and key.pem), ConfigMap {TRUST_ROOTS} "
+                f"{BUNDLE_KEY}.",
             )
         ) from None
+
+
+def trusts(bundle_pem: str, issuer_pem: str) -> bool:
+    """Whether the issuer chains to an anchor of the bundle; False also where one of the two cannot be read."""
+    try:
+        issuers = x509.load_pem_x509_certificates(issuer_pem.encode())
+        return bool(_signers(issuers, x509.load_pem_x509_certificates(bundle_pem.encode())))
+    except (ValueError, UnsupportedAlgorithm):
+        return False
 
 
 def read_certificates(pem: str) -> tuple[Certificate, ...]:
@@ -43,6 +54,16 @@ def read_certificates(pem: str) -> tuple[Certificate, ...]:
         return tuple(_read(each) for each in x509.load_pem_x509_certificates(pem.encode()))
     except UnsupportedAlgorithm as error:
         raise ValueError(str(error)) from error
+
+
+def _signers(
+    issuers: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate]
+) -> list[x509.Certificate]:
+    """The anchors that the first certificate chains to; behind it may stand those of the CAs between."""
+    last, *between = issuers
+    for each in between:
+        last = each if _signed(last, each) else last
+    return [anchor for anchor in anchors if _signed(last, anchor)]
 
 
 def _signed(certificate: x509.Certificate, by: x509.Certificate) -> bool:

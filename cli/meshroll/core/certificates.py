@@ -15,8 +15,10 @@ from meshroll.core.identity import ISSUER_SECRET, TRUST_ROOTS
 
 ECDSA_P256 = "ECDSA P-256"
 ANCHOR_KEYS = frozenset({ECDSA_P256, "RSA 2048", "RSA 4096"})
-SIGNATURES = frozenset({"ECDSA-SHA256", "RSA-SHA256"})
+RSA_SHA256 = "RSA-SHA256"
+SIGNATURES = frozenset({"ECDSA-SHA256", RSA_SHA256})
 EXPIRES_SOON = timedelta(days=60)
+ISSUER_LIFETIME = timedelta(days=365)
 # A node whose clock is a little behind must not see a certificate that is not valid yet.
 BACKDATED = timedelta(minutes=5)
 
@@ -37,7 +39,7 @@ def anchor_spec(namespace: str, trust_domain: str) -> CertificateSpec:
 
 def issuer_spec(namespace: str, trust_domain: str) -> CertificateSpec:
     """The issuer: one year; it signs the proxies' certificates of a day and no other CA."""
-    return CertificateSpec(issuer_name(namespace, trust_domain), timedelta(days=365), path_length=0)
+    return CertificateSpec(issuer_name(namespace, trust_domain), ISSUER_LIFETIME, path_length=0)
 
 
 def issuer_name(namespace: str, trust_domain: str) -> str:
@@ -60,7 +62,9 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Chain:
-    """An issuer and the cluster's trust anchors; ``signer`` is the anchor that signed it, if one did."""
+    """An issuer and the cluster's trust anchors. ``signer`` is the anchor that it chains to, of several (one key, made
+    anew) that which lasts longest; None where it chains to none.
+    """
 
     issuer: Certificate
     anchors: tuple[Certificate, ...]
@@ -68,31 +72,50 @@ class Chain:
     key_matches: bool
 
 
-def problems(chain: Chain, name: str, now: datetime) -> list[Problem]:
-    """Why the identity service would refuse this chain, all reasons at once; ``name`` is issuer_name()."""
+def cannot_work(chain: Chain) -> list[str]:
+    """Why the identity service would not start with this issuer, a phrase each; its dates aside.
+
+    As linkerd2 loads it (pkg/identity/service.go): read with its key, chained to an anchor, a CA.
+    """
     found = []
-    issuer, signer = chain.issuer, chain.signer
     if not chain.key_matches:
         found.append("the issuer's key is not that of its certificate")
+    if not chain.issuer.is_ca:
+        found.append("the issuer is not a CA")
+    if chain.signer is None:
+        found.append("no trust anchor signed the issuer")
+    return found
+
+
+def not_supported(chain: Chain) -> list[str]:
+    """Keys and signatures that `linkerd check` calls unsupported (pkg/issuercerts/issuercerts.go), a phrase each."""
+    issuer, found = chain.issuer, []
     if issuer.key_kind != ECDSA_P256:
         found.append(f"the issuer's key is {issuer.key_kind}, and only {ECDSA_P256} is taken")
     if issuer.signature not in SIGNATURES:
         found.append(f"the issuer is signed with {issuer.signature}")
-    if not issuer.is_ca:
-        found.append("the issuer is not a CA")
-    if name not in issuer.dns_names:
-        names = ", ".join(issuer.dns_names) or "none"
+    for anchor in chain.anchors:
+        if anchor.key_kind not in ANCHOR_KEYS:
+            found.append(f"trust anchor {anchor.subject} has a key of {anchor.key_kind}")
+        elif anchor.signature not in (SIGNATURES if anchor.key_kind == ECDSA_P256 else {RSA_SHA256}):
+            found.append(f"trust anchor {anchor.subject} is signed with {anchor.signature}")
+    return found
+
+
+def out_of_time(chain: Chain, now: datetime) -> list[str]:
+    """What of the chain is not valid now, a phrase each."""
+    found = [*_out_of_time("the issuer", chain.issuer, now)]
+    if chain.signer is not None:
+        found += _out_of_time("the trust anchor that signed the issuer", chain.signer, now)
+    return found
+
+
+def problems(chain: Chain, name: str, now: datetime) -> list[Problem]:
+    """Why the identity service would refuse this chain, all reasons at once; ``name`` is issuer_name()."""
+    found = [*cannot_work(chain), *not_supported(chain), *out_of_time(chain, now)]
+    if name not in chain.issuer.dns_names:
+        names = ", ".join(chain.issuer.dns_names) or "none"
         found.append(f"the issuer's DNS names ({names}) do not have {name}")
-    found += _out_of_time("the issuer", issuer, now)
-    if signer is None:
-        found.append("no trust anchor signed the issuer")
-    else:
-        found += _out_of_time("the trust anchor that signed the issuer", signer, now)
-    found += [
-        f"trust anchor {anchor.subject} has a key of {anchor.key_kind}"
-        for anchor in chain.anchors
-        if anchor.key_kind not in ANCHOR_KEYS
-    ]
     return [
         Problem(
             "certificates-unusable",

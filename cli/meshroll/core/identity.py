@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from meshroll.core.errors import Problem, Refused
@@ -85,6 +86,23 @@ def issuer_secret(namespace: str, certificate_pem: str, key_pem: str, bundle_pem
         "metadata": {"name": ISSUER_SECRET, "namespace": namespace, "labels": _labels(namespace)},
         "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
     }
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The keys of the issuer's Secret under which the charts look for certificate and private key."""
+
+    certificate: str
+    key: str
+
+
+EXTERNAL, LINKERD = Layout("tls.crt", "tls.key"), Layout("crt.pem", "key.pem")
+
+
+def layout_of(secret: Mapping[str, Any]) -> Layout:
+    """As the Secret shows ``identity.issuer.scheme``: kubernetes.io/tls, or linkerd.io/tls (what the charts make)."""
+    data = secret.get("data") or {}
+    return LINKERD if LINKERD.certificate in data and EXTERNAL.certificate not in data else EXTERNAL
 
 
 def secret_value(secret: Mapping[str, Any], key: str) -> str | None:

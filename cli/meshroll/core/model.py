@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meshroll.core.certificate_dates import Dated
+from meshroll.core.mesh_identity import MeshIdentity
 
 Object = Mapping[str, Any]
 
@@ -291,7 +292,8 @@ class ClusterView:
     """One look at a cluster: everything that the pure rules need, read at about the same moment.
 
     ``namespaces`` are those in hand, ``neighbours`` those that listed clients live in and that are never changed.
-    ``certificates`` are those of an installed Linkerd; none where they were not asked for.
+    ``certificates`` are those of an installed Linkerd, and ``identity`` what it rests on, with the proxies of these
+    namespaces; none where they were not asked for.
     """
 
     kubernetes_version: str
@@ -302,6 +304,7 @@ class ClusterView:
     other_workloads: tuple[Workload, ...] = ()
     neighbours: Mapping[str, NamespaceView] = field(default_factory=dict)
     certificates: tuple[Dated, ...] = ()
+    identity: MeshIdentity = field(default_factory=MeshIdentity)
 
     @property
     def all_workloads(self) -> Iterator[Workload]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import yaml
 
-from meshroll.adapters.certificate_dates import read_dates
+from meshroll.adapters import certificate_dates
 from meshroll.adapters.kube.client import ApiError, Kube, Object
 from meshroll.core.checks.namespaces import NEEDED, NEEDED_TO_PROBE
 from meshroll.core.control_plane import INJECTOR, INSTALLING
+from meshroll.core.mesh_identity import MeshIdentity
 from meshroll.core.model import ClusterView, ControlPlane, NamespaceView, Pod, Workload, annotations_of
 
 CONTROLLERS = {
@@ -50,7 +51,7 @@ def look(
         }
         http_route = pool.submit(kube.get, HTTP_ROUTE_CRD)
         control_plane = pool.submit(_control_plane, kube, linkerd_namespace)
-        dates = pool.submit(read_dates, kube, linkerd_namespace, kube.server_now()) if certificates else None
+        dated = pool.submit(certificate_dates.read, kube, linkerd_namespace) if certificates else None
         spaces = {name: _namespace_reads(pool.submit, kube, name) for name in wanted | beside}
         workloads: dict[str, list[Workload]] = {}
         for kind, future in everywhere.items():
@@ -74,6 +75,8 @@ def look(
         elsewhere = [w for name, found in workloads.items() if name not in views for w in found]
         crd = http_route.result()
         plane = control_plane.result()
+        read = dated.result() if dated and plane.installed else None
+        pods = [pod for view in views.values() for pod in view.pods]
         return ClusterView(
             kubernetes_version=str((version.result() or {})["gitVersion"]),
             nodes=tuple(nodes.result()[0]),
@@ -82,7 +85,8 @@ def look(
             namespaces={name: views[name] for name in sorted(wanted)},
             neighbours={name: views[name] for name in sorted(beside)},
             other_workloads=tuple(w for w in elsewhere if w.namespace != linkerd_namespace),
-            certificates=tuple(dates.result()) if dates and plane.installed else (),
+            certificates=tuple(certificate_dates.dates(read, kube.server_now())) if read else (),
+            identity=certificate_dates.identity(read, pods) if read else MeshIdentity(),
         )
 
 

@@ -6,6 +6,7 @@ from meshroll.core.certificate_dates import ANCHOR, ISSUER, remedy, told
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem, Refused
 from meshroll.core.injection import NATIVE_GA
+from meshroll.core.mesh_identity import unusable, without_anchor
 from meshroll.core.model import ControlPlane, kubernetes_minor
 from meshroll.core.releases import Edge, supports_native_sidecar
 
@@ -109,6 +110,12 @@ CHECKS = (
     Check("injector-not-ready", "the injector answers", _injector_away, ("in", "upgrade", "probe")),
     Check(
         "certificate-not-valid", "the mesh's certificates are valid", _certificates_over, ("in", "upgrade")
+    ),
+    Check("issuer-unusable", "identity can start with its issuer", lambda case: unusable(case.view.identity)),
+    Check(
+        "proxies-without-anchor",
+        "running proxies know the issuer's trust anchor",
+        lambda case: without_anchor(case.view.identity),
     ),
     Check(
         "native-sidecar-unsupported",
