@@ -1,4 +1,4 @@
-"""Faults that can be switched on in a running sandbox: the file through which the CLI tells the traffic model."""
+"""Faults that can be switched on in a running sandbox: the file through which the CLI tells the stand-ins."""
 
 import json
 import os
@@ -61,10 +61,18 @@ class Partition:
     service: str | None = None
 
 
-Fault = Errors | NoTraffic | ErrorsWithMesh | SlowPod | Partition
+@dataclass(frozen=True)
+class IdentityMissesRotation:
+    """No pod of linkerd-identity notices that its issuer was changed, until it is started anew (linkerd2 #15109)."""
+
+    name: ClassVar[str] = "identity-misses-rotation"
+
+
+Fault = Errors | NoTraffic | ErrorsWithMesh | SlowPod | Partition | IdentityMissesRotation
 
 KINDS: dict[str, type[Fault]] = {
-    kind.name: kind for kind in (Errors, NoTraffic, ErrorsWithMesh, SlowPod, Partition)
+    kind.name: kind
+    for kind in (Errors, NoTraffic, ErrorsWithMesh, SlowPod, Partition, IdentityMissesRotation)
 }
 
 

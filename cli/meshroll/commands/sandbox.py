@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FAULTS = ("errors", "errors-with-mesh", "no-traffic", "partition", "slow-pod")
+FAULTS = ("errors", "errors-with-mesh", "identity-misses-rotation", "no-traffic", "partition", "slow-pod")
 FIRST_NAMESPACE = "charging"
 
 _folder: Callable[[Command], Command] = click.option(
@@ -114,6 +114,7 @@ def fault(name: str | None, folder: Path, **settings: str | float | None) -> Exi
     meshroll sandbox fault no-traffic
     meshroll sandbox fault slow-pod --service charging/tariffs --milliseconds 400
     meshroll sandbox fault partition --service charging/tariffs
+    meshroll sandbox fault identity-misses-rotation
     meshroll sandbox fault off
 
     errors-with-mesh begins with the first meshed pod, as a bad release or a wrong policy would.

@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp import web
 
 from meshroll_sandbox.paths import SandboxFolder
-from meshroll_sandbox.standins import charts, egress, injector
+from meshroll_sandbox.standins import charts, egress, identity, injector
 from meshroll_sandbox.standins.context import Context
 from meshroll_sandbox.state import State
 
@@ -37,7 +37,7 @@ async def run(layout: SandboxFolder, state: State) -> None:
     app.router.add_get("/healthz", _healthy)
     context = Context(layout.root, layout.kubeconfig, state.ports, state.seed, app)
     await asyncio.to_thread(charts.package, Path(state.helm), layout.root / "charts")
-    for part in (egress, charts, injector, traffic):
+    for part in (egress, charts, injector, identity, traffic):
         await part.start(context)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
