@@ -9,7 +9,8 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 
 from meshroll.adapters import issuer_update, renewal
 from meshroll.core.errors import Refused
-from meshroll.core.renewal import Renewal, Seen, decide
+from meshroll.core.renewal import Renewal, decide
+from meshroll.core.renewal_seen import Seen
 from meshroll.core.settings import Settings
 
 STAGE = "certificates"
@@ -22,18 +23,15 @@ class ActionModule(MeshrollAction):
         assert args["phase"] == "renew"
         self.stop_if_asked()
         with self.working(settings) as work:
-            now = work.kube.server_now()
-            seen = renewal.see(
-                work.kube, settings.control_plane.namespace, settings.certificates.anchor_key_file
-            )
-            wanted = decide(seen, now)
+            seen = renewal.see(work.kube, settings.control_plane.namespace, settings.certificates)
+            wanted = decide(seen, work.kube.server_now())
             for note in wanted.notes:
                 self.events.say("line", note, level="warning", stage=STAGE)
             if wanted.problems:
                 raise Refused(wanted.problems)
             proved_by = None
             if wanted.due and not check_mode:
-                proved_by = self.renew(work, settings, seen, wanted, now)
+                proved_by = self.renew(work, settings, seen, wanted)
         return {
             "changed": wanted.due,
             "certificates": {
@@ -45,13 +43,14 @@ class ActionModule(MeshrollAction):
             },
         }
 
-    def renew(self, work: Work, settings: Settings, seen: Seen, wanted: Renewal, now: datetime) -> str:
+    def renew(self, work: Work, settings: Settings, seen: Seen, wanted: Renewal) -> str:
         """What proved it: ``events`` of identity, or its ``restart``."""
         if wanted.action == "renew":
             self.events.say(
                 "stage", f"Renewing the issuer, which ends on {_text(wanted.ends_at)}", stage=STAGE
             )
-            since = renewal.write(work.kube, seen, wanted, self.run_context.id, now)
+            files, run_id = settings.certificates, self.run_context.id
+            since = renewal.write(work.kube, seen, files, wanted, run_id)
         else:
             self.events.say(
                 "stage", "Seeing that identity has the issuer that a run has renewed", stage=STAGE

@@ -13,7 +13,8 @@ from meshroll.adapters.kube import journal, lock, mirror
 from meshroll.core import changes
 from meshroll.core.certificate_dates import WEBHOOKS
 from meshroll.core.checks.namespaces import NEEDED, NEEDED_TO_PROBE
-from meshroll.core.identity import TRUST_ROOTS
+from meshroll.core.identity import ISSUER_SECRET, TRUST_ROOTS
+from meshroll.core.issuer_update import DEPLOYMENT
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/rbac.md").read_text()
 OBJECTS: list[dict[str, Any]] = [
@@ -90,6 +91,25 @@ def test_certificates_may_be_looked_at_but_for_the_one_beside_its_key() -> None:
     assert {*WEBHOOKS, TRUST_ROOTS} <= named
     looking = [rule for (_, _, name), rules in ROLES.items() if "look" in name for rule in rules]
     assert not any("secrets" in rule["resources"] for rule in looking)
+
+
+def test_who_renews_the_issuer_may_touch_its_secret_and_identity_and_nothing_else() -> None:
+    rules = ROLES["Role", "linkerd", "meshroll-renew"]
+    named = {name for rule in rules for name in rule.get("resourceNames", [])}
+    assert named == {ISSUER_SECRET, TRUST_ROOTS, DEPLOYMENT, "linkerd-config"}
+    for group, resource, verb in (
+        ("", "secrets", "get"),
+        ("", "secrets", "update"),
+        ("", "configmaps", "get"),
+        ("", "events", "list"),
+        ("apps", "deployments", "get"),
+        ("apps", "deployments", "patch"),
+    ):
+        assert allowed(rules, group, resource, verb), (resource, verb)
+    assert not any(allowed(rules, "", "secrets", verb) for verb in ("create", "delete", "list", "patch"))
+    assert ROLES["ClusterRole", None, "meshroll-renew"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
+    ]
 
 
 def test_every_binding_binds_a_role_of_the_page() -> None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from faults.tree import kill_tree
@@ -27,11 +28,12 @@ from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.mesh_identity import anchors_pem
 from meshroll.core.certificates import Certificate, anchor_spec, issuer_spec
-from meshroll.core.errors import Drift, Failed
+from meshroll.core.errors import Drift, Failed, Refused
 from meshroll.core.history import fingerprint
 from meshroll.core.issuer_update import DEPLOYMENT, SKIPPED, UNPROVED, UPDATED, Proof
 from meshroll.core.model import Pod, Workload
 from meshroll.core.renewal import decide
+from meshroll.core.settings import Certificates, OwnIssuer
 from meshroll_sandbox import faults
 from meshroll_sandbox.faults import IdentityMissesRotation
 from meshroll_sandbox.status import Connection, Status
@@ -108,6 +110,10 @@ class Mesh:
         file = self.folder / "inventory" / "host_vars" / "sandbox" / "connection.yml"
         return Path(yaml.safe_load(file.read_text())["meshroll_certificates"]["anchor_key_file"])
 
+    @property
+    def files(self) -> Certificates:
+        return Certificates(anchor_key_file=str(self.key_file))
+
     def get(self, path: str) -> dict[str, Any]:
         found = self.kube.get(path)
         assert found is not None, path
@@ -169,9 +175,8 @@ class Mesh:
         return issuer_update.see_through(update)
 
     def write(self) -> datetime:
-        seen = renewal.see(self.kube, "linkerd", str(self.key_file))
-        now = self.kube.server_now()
-        return renewal.write(self.kube, seen, decide(seen, now), "test", now)
+        seen = renewal.see(self.kube, "linkerd", self.files)
+        return renewal.write(self.kube, seen, self.files, decide(seen, self.kube.server_now()), "test")
 
     def until(self, done: Any) -> None:
         for _ in range(150):
@@ -276,7 +281,7 @@ def test_a_run_that_was_killed_before_identity_had_it_is_gone_on_with(mesh: Mesh
     process.communicate()
     written = mesh.get(SECRET)
 
-    seen = renewal.see(mesh.kube, "linkerd", str(mesh.key_file))
+    seen = renewal.see(mesh.kube, "linkerd", mesh.files)
     assert decide(seen, mesh.kube.server_now()).action == "prove"
     assert seen.unproved_since is not None
     before = mesh.pods()
@@ -303,6 +308,47 @@ def test_without_the_anchors_key_it_is_refused_with_the_steps_and_nothing_is_cha
 
 
 @pytest.mark.exhaustive
+def test_a_later_issuer_in_the_operators_files_is_what_it_is_renewed_with(mesh: Mesh, tmp_path: Path) -> None:
+    mesh.due()
+    later = make(
+        issuer_spec("linkerd", "cluster.local"), datetime.now(UTC) - timedelta(days=100), mesh.anchor()
+    )
+    pair = {"issuer.crt": later.certificate_pem, "issuer.key": later.key_pem}
+    for name, content in {**pair, "anchors.crt": mesh.anchor().certificate_pem}.items():
+        (tmp_path / name).write_text(content)
+    names = [str(tmp_path / name) for name in ("issuer.crt", "issuer.key", "anchors.crt")]
+    own = OwnIssuer(certificate_file=names[0], key_file=names[1], anchors_file=names[2])
+    files = {"meshroll_certificates": {"issuer": msgspec.to_builtins(own)}}
+    code, tasks, printed = mesh.play([RENEW], "-e", json.dumps(files))
+    assert (code, tasks["Renew"]["certificates"]["proved_by"]) == (0, "events"), printed
+    assert mesh.issuer() == read_certificates(later.certificate_pem)[0]
+
+
+@pytest.mark.exhaustive
+def test_proxies_that_would_not_trust_a_new_issuer_refuse_it_by_name(mesh: Mesh) -> None:
+    mesh.due()
+    other = make(anchor_spec("linkerd", "cluster.local"), datetime.now(UTC))
+    variable = {"name": "LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS", "value": other.certificate_pem}
+    proxy = {"name": "linkerd-proxy", "image": "registry.example/proxy:1", "env": [variable]}
+    name = {"name": "stranger", "namespace": "default", "labels": {"linkerd.io/control-plane-ns": "linkerd"}}
+    stranger = {"apiVersion": "v1", "kind": "Pod", "metadata": name, "spec": {"containers": [proxy]}}
+    before = mesh.get(SECRET)
+    seen = renewal.see(mesh.kube, "linkerd", mesh.files)
+    mesh.kube.create("/api/v1/namespaces/default/pods", stranger)
+    try:
+        with pytest.raises(Refused) as late:  # it came after the look
+            renewal.write(mesh.kube, seen, mesh.files, decide(seen, mesh.kube.server_now()), "test")
+        looked = decide(renewal.see(mesh.kube, "linkerd", mesh.files), mesh.kube.server_now())
+    finally:
+        mesh.kube.delete("/api/v1/namespaces/default/pods/stranger")
+    for problems in (late.value.problems, looked.problems):
+        (problem,) = problems
+        assert problem.code == "proxies-without-anchor"
+        assert "default/Pod/stranger" in problem.message
+    assert mesh.get(SECRET) == before
+
+
+@pytest.mark.exhaustive
 def test_what_cert_manager_renews_is_said_and_never_touched(mesh: Mesh) -> None:
     mesh.due()
     name = "cert-manager.io/certificate-name"
@@ -323,11 +369,11 @@ def test_what_cert_manager_renews_is_said_and_never_touched(mesh: Mesh) -> None:
 @pytest.mark.exhaustive
 def test_a_secret_that_somebody_has_changed_since_the_look_is_not_written(mesh: Mesh) -> None:
     mesh.due()
-    seen, now = renewal.see(mesh.kube, "linkerd", str(mesh.key_file)), mesh.kube.server_now()
+    seen = renewal.see(mesh.kube, "linkerd", mesh.files)
     mesh.kube.merge_patch(SECRET, {"metadata": {"annotations": {"note": "mine"}}})
     before = mesh.get(SECRET)
     with pytest.raises(Drift):
-        renewal.write(mesh.kube, seen, decide(seen, now), "test", now)
+        renewal.write(mesh.kube, seen, mesh.files, decide(seen, mesh.kube.server_now()), "test")
     stale = {**before, "metadata": {**before["metadata"], "resourceVersion": seen.version}}
     with pytest.raises(Drift):
         renewal.replace_secret(mesh.kube, "linkerd", stale)

@@ -103,21 +103,29 @@ def test_a_namespace_that_is_there_keeps_what_others_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("issuer", "roots", "file", "exists", "step"),
+    ("issuer", "roots", "own", "file", "exists", "step"),
     [
-        (True, True, None, False, "keep"),
-        (True, False, None, False, "publish"),
-        (False, True, "f", True, "issue"),
-        (False, False, "f", False, "make"),
-        (False, False, None, False, "anchor-key-file-not-given"),
-        (False, True, "f", False, "anchor-key-missing"),
-        (False, False, "f", True, "anchor-key-exists"),
+        (True, True, False, None, False, "keep"),
+        (True, True, True, "f", True, "keep"),
+        (True, False, False, None, False, "publish"),
+        (False, False, True, None, False, "take"),
+        (False, True, True, "f", True, "take"),
+        (False, True, False, "f", True, "issue"),
+        (False, False, False, "f", False, "make"),
+        (False, False, False, None, False, "anchor-key-file-not-given"),
+        (False, True, False, "f", False, "anchor-key-missing"),
+        (False, False, False, "f", True, "anchor-key-exists"),
     ],
 )
 def test_identity_is_made_taken_up_or_kept_and_never_replaced(
-    issuer: bool, roots: bool, file: str | None, exists: bool, step: str
+    issuer: bool, roots: bool, own: bool, file: str | None, exists: bool, step: str
 ) -> None:
-    arguments = {"issuer_is_there": issuer, "roots_are_there": roots, "key_file_exists": exists}
+    arguments = {
+        "issuer_is_there": issuer,
+        "roots_are_there": roots,
+        "own_issuer": own,
+        "key_file_exists": exists,
+    }
     if "-" not in step:
         assert step_for(**arguments, key_file=file) == step
         return

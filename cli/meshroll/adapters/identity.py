@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from meshroll.adapters import own_issuer
 from meshroll.adapters.certificates import Issued, anchor_from_file, make, write_anchor_key
 from meshroll.adapters.chain import read_chain
 from meshroll.adapters.kube.client import ApiError, Kube
@@ -24,11 +25,15 @@ from meshroll.core.identity import (
     trust_roots,
 )
 from meshroll.core.model import Object
+from meshroll.core.settings import Certificates
 
 
 @dataclass(frozen=True)
 class IdentityPlan:
-    """What is to be done, decided without a write. ``anchor`` is the one that is there, to issue with."""
+    """What is to be done, decided without a write.
+
+    ``anchor`` is the one that is there, to issue with; ``issuer`` the operator's own, to take.
+    """
 
     step: Step
     namespace: str
@@ -36,22 +41,26 @@ class IdentityPlan:
     key_file: Path
     bundle_pem: str = ""
     anchor: Issued | None = field(default=None, repr=False)
+    issuer: Issued | None = field(default=None, repr=False)
+    roots_are_there: bool = False
     warnings: tuple[str, ...] = ()
 
     @property
     def made(self) -> list[tuple[str, str]]:
         """(object, what it will be) of each object that will be made."""
+        issuer = "the issuer of meshroll_certificates.issuer" if self.issuer else "an issuer for one year"
         rows = {
             "file": (f"file {self.key_file}", "the trust anchor's key"),
             "roots": (f"{self.namespace}/ConfigMap/{TRUST_ROOTS}", "the trust anchor"),
-            "issuer": (f"{self.namespace}/Secret/{ISSUER_SECRET}", "an issuer for one year"),
+            "issuer": (f"{self.namespace}/Secret/{ISSUER_SECRET}", issuer),
         }
-        return [rows[key] for key in _MADE[self.step]]
+        return [rows[key] for key in _MADE[self.step] if not (key == "roots" and self.roots_are_there)]
 
 
 _MADE: Mapping[Step, tuple[str, ...]] = {
     "keep": (),
     "publish": ("roots",),
+    "take": ("roots", "issuer"),
     "issue": ("issuer",),
     "make": ("file", "roots", "issuer"),
 }
@@ -62,19 +71,25 @@ def plan_identity(
     roots: Object | None,
     namespace: str,
     trust_domain: str,
-    key_file: str | None,
+    files: Certificates,
     now: datetime,
 ) -> IdentityPlan:
-    """Raises Refused where the objects that are there are no valid pair, or the anchor's key has no place."""
-    path = Path(key_file or "").expanduser()
+    """Raises Refused where what is there, or in files, is no valid pair, or the anchor's key has no place."""
+    path = Path(files.anchor_key_file or "").expanduser()
     step = step_for(
         issuer_is_there=secret is not None,
         roots_are_there=roots is not None,
-        key_file=key_file,
+        own_issuer=files.issuer is not None,
+        key_file=files.anchor_key_file,
         key_file_exists=path.is_file(),
     )
     if step == "make":
         return IdentityPlan(step, namespace, trust_domain, path)
+    if step == "take":
+        assert files.issuer is not None
+        return _taking(
+            own_issuer.take(files.issuer, _bundle(None, roots)), roots, namespace, trust_domain, now
+        )
     bundle_pem = _bundle(secret, roots)
     if step == "issue":
         anchor = anchor_from_file(path, bundle_pem)
@@ -89,6 +104,26 @@ def plan_identity(
     return IdentityPlan(step, namespace, trust_domain, path, bundle_pem, warnings=warnings)
 
 
+def _taking(
+    taken: own_issuer.Taken, roots: Object | None, namespace: str, trust_domain: str, now: datetime
+) -> IdentityPlan:
+    """Raises Refused where identity would not take the operator's own issuer."""
+    found = problems(taken.chain, issuer_name(namespace, trust_domain), now)
+    if found:
+        hint = "Mend the files that meshroll_certificates.issuer names."
+        raise Refused([replace(problem, code="own-issuer-unusable", hint=hint) for problem in found])
+    return IdentityPlan(
+        "take",
+        namespace,
+        trust_domain,
+        Path(),
+        taken.bundle_pem,
+        issuer=taken.issued,
+        roots_are_there=roots is not None,
+        warnings=tuple(expiring(taken.chain, now)),
+    )
+
+
 def carry_out(kube: Kube, plan: IdentityPlan, now: datetime) -> None:
     """Makes what the plan says. The anchor's key is on disk before the cluster knows the anchor.
 
@@ -101,10 +136,10 @@ def carry_out(kube: Kube, plan: IdentityPlan, now: datetime) -> None:
         bundle_pem = anchor.certificate_pem
         write_anchor_key(plan.key_file, anchor)
     core = f"/api/v1/namespaces/{plan.namespace}"
-    if plan.step in ("make", "publish"):
+    if plan.step in ("make", "publish", "take") and not plan.roots_are_there:
         kube.create(f"{core}/configmaps", trust_roots(plan.namespace, bundle_pem))
-    if plan.step in ("make", "issue"):
-        issuer = make(issuer_spec(plan.namespace, plan.trust_domain), now, anchor)
+    if plan.step in ("make", "issue", "take"):
+        issuer = plan.issuer or make(issuer_spec(plan.namespace, plan.trust_domain), now, anchor)
         secret = issuer_secret(plan.namespace, issuer.certificate_pem, issuer.key_pem, bundle_pem)
         _create_secret(kube, f"{core}/secrets", secret)
 

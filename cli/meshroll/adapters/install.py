@@ -120,9 +120,9 @@ def plan(seen: Seen, settings: Settings, edge: Edge, folder: Path, now: datetime
     if seen.namespace is not None:
         problems += core.namespace_problems(seen.namespace, *core.namespace_metadata(namespace, values))
     bundle = None if seen.gateway_api else attempt(lambda: gateway_api.read(settings.gateway_api.file))
-    key_file, trust_domain = settings.certificates.anchor_key_file, trust_domain_of(own.values)
+    files, trust_domain = settings.certificates, trust_domain_of(own.values)
     certificates = attempt(
-        lambda: identity.plan_identity(seen.issuer, seen.trust_roots, namespace, trust_domain, key_file, now)
+        lambda: identity.plan_identity(seen.issuer, seen.trust_roots, namespace, trust_domain, files, now)
     )
     dropped, in_the_way = records_in_the_way(seen, CHARTS, now)
     problems += in_the_way

@@ -17,26 +17,35 @@ ISSUER_SECRET = "linkerd-identity-issuer"  # noqa: S105 - the name of the object
 TRUST_ROOTS = "linkerd-identity-trust-roots"
 BUNDLE_KEY = "ca-bundle.crt"
 
-Step = Literal["keep", "publish", "issue", "make"]
+Step = Literal["keep", "publish", "take", "issue", "make"]
 
 
 def step_for(
-    *, issuer_is_there: bool, roots_are_there: bool, key_file: str | None, key_file_exists: bool
+    *,
+    issuer_is_there: bool,
+    roots_are_there: bool,
+    own_issuer: bool,
+    key_file: str | None,
+    key_file_exists: bool,
 ) -> Step:
     """What is to be done for the identity objects of a cluster; never one that replaces something.
 
-    ``keep`` both; ``publish`` the anchors that the issuer's Secret names; ``issue`` with the anchor's key
-    that an unfinished install (or the operator) put into the file; ``make`` both. Raises Refused.
+    ``keep`` both; ``publish`` the anchors that the issuer's Secret names; ``take`` the operator's own from files;
+    ``issue`` with the anchor's key that an unfinished install (or the operator) put into the file; ``make`` both.
+    Raises Refused.
     """
     if issuer_is_there:
         return "keep" if roots_are_there else "publish"
+    if own_issuer:
+        return "take"
     if key_file is None:
         raise Refused(
             Problem(
                 "anchor-key-file-not-given",
                 "The trust anchor's key needs a place outside the cluster, and none is named.",
-                "Set meshroll_certificates.anchor_key_file to a new file on a safe disk; it renews issuers. "
-                f"Or make Secret {ISSUER_SECRET} and ConfigMap {TRUST_ROOTS} yourself.",
+                "Set meshroll_certificates.anchor_key_file to a new file on a safe disk; it renews issuers. Or name "
+                "your own issuer in meshroll_certificates.issuer, or make "
+                f"Secret {ISSUER_SECRET} and ConfigMap {TRUST_ROOTS} yourself.",
             )
         )
     if roots_are_there:

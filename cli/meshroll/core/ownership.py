@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import msgspec
 
@@ -27,6 +28,18 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 OURS = "meshroll"
 
 
+@dataclass(frozen=True)
+class Owner:
+    """Who writes the issuer's Secret, so that meshroll does not. A ``controller`` renews it by itself."""
+
+    name: str
+    kind: Literal["controller", "GitOps", "Helm"]
+
+    @property
+    def renews(self) -> bool:
+        return self.kind == "controller"
+
+
 def gitops_owner(manifest: Object) -> str | None:
     """Which GitOps tool would put the manifest back as it is in Git, or None."""
     for tool, marks in GITOPS.items():
@@ -41,15 +54,36 @@ def service_owner(service: Object) -> str | None:
     tool = gitops_owner(service)
     if tool:
         return tool
-    release = annotations_of(service).get(HELM_RELEASE)
-    if release or labels_of(service).get(MANAGED_BY) == "Helm":
-        return f"Helm (release {release})" if release else "Helm"
+    helm = _helm_owner(service)
+    if helm:
+        return helm
     if _last_applied(service).get("clusterIP") == "None":
         return "kubectl apply"
     for entry in service["metadata"].get("managedFields") or []:
         spec = (entry.get("fieldsV1") or {}).get("f:spec") or {}
         if entry.get("operation") == "Apply" and entry.get("manager") != OURS and "f:clusterIP" in spec:
             return f"Server-side apply by {entry.get('manager')}"
+    return None
+
+
+def issuer_owner(secret: Object) -> Owner | None:
+    """Who would put it back, or renews it; None where it is nobody's but meshroll's or an operator's."""
+    certificate = annotations_of(secret).get("cert-manager.io/certificate-name")
+    if certificate or any(key.startswith("controller.cert-manager.io/") for key in labels_of(secret)):
+        return Owner(f"cert-manager{f' (Certificate {certificate})' if certificate else ''}", "controller")
+    for reference in secret["metadata"].get("ownerReferences") or []:
+        return Owner(f"{reference['kind']} {reference['name']}", "controller")
+    tool = gitops_owner(secret)
+    if tool:
+        return Owner(tool, "GitOps")
+    helm = _helm_owner(secret)
+    return Owner(helm, "Helm") if helm else None
+
+
+def _helm_owner(manifest: Object) -> str | None:
+    release = annotations_of(manifest).get(HELM_RELEASE)
+    if release or labels_of(manifest).get(MANAGED_BY) == "Helm":
+        return f"Helm (release {release})" if release else "Helm"
     return None
 
 

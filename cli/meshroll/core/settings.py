@@ -125,8 +125,17 @@ class ControlPlane(_Settings, frozen=True):
     timeout_seconds: PositiveSeconds = 300.0
 
 
+class OwnIssuer(_Settings, frozen=True):
+    """An issuer of the operator's own authority, as files; ``anchors_file`` has the trust anchors that it chains to."""
+
+    certificate_file: str
+    key_file: str
+    anchors_file: str
+
+
 class Certificates(_Settings, frozen=True):
     anchor_key_file: str | None = None
+    issuer: OwnIssuer | None = None
 
 
 class GatewayApi(_Settings, frozen=True):
@@ -352,6 +361,7 @@ _KNOWN_FIELDS = sorted(
             Prometheus,
             ReleasePolicy,
             ControlPlane,
+            OwnIssuer,
             Certificates,
             GatewayApi,
             Limits,

@@ -11,6 +11,7 @@ from unit.core.factories import EDGE, Json, cluster, service, settings, space, w
 from meshroll.core import checks
 from meshroll.core.certificate_dates import Dated, State
 from meshroll.core.checks import Case
+from meshroll.core.mesh_identity import MeshIdentity
 from meshroll.core.model import ControlPlane, Workload
 from meshroll.core.releases import Edge
 
@@ -46,6 +47,11 @@ def with_certificate(state: State, direction: str = "in") -> Case:
         what="webhook linkerd-proxy-injector", state=state, not_after="2026-11-22T00:00:00Z", days_left=3
     )
     return replace(found, view=replace(found.view, certificates=(dated,)))
+
+
+def with_identity(identity: MeshIdentity) -> Case:
+    found = case()
+    return replace(found, view=replace(found.view, identity=identity))
 
 
 def codes(found: Case) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from unit.core.check_cases import (
@@ -20,11 +21,14 @@ from unit.core.check_cases import (
     named,
     server,
     with_certificate,
+    with_identity,
 )
 from unit.core.factories import EDGE, cluster, pod, pods, settings, space, workload
+from unit.core.identities import chain
 
 from meshroll.core import checks
 from meshroll.core.checks import Case
+from meshroll.core.mesh_identity import Carried, MeshIdentity
 from meshroll.core.model import ControlPlane, Pod, Workload
 from meshroll.core.releases import Edge
 
@@ -46,6 +50,12 @@ FIRES: list[tuple[str, Callable[[], Case], str]] = [
     ("control-plane-missing", lambda: case(direction="probe", plane=ABSENT), SAME),
     ("injector-not-ready", lambda: case(ready=0), SAME),
     ("certificate-not-valid", lambda: with_certificate("expired"), SAME),
+    ("issuer-unusable", lambda: with_identity(MeshIdentity(replace(chain(), signer=None))), SAME),
+    (
+        "proxies-without-anchor",
+        lambda: with_identity(MeshIdentity(chain(), (Carried(("charging/Deployment/omni",), False),))),
+        SAME,
+    ),
     ("certificate-not-valid", lambda: with_certificate("not_yet_valid"), SAME),
     ("native-sidecar-unsupported", lambda: case(kubernetes="v1.28.9", wanted={"sidecar": "native"}), SAME),
     ("native-sidecar-unsupported", lambda: case(edge=Edge(25, 12, 2), wanted={"sidecar": "native"}), SAME),
