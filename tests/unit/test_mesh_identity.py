@@ -1,4 +1,4 @@
-"""What is read of a mesh's identity: chains, layouts of the Secret, anchors that proxies carry, the operator's files."""
+"""What is read of a mesh's identity: chains, layouts of the Secret, anchors that proxies carry, own files."""
 
 from __future__ import annotations
 
