@@ -28,7 +28,7 @@ from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.mesh_identity import anchors_pem
 from meshroll.core.certificates import Certificate, anchor_spec, issuer_spec
-from meshroll.core.errors import Drift, Failed, Refused
+from meshroll.core.errors import Drift, Failed, Refused, RollbackFailed
 from meshroll.core.history import fingerprint
 from meshroll.core.issuer_update import DEPLOYMENT, SKIPPED, UNPROVED, UPDATED, Proof
 from meshroll.core.model import Pod, Workload
@@ -169,9 +169,9 @@ class Mesh:
         self.kube.merge_patch(IDENTITY, {"spec": {"template": note}})
         self.until(lambda: Workload(self.get(IDENTITY)).rolled)
 
-    def see_through(self, since: datetime) -> Proof:
+    def see_through(self, since: datetime, timeout_seconds: float = 30.0) -> Proof:
         update = issuer_update.Update(
-            self.kube, "linkerd", since, 30, lambda _: None, lambda: None, looked_for=SHORT
+            self.kube, "linkerd", since, timeout_seconds, lambda _: None, lambda: None, looked_for=SHORT
         )
         return issuer_update.see_through(update)
 
@@ -270,6 +270,25 @@ def test_what_identity_does_not_take_fails_at_once_in_its_own_words_and_the_old_
     secret = mesh.get(SECRET)
     assert not mesh.unproved()
     assert set(secret["data"]) == {"tls.crt", "tls.key", "ca.crt"}
+
+
+@pytest.mark.exhaustive
+def test_identity_that_does_not_come_up_with_it_gets_the_old_issuer_back_and_that_is_told_too(
+    mesh: Mesh,
+) -> None:
+    mesh.due()
+    before = mesh.issuer()
+    faults.write(mesh.sandbox_folder, [IdentityMissesRotation()])
+    mesh.kube.merge_patch(IDENTITY, {"spec": {"paused": True}})  # no new pod comes of a restart
+    try:
+        with pytest.raises(RollbackFailed) as failed:
+            mesh.see_through(mesh.write(), timeout_seconds=3.0)
+    finally:
+        mesh.kube.merge_patch(IDENTITY, {"spec": {"paused": False}})
+        mesh.until(lambda: Workload(mesh.get(IDENTITY)).rolled)
+    assert [problem.code for problem in failed.value.problems] == ["issuer-not-taken-up", "identity-not-up"]
+    assert mesh.issuer() == before
+    assert not mesh.unproved()
 
 
 @pytest.mark.exhaustive

@@ -54,8 +54,8 @@ def see_through(update: Update) -> Proof:
         found = _prove(update)
     except Failed as error:
         raise _taken_back(update, error) from error
-    layout = layout_of(_secret(update))
-    replace_secret(update.kube, update.namespace, proved(_secret(update), layout))
+    secret = _secret(update)
+    replace_secret(update.kube, update.namespace, proved(secret, layout_of(secret)))
     return found
 
 
