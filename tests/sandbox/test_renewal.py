@@ -21,13 +21,13 @@ import yaml
 from faults.tree import kill_tree
 from sandbox.support import REPOSITORY
 
-from meshroll.adapters import issuer_update, renewal
+from meshroll.adapters import identity, issuer_update, renewal
 from meshroll.adapters.certificates import Issued, anchor_from_file, make
 from meshroll.adapters.chain import read_certificates, trusts
 from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
-from meshroll.adapters.mesh_identity import anchors_pem
-from meshroll.core.certificates import Certificate, anchor_spec, issuer_spec
+from meshroll.adapters.mesh_identity import anchors_pem, identity_of
+from meshroll.core.certificates import Certificate, anchor_spec, issuer_spec, problems
 from meshroll.core.errors import Drift, Failed, Refused, RollbackFailed
 from meshroll.core.history import fingerprint
 from meshroll.core.issuer_update import DEPLOYMENT, SKIPPED, UNPROVED, UPDATED, Proof
@@ -327,6 +327,41 @@ def test_without_the_anchors_key_it_is_refused_with_the_steps_and_nothing_is_cha
     assert mesh.get(SECRET) == before
 
 
+def own_files(folder: Path, issuer: Issued, anchor: Issued) -> OwnIssuer:
+    contents = {
+        "issuer.crt": issuer.certificate_pem,
+        "issuer.key": issuer.key_pem,
+        "anchors.crt": anchor.certificate_pem,
+    }
+    for name, content in contents.items():
+        (folder / name).write_text(content)
+    names = [str(folder / name) for name in contents]
+    return OwnIssuer(certificate_file=names[0], key_file=names[1], anchors_file=names[2])
+
+
+@pytest.mark.exhaustive
+def test_an_issuer_of_ones_own_is_what_an_install_starts_from(mesh: Mesh, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    anchor = make(anchor_spec("own", "cluster.local"), now)
+    issuer = make(issuer_spec("own", "cluster.local"), now, anchor)
+    files = Certificates(issuer=own_files(tmp_path, issuer, anchor))
+    mesh.kube.apply(
+        "/api/v1/namespaces/own", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "own"}}
+    )
+    core = "/api/v1/namespaces/own"
+    secret, roots = (
+        f"{core}/secrets/linkerd-identity-issuer",
+        f"{core}/configmaps/linkerd-identity-trust-roots",
+    )
+    identity.carry_out(mesh.kube, identity.plan_identity(None, None, "own", "cluster.local", files, now), now)
+    found = identity_of(mesh.get(secret), mesh.get(roots), [])
+    assert found.chain is not None
+    assert problems(found.chain, "identity.own.cluster.local", now) == []
+    again = identity.plan_identity(mesh.get(secret), mesh.get(roots), "own", "cluster.local", files, now)
+    assert again.step == "keep"
+    mesh.kube.delete(core)
+
+
 @pytest.mark.exhaustive
 def test_a_later_issuer_in_the_operators_files_is_what_it_is_renewed_with(mesh: Mesh, tmp_path: Path) -> None:
     mesh.due()
@@ -361,8 +396,8 @@ def test_proxies_that_would_not_trust_a_new_issuer_refuse_it_by_name(mesh: Mesh)
         looked = decide(renewal.see(mesh.kube, "linkerd", mesh.files), mesh.kube.server_now())
     finally:
         mesh.kube.delete("/api/v1/namespaces/default/pods/stranger")
-    for problems in (late.value.problems, looked.problems):
-        (problem,) = problems
+    for found in (late.value.problems, looked.problems):
+        (problem,) = found
         assert problem.code == "proxies-without-anchor"
         assert "default/Pod/stranger" in problem.message
     assert mesh.get(SECRET) == before
