@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
 
-from meshroll.adapters import catalogue, helm, readiness, upgrade
+from meshroll.adapters import catalogue, helm, readiness, renewal, upgrade
 from meshroll.adapters.baseline import measure_before
 from meshroll.adapters.charts import ChartSource
 from meshroll.core.chart_values import CONTROL_PLANE_CHART
@@ -19,6 +19,7 @@ from meshroll.core.journal import Record
 from meshroll.core.plan import to_builtins
 from meshroll.core.release_policy import Bounds
 from meshroll.core.releases import Edge
+from meshroll.core.renewal import decide as decide_renewal
 from meshroll.core.resume import Rule
 from meshroll.core.settings import Settings
 from meshroll.core.upgrade.back import back_plan
@@ -80,6 +81,7 @@ class ActionModule(MeshrollAction):
             Rule(self.run_context.on_inconclusive, settings.gate.paused_max_seconds, ""),
             now,
             self.run_context.id,
+            decide_renewal(renewal.see(kube, own.namespace, settings.certificates), now),
         )
         problems, notes = list(decision.problems), list(decision.plan.notes)
         if decision.hops and CONTROL_PLANE_CHART in standing.helm:
@@ -119,6 +121,7 @@ class ActionModule(MeshrollAction):
             "waived": list(decision.waived),
             "hops": [str(edge) for edge in decision.hops],
             "turn_back": decision.turn_back,
+            "renewal": decision.renews,
             "upgrade": {"due": to_builtins(decision.due), "hops": [str(edge) for edge in decision.hops]},
             "nothing_to_do": not decision.to_do,
         }

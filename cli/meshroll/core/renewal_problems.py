@@ -11,6 +11,7 @@ from meshroll.core.identity import EXTERNAL, ISSUER_SECRET
 from meshroll.core.ownership import Owner
 from meshroll.core.renewal_seen import Seen
 
+OVER = "certificate-not-valid"
 GUIDE = "docs/how-to/certificates.md"
 SECTIONS = {
     "anchor": "rotate-the-trust-anchor",
@@ -23,7 +24,7 @@ def over(chain: Chain, now: datetime) -> list[Problem]:
     """What is not valid now: the mesh is broken already, and nothing is to be changed beside that."""
     return [
         Problem(
-            "certificate-not-valid",
+            OVER,
             f"{reason[:1].upper()}{reason[1:]}, so no proxy gets an identity.",
             f"{remedy(ISSUER if reason.startswith(f'the {ISSUER}') else ANCHOR)} {guide('over')}",
             object=f"Secret/{ISSUER_SECRET}",

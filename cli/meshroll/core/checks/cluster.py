@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshroll.core.certificate_dates import ANCHOR, ISSUER, remedy, told
+from meshroll.core.certificate_dates import remedy, told
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem, Refused
 from meshroll.core.injection import NATIVE_GA
@@ -94,23 +94,19 @@ def _values_wait_beside_native(case: Case) -> list[Problem]:
 def _certificates_over(case: Case) -> list[Problem]:
     """Proxies of an anchor or issuer that is over get no identity; an injector of such a webhook is not asked.
 
-    An upgrade makes the webhooks' certificates anew, so those do not stand in its way.
+    An upgrade asks for anchor and issuer itself (renewal.py), and makes the webhooks' certificates anew.
     """
     return [
         Problem("certificate-not-valid", line, remedy(each.what))
         for each in case.view.certificates
-        if each.state in ("expired", "not_yet_valid")
-        and (each.what in (ANCHOR, ISSUER) or case.direction != "upgrade")
-        and (line := told(each))
+        if each.state in ("expired", "not_yet_valid") and (line := told(each))
     ]
 
 
 CHECKS = (
     Check("control-plane-missing", "there is a proxy to be had", _no_control_plane, ("probe",)),
     Check("injector-not-ready", "the injector answers", _injector_away, ("in", "upgrade", "probe")),
-    Check(
-        "certificate-not-valid", "the mesh's certificates are valid", _certificates_over, ("in", "upgrade")
-    ),
+    Check("certificate-not-valid", "the mesh's certificates are valid", _certificates_over),
     Check("issuer-unusable", "identity can start with its issuer", lambda case: unusable(case.view.identity)),
     Check(
         "proxies-without-anchor",

@@ -22,6 +22,8 @@ from meshroll.core.model import ClusterView, Object
 from meshroll.core.plan import Plan
 from meshroll.core.release_policy import Bounds
 from meshroll.core.releases import Catalogue, Edge
+from meshroll.core.renewal import Renewal
+from meshroll.core.renewal_problems import OVER
 from meshroll.core.resume import FORWARD, Resumption, Rule, way_of
 from meshroll.core.settings import Settings
 from meshroll.core.upgrade.calendar import Due, due, frozen, installed_edge, is_open, release_of, rests_since
@@ -91,6 +93,7 @@ class Asked:
 class Decision:
     """``hops`` are gone one after the other; ``plan`` is the data plane's part of the first. ``turn_back`` says why the
     hop of an earlier run is taken back instead. ``closes``: an earlier run did not end, be there anything left of it.
+    ``renews``: the issuer is renewed first, or alone.
     """
 
     due: Due
@@ -101,10 +104,11 @@ class Decision:
     waived: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     closes: bool = False
+    renews: bool = False
 
     @property
     def to_do(self) -> bool:
-        return bool(self.hops or self.turn_back or self.closes)
+        return bool(self.hops or self.turn_back or self.closes or self.renews)
 
 
 def decide(
@@ -117,11 +121,13 @@ def decide(
     rule: Rule,
     now: datetime,
     run_id: str,
+    issuer: Renewal,
 ) -> Decision:
     """Raises Refused or UsageError where no release or no way fits; all else that stands in the way is in ``problems``.
 
     ``settings`` name only namespaces that are there. An upgrade that did not end is gone on with, or back from,
-    whatever the calendar says: windows and freezes are about beginning.
+    whatever the calendar says: windows and freezes are about beginning. ``issuer`` is renewed before a hop and never
+    inside one.
     """
     view, records = standing.view, standing.records
     installed = installed_edge(view)
@@ -143,9 +149,10 @@ def decide(
         earlier.run_id if earlier else None,
     )
     if asked.scheduled and not earlier and (idle := _waits(calendar, settings, now)):
-        return Decision(calendar, plan=Plan("upgrade", str(installed), [], [idle]))
+        may_begin = is_open(settings.upgrade, now)
+        return _issuer_only(calendar, installed, idle, issuer, issuer.due and may_begin)
     if found.nothing_to_do and not earlier:
-        return Decision(calendar, plan=Plan("upgrade", str(installed), [], [calendar.why]))
+        return _issuer_only(calendar, installed, calendar.why, issuer, issuer.due)
     waived = on.waived if on else ()
     pending = [mark for mark in (earlier.pending if earlier else []) if mark not in waived]
     first = found.hops[0] if found.hops else installed
@@ -160,8 +167,9 @@ def decide(
         *skew_problems(left, found.hops, catalogue.milestones),
         *checks.problems(checks.Case(view, settings, "upgrade", first, _unjudged(pending))),
         *(_failed_before(records, found) if asked.scheduled else []),
+        *(each for each in issuer.problems if hop is None or each.code == OVER),
     ]
-    notes = [*plan.notes, *outside_notes(left, found.target)]
+    notes = [*plan.notes, *outside_notes(left, found.target), *issuer.notes]
     return Decision(
         calendar,
         found.hops,
@@ -170,7 +178,14 @@ def decide(
         waived=waived,
         problems=tuple(problems),
         closes=earlier is not None,
+        renews=issuer.due and hop is None,
     )
+
+
+def _issuer_only(calendar: Due, installed: Edge, why: str, issuer: Renewal, renews: bool) -> Decision:
+    """No hop; but an issuer that ends is renewed all the same, and one that cannot be is no secret for 60 days."""
+    plan = Plan("upgrade", str(installed), [], [why, *issuer.notes])
+    return Decision(calendar, plan=plan, problems=issuer.problems, renews=renews)
 
 
 def _going_on(earlier: Record | None, rule: Rule, now: datetime) -> Resumption | None:
