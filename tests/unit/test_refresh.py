@@ -118,8 +118,9 @@ def test_a_pin_that_the_index_contradicts_stays_and_is_shown(
     file.write_text(OWN + row)
     arguments = ["releases", "refresh", str(file), *(f"--{kind}={place}" for kind, place in lists.items())]
     assert app.run(arguments) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert f"charts.linkerd-control-plane stays {pinned}; the index has sha256:{'a' * 64}" in said
+    # Wherever the line is broken: a digest alone is almost as long as one.
+    said = "".join(capsys.readouterr().out.split())
+    assert f"charts.linkerd-control-planestays{pinned};theindexhassha256:{'a' * 64}" in said
     release = read(str(file)).find(Edge(26, 9, 1))
     assert release and release.charts == {"linkerd-control-plane": pinned}
 
