@@ -67,6 +67,6 @@ class Events:
             Problem(
                 "interrupted",
                 "Stopped between two steps, as asked; what was changed so far is kept.",
-                "`meshroll resume` goes on from here, `meshroll rollback` takes it back.",
+                "The same command goes on from here; `meshroll rollback` takes namespaces off the mesh.",
             )
         )

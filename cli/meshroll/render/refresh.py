@@ -24,6 +24,8 @@ def print_refreshed(console: Console, catalogue: Mapping[str, Any]) -> None:
     console.print(sources)
     console.print()
     table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(overflow="fold")  # a digest is longer than what is left of 80 columns
     for release, rows in groupby(catalogue["changes"], key=lambda row: row["release"]):
         for line in _lines(list(rows)):
             table.add_row(release, line)

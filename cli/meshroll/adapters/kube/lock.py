@@ -208,6 +208,6 @@ def _lost(lease: Object | None) -> Interrupted:
         Problem(
             "lock-lost",
             f"This run no longer holds the cluster's lock ({holder} does), so it stops here.",
-            "`meshroll runs` shows who works on the cluster now; `meshroll resume` goes on once it is free.",
+            "`meshroll runs` shows who works on the cluster now; the same command goes on once it is free.",
         )
     )

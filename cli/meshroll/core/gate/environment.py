@@ -38,7 +38,7 @@ OF_THE_CHANGE = {
     "oom_kills",
 }
 HINT = (
-    "Look for what they share (a database, a node, the network). `meshroll rollout` goes on at this gate, "
+    "Look for what they share (a database, a node, the network). The same command goes on at this gate, "
     "`meshroll rollback` undoes."
 )
 

@@ -56,7 +56,7 @@ def expected_traffic_findings(
                 text=_said(text, gate, past, missing=bool(missing), gone=gone),
                 hint=(
                     "Send it traffic, or set a longer window_seconds or a smaller requests_min in meshroll_gate; "
-                    "`meshroll rollout` goes on at this gate, `meshroll rollback` undoes."
+                    "The same command goes on at this gate, `meshroll rollback` undoes."
                 )
                 if undecided
                 else "",

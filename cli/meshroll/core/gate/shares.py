@@ -23,7 +23,7 @@ FAILED_PART = 0.9
 FAILING = ("success_ratio", "failed_ratio")
 HINT = (
     "Send it traffic, or set a longer window_max_seconds or a larger limits.growth_ratio_max in meshroll_gate; "
-    "`meshroll rollout` goes on at this gate, `meshroll rollback` undoes."
+    "The same command goes on at this gate, `meshroll rollback` undoes."
 )
 
 

@@ -23,7 +23,7 @@ BEGUN_TIMES_MAX = 2.0
 BEGUN = f"{PROXIES}, by requests begun"
 HINT = (
     "Say with meshroll_gate.application_queries (success_ratio) how its streams are doing, or let it settle for longer "
-    "than a stream lasts; `meshroll rollout` goes on at this gate, `meshroll rollback` undoes."
+    "than a stream lasts; the same command goes on at this gate, `meshroll rollback` undoes."
 )
 
 
