@@ -66,12 +66,11 @@ def due(
             why=f"Upgrade {unfinished} did not come to its end.",
         )
     if target is None or target.version <= running.version:
-        picked = target is not None and target.version == running.version
         return Due(
             state="current",
             release=edge,
             target=target.edge if target else None,
-            why=f"{edge} is what policy picks." if picked else f"Policy picks nothing newer than {edge}.",
+            why=f"Policy picks nothing newer than {edge}.",
         )
     since = _since(running, target, changed_at, settings)
     opening = next_opening(settings.upgrade, max(now, since))
@@ -175,28 +174,35 @@ def frozen(upgrade: Upgrade, moment: datetime) -> str | None:
 def next_opening(upgrade: Upgrade, moment: datetime) -> datetime | None:
     """The first time from ``moment`` on at which one may begin; None where there is none in the next two years."""
     if is_open(upgrade, moment):
-        return moment
+        return moment.astimezone(UTC)
     zone = ZoneInfo(upgrade.timezone)
     today = moment.astimezone(zone).date()
     for number in range(-1, _SEARCHED_DAYS):
         day = today + number * _DAY
         # Where a freeze ends in the middle of a window that began the day before, midnight is the first chance.
-        chances = [datetime.combine(day, time(), zone), *(start for start, _ in _windows_from(upgrade, day))]
+        midnight = datetime.combine(day, time(), zone).astimezone(UTC)
+        chances = [midnight, *(start for start, _ in _windows_from(upgrade, day))]
         found = [each for each in chances if each > moment and is_open(upgrade, each)]
         if found:
-            return min(found).astimezone(UTC)
+            return min(found)
     return None
 
 
 def _windows_from(upgrade: Upgrade, day: date) -> Iterator[tuple[datetime, datetime]]:
-    """Those that start on that day, as (first moment, first moment after it)."""
+    """Those that start on that day, as (first moment, first moment after it) in UTC.
+
+    Times of one zone are compared by what its clocks show, which is no order in a night on which they change.
+    """
     zone = ZoneInfo(upgrade.timezone)
     for window in upgrade.windows:
         if window.days and WEEKDAYS[day.weekday()] not in window.days:
             continue
         starts, ends = time.fromisoformat(window.starts), time.fromisoformat(window.ends)
         last = day if ends > starts else day + _DAY
-        yield datetime.combine(day, starts, zone), datetime.combine(last, ends, zone)
+        yield (
+            datetime.combine(day, starts, zone).astimezone(UTC),
+            datetime.combine(last, ends, zone).astimezone(UTC),
+        )
 
 
 def _text(moment: datetime) -> str:
