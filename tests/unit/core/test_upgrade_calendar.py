@@ -29,6 +29,7 @@ from meshroll.core.upgrade.calendar import (
     installed_edge,
     is_open,
     next_opening,
+    rests_since,
 )
 
 QUARTER = timedelta(minutes=15)
@@ -274,6 +275,40 @@ def ended(state: str, on: str, *hops: HopTaken) -> Record:
 DONE = HopTaken("edge-25.10.7", "edge-26.6.3", 1, 0, done=True)
 BACK = HopTaken("edge-26.6.3", "edge-26.8.3", 2, 0)
 CAUGHT_UP = HopTaken("edge-26.6.3", "edge-26.6.3", None, 0, done=True)
+# What Helm says after each: the way back is a change to it too.
+HELM = utc("2026-07-01T00:30")
+
+
+@pytest.mark.parametrize(
+    ("records", "since"),
+    [
+        ([], HELM),
+        ([ended("succeeded", "07-01", DONE)], utc("2026-07-01T01:00")),
+        ([ended("succeeded", "06-01", DONE)], HELM),
+        ([ended("rolled_back", "07-01", BACK), ended("succeeded", "06-01", DONE)], utc("2026-06-01T01:00")),
+        ([ended("rolled_back", "07-01", DONE, BACK)], utc("2026-07-01T01:00")),
+        ([ended("succeeded", "07-01", CAUGHT_UP)], HELM),
+        ([ended("rolled_back", "07-01", BACK)], None),
+    ],
+    ids=[
+        "by Helm alone",
+        "by an upgrade",
+        "by somebody after an upgrade",
+        "not by a hop that was taken back",
+        "by the hop before the one that was taken back",
+        "by Helm before proxies were brought up",
+        "not by the only hop, which was taken back",
+    ],
+)
+def test_the_rest_begins_when_the_control_plane_last_became_another(
+    records: list[Record], since: datetime | None
+) -> None:
+    assert rests_since(HELM, records) == since
+
+
+def test_without_helms_word_the_journal_tells_when_the_rest_began() -> None:
+    assert rests_since(None, [ended("succeeded", "07-01", DONE)]) == utc("2026-07-01T01:00")
+    assert rests_since(None, []) is None
 
 
 PLANE = ControlPlane(True, "linkerd", "edge-25.10.7", injectors_ready=2)

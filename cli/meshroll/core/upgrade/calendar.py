@@ -112,14 +112,18 @@ def calendar_of(
 
 
 def rests_since(changed_at: datetime | None, records: Sequence[Record]) -> datetime | None:
-    """When the control plane last became another, or None. ``changed_at`` is Helm's word; a hop that was taken back was
-    no change.
+    """When the control plane last became another, or None. ``changed_at`` is Helm's word, None where that is not to be
+    had; a hop that was taken back was no change, but the one before it was.
     """
-    ended = [record for record in records if record.command == UPGRADE and record.finished_at]
-    if changed_at is None or not ended or changed_at > datetime.fromisoformat(str(ended[0].finished_at)):
+    ended = [
+        (datetime.fromisoformat(record.finished_at), [hop for hop in record.hops if hop.revision is not None])
+        for record in records
+        if record.command == UPGRADE and record.finished_at
+    ]
+    ours = [(finished_at, hops) for finished_at, hops in ended if hops]
+    if changed_at and (not ours or changed_at > ours[0][0]):
         return changed_at
-    good = next((record for record in ended if record.state == "succeeded"), None)
-    return datetime.fromisoformat(str(good.finished_at)) if good else None
+    return next((finished_at for finished_at, hops in ours if any(hop.done for hop in hops)), None)
 
 
 def installed_edge(view: ClusterView) -> Edge:
