@@ -45,6 +45,11 @@ class Edge:
         return cls(*(int(part) for part in match.groups()))
 
     @classmethod
+    def read(cls, text: str | None) -> Edge | None:
+        """What a cluster says that it runs; None where that is no edge release but a fork, another kind or nothing."""
+        return cls.parse(text) if text and _EDGE.fullmatch(text) else None
+
+    @classmethod
     def of_chart(cls, version: str) -> Edge:
         """The edge of chart version ``2026.6.3`` (charts before 2024 had other numbers: ValueError).
 

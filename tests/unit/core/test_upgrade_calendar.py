@@ -332,7 +332,9 @@ def test_status_tells_of_an_upgrade_that_did_not_end() -> None:
     assert found and found.state == "unfinished"
 
 
-@pytest.mark.parametrize("release", [None, "stable-2.14.10", "enterprise-2.18.1", "dev-1"])
+@pytest.mark.parametrize(
+    "release", [None, "stable-2.14.10", "enterprise-2.18.1", "edge-26.6.3-fork", "dev-1"]
+)
 def test_of_a_mesh_that_is_no_edge_release_no_upgrade_is_told_and_none_begins(release: str | None) -> None:
     assert told(release) is None
     with pytest.raises(Refused):

@@ -13,9 +13,9 @@ from meshroll.core.releases import Edge, supports_native_sidecar
 
 def running_edge(plane: ControlPlane) -> Edge:
     """The edge release that runs. Raises Refused for a mesh that is not an edge release: nothing else can be asked."""
+    if edge := Edge.read(plane.release):
+        return edge
     release = plane.release or ""
-    if release.startswith("edge-"):
-        return Edge.parse(release)
     kind = (
         "Buoyant Enterprise"
         if release.startswith("enterprise-")

@@ -93,8 +93,8 @@ def _newer(space: NamespaceView, namespace: Namespace, start: Edge) -> list[Work
 
 
 def _is_newer(pod: Pod, start: Edge) -> bool:
-    release = pod.proxy.release if pod.proxy else None
-    return bool(release and release.startswith("edge-") and Edge.parse(release) > start)
+    edge = Edge.read(pod.proxy.release) if pod.proxy else None
+    return edge is not None and edge > start
 
 
 def _restarted(workload: Workload, run_id: str) -> Change:

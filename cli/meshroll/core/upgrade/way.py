@@ -43,7 +43,7 @@ def asked_for(bounds: Bounds, to: str | None) -> Bounds:
     """The bounds with the release that somebody named in place of the policy's channel. Raises UsageError."""
     if to is None:
         return bounds
-    if _edge(to) is None:
+    if Edge.read(to) is None:
         raise UsageError(
             Problem(
                 "release-unknown",
@@ -133,7 +133,7 @@ def skew_problems(left: Outside, hops: Sequence[Edge], milestones: Sequence[Edge
     problems = []
     for name, releases in sorted(left.items()):
         for release, pods in sorted(releases.items()):
-            proxy = _edge(release)
+            proxy = Edge.read(release)
             too_far = next(
                 (
                     edge
@@ -164,10 +164,3 @@ def outside_notes(left: Outside, target: Edge) -> list[str]:
         for name, releases in sorted(left.items())
         if set(releases) != {str(target)}
     ]
-
-
-def _edge(release: str) -> Edge | None:
-    try:
-        return Edge.parse(release)
-    except ValueError:
-        return None
