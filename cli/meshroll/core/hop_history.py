@@ -18,9 +18,16 @@ UPGRADE = "upgrade"
 
 
 def open_upgrade(records: Sequence[Record]) -> Record | None:
-    """The newest upgrade, where it did not end."""
-    newest = next((record for record in records if record.command == UPGRADE), None)
-    return newest if newest and newest.state in UNFINISHED else None
+    """The newest upgrade, where it did not end, and Linkerd was not removed since, with its Helm release."""
+    newest = next(
+        (
+            record
+            for record in records
+            if record.command == UPGRADE or (record.command == "uninstall" and record.state == "succeeded")
+        ),
+        None,
+    )
+    return newest if newest and newest.command == UPGRADE and newest.state in UNFINISHED else None
 
 
 def left_upgrading(records: Sequence[Record]) -> list[Problem]:
