@@ -226,7 +226,8 @@ def fingerprint(records: Sequence[Record]) -> str:
 class Looked:
     """What a run is to be, as its look has decided it.
 
-    ``direction``: ``in``, ``upgrade``, ``uninstall``, or where a way back goes.
+    ``direction``: ``in``, ``upgrade``, ``uninstall``, or where a way back goes. ``turn_back`` says why an upgrade takes
+    back the hop of an earlier one, where it does.
     """
 
     direction: str
@@ -237,6 +238,7 @@ class Looked:
     baseline: dict[str, dict[str, Signals]]
     history: str
     waived: list[str]
+    turn_back: str | None = None
 
 
 def opened(
@@ -279,7 +281,7 @@ def opened(
 def _taken_on(looked: Looked, records: Sequence[Record]) -> dict[str, Any]:
     """The fields of a new run's record that come from those that it goes on with."""
     if looked.direction == UPGRADE:
-        return carried_on(records, looked.waived)
+        return carried_on(records, looked.waived, looked.turn_back is not None)
     before = inherited(records, looked.namespaces, looked.waived)
     waiting = {
         "paused_since": min((run.paused_since for run in before.runs if run.paused_since), default=None)

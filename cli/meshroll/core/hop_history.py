@@ -59,10 +59,13 @@ def hop_entries(records: Sequence[Record], record: Record) -> list[Entry]:
     return [*earlier, *own]
 
 
-def carried_on(records: Sequence[Record], waived: Collection[str] = ()) -> dict[str, Any]:
+def carried_on(
+    records: Sequence[Record], waived: Collection[str] = (), going_back: bool = False
+) -> dict[str, Any]:
     """The fields of a new upgrade's record that it takes over from one that did not end; empty where there is none.
 
-    ``waived`` are marks of gates that are not to be looked at again.
+    ``waived`` are marks of gates that are not to be looked at again. One that is ``going_back`` says so from its first
+    line on: killed before it has turned, it would go forward again.
     """
     record = open_upgrade(records)
     if record is None:
@@ -73,6 +76,7 @@ def carried_on(records: Sequence[Record], waived: Collection[str] = ()) -> dict[
         "hops": [msgspec.structs.replace(hop, first_entry=0)] if hop else [],
         "pending": [mark for mark in record.pending if mark not in waived],
         "paused_since": record.paused_since,
+        **({"heading": "back", "to": hop.start} if hop and going_back else {}),
     }
 
 

@@ -226,6 +226,15 @@ def test_a_new_run_takes_over_the_open_hop_its_gates_and_its_pause() -> None:
     assert carried_on([record("succeeded")]) == {}
 
 
+def test_a_run_that_is_to_go_back_is_on_its_way_back_from_its_first_line_on() -> None:
+    """Killed before it has turned, it would go forward else, over what had failed."""
+    left = record()
+    back, _ = opened(looked([left], turn_back="It had failed a gate."), "new", "ann", NOW, [left], {})
+    assert (back.heading, back.to) == ("back", "edge-25.10.7")
+    on, _ = opened(looked([left]), "new", "ann", NOW, [left], {})
+    assert (on.heading, on.to) == ("forward", None)
+
+
 def test_gates_are_held_against_what_was_measured_before_the_hop_and_not_before_others() -> None:
     signals = {"charging": {"Deployment/omni": Signals()}}
     left = record(baseline=signals)
