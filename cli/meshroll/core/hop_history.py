@@ -88,12 +88,18 @@ def carried_baseline(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def begun(record: Record, hop: HopTaken, plan: Plan) -> Record:
-    """The record of an upgrade that begins a hop, all of whose gates are due then; or that goes on with it."""
+    """The record of an upgrade that begins a hop, all of whose gates are due then; or that goes on with it.
+
+    A wait before it, for whatever kept it from beginning, is none at its gates.
+    """
     if record.open_hop:
         return record
     marks = [mark for step in plan.steps for mark in step.pending]
     return msgspec.structs.replace(
-        record, hops=[*record.hops, hop], pending=list(dict.fromkeys([*record.pending, *marks]))
+        record,
+        hops=[*record.hops, hop],
+        pending=list(dict.fromkeys([*record.pending, *marks])),
+        paused_since=None,
     )
 
 

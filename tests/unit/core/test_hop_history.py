@@ -247,6 +247,14 @@ def replace_done(hop: HopTaken) -> HopTaken:
     return msgspec.structs.replace(hop, done=True)
 
 
+def test_a_pause_between_two_hops_does_not_count_for_the_gates_of_the_next() -> None:
+    waited = record("running", hops=[replace_done(HOP)], paused_since="2026-07-01T00:00:00Z")
+    following = HopTaken("edge-26.6.3", "edge-26.8.3", 4, 5)
+    assert begun(waited, following, Plan("upgrade", None, [])).paused_since is None
+    at_a_gate = record("running", paused_since="2026-07-01T00:00:00Z")
+    assert begun(at_a_gate, HOP, Plan("upgrade", None, [])) is at_a_gate
+
+
 def test_nothing_is_closed_where_no_hop_is_open() -> None:
     idle = record("running", hops=[replace_done(HOP)], pending=[MARK])
     assert done(idle) is idle
