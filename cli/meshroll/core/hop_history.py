@@ -6,12 +6,13 @@ Records come newest first everywhere.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 from typing import Any
 
 import msgspec
 
 from meshroll.core.errors import Problem
-from meshroll.core.journal import UNFINISHED, Entry, HopTaken, Record
+from meshroll.core.journal import UNFINISHED, Entry, HopTaken, Record, touches
 from meshroll.core.plan import Plan
 
 UPGRADE = "upgrade"
@@ -45,11 +46,26 @@ def left_upgrading(records: Sequence[Record]) -> list[Problem]:
 
 
 def hop_entries(records: Sequence[Record], record: Record) -> list[Entry]:
-    """What the run's open hop has changed, with what those runs changed that had begun it, oldest first."""
+    """What the run's open hop has changed, with what those runs changed that had begun it, oldest first.
+
+    Nothing of a namespace that somebody has taken back since: what is there now is that rollback's doing. ``record`` is
+    one of ``records``.
+    """
     hop = record.open_hop
     if hop is None:
         return []
-    own = record.entries[hop.first_entry :]
+    since = takewhile(lambda each: each.run_id != record.run_id, records)
+    taken_back = {
+        name
+        for each in since
+        if each.command == "rollback" and each.state == "succeeded"
+        for name in each.namespaces
+    }
+    own = [
+        entry
+        for entry in record.entries[hop.first_entry :]
+        if not any(touches(entry.change, name) for name in taken_back)
+    ]
     if len(record.hops) > 1:
         return own
     known = {each.run_id: each for each in records}

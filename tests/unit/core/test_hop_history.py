@@ -26,7 +26,7 @@ from meshroll.core.hop_history import (
     left_upgrading,
     open_upgrade,
 )
-from meshroll.core.journal import UNFINISHED, HopTaken, Record, intending, passed
+from meshroll.core.journal import UNFINISHED, Entry, HopTaken, Record, intending, passed
 from meshroll.core.outcome import Outcome, closed
 from meshroll.core.plan import Plan, Step
 
@@ -79,6 +79,7 @@ class Cluster:
             self.kill()
             self.begin("fallback")
             self.write(self.ended(ExitCode.SUCCESS))
+            self.changed = []
             return
         if not self.running:
             self.begin()
@@ -253,6 +254,20 @@ def test_a_pause_between_two_hops_does_not_count_for_the_gates_of_the_next() -> 
     assert begun(waited, following, Plan("upgrade", None, [])).paused_since is None
     at_a_gate = record("running", paused_since="2026-07-01T00:00:00Z")
     assert begun(at_a_gate, HOP, Plan("upgrade", None, [])) is at_a_gate
+
+
+def test_what_somebody_has_taken_off_the_mesh_since_is_left_to_that_rollback() -> None:
+    def entry(namespace: str) -> Entry:
+        return Entry("Wave 1", Change("Deployment", namespace, "omni", "patch", "inject"))
+
+    left = record(entries=[entry("old"), entry("old"), entry("charging"), entry("parking")])
+    back = record("succeeded", "back", command="rollback", hops=[], namespaces=["parking"])
+    assert hop_entries([back, left], left) == [entry("charging")]
+    on = record("running", "on", continues=["r"], hops=[msgspec.structs.replace(HOP, first_entry=0)])
+    on = msgspec.structs.replace(on, entries=[entry("charging")])
+    assert hop_entries([on, back, left], on) == [entry("charging"), entry("charging")]
+    failed = msgspec.structs.replace(back, state="rollback_incomplete")
+    assert len(hop_entries([failed, left], left)) == 2, "that one has to come to its end first"
 
 
 def test_nothing_is_closed_where_no_hop_is_open() -> None:
