@@ -139,13 +139,13 @@ class Cluster:
 CHANGES = [Change("Deployment", "charging", f"w{number}", "patch", "inject") for number in range(5)]
 ENDS = [None, None, ExitCode.PAUSED, ExitCode.INTERRUPTED, ExitCode.REFUSED, ExitCode.ROLLBACK_INCOMPLETE]
 ACTIONS = st.tuples(
-    st.sampled_from(["step", "step", "step", "gate", "close", "take_back", "stop", "stop", "rollback"]),
+    st.sampled_from([*["step"] * 4, *["stop"] * 3, *["close"] * 2, "gate", "take_back", "rollback"]),
     st.integers(0, 4),
 )
 
 
 @hypothesis(max_examples=300)
-@given(st.lists(ACTIONS, max_size=25))
+@given(st.lists(ACTIONS, min_size=6, max_size=20))
 def test_whatever_was_killed_and_gone_on_with_the_open_hop_has_its_own_changes_and_gates(
     actions: list[tuple[str, int]],
 ) -> None:
