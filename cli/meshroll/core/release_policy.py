@@ -126,15 +126,18 @@ def refuse(release: Release, catalogue: Catalogue, bounds: Bounds, held: Sequenc
             )
         )
     if "denied" in reasons:
-        raise Refused(
-            Problem(
-                "release-denied",
-                f"{release.edge} is denied by the inventory.",
-                "Take it out of meshroll_release.deny, or name another release.",
-            )
-        )
+        raise Refused(denied(release.edge))
     if "kubernetes" in reasons:
         raise _outside_range(release, bounds, held)
+
+
+def denied(edge: str) -> Problem:
+    """Why a release is not gone to that somebody names and the inventory's ``deny`` lists."""
+    return Problem(
+        "release-denied",
+        f"{edge} is denied by the inventory.",
+        "Take it out of meshroll_release.deny, or name another release.",
+    )
 
 
 def _reasons(release: Release, bounds: Bounds) -> Iterator[tuple[Rule, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +26,12 @@ def bounds(
     **policy: Any,
 ) -> Bounds:
     return Bounds(msgspec.convert(policy, ReleasePolicy), as_of, kubernetes, available)
+
+
+def one_milestone_at_most(start: Edge, to: Edge, milestones: Sequence[Edge]) -> bool:
+    """The rule in other words: no milestone is passed, but one from between milestones to between milestones."""
+    passed = [milestone for milestone in milestones if start < milestone < to]
+    return not passed or (len(passed) == 1 and start not in milestones and to not in milestones)
 
 
 def _edge(number: int) -> Edge:

@@ -9,7 +9,15 @@ from itertools import pairwise
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from unit.core.release_cases import CATALOGUE, EVERYWHERE, bounds, catalogues, days, edges
+from unit.core.release_cases import (
+    CATALOGUE,
+    EVERYWHERE,
+    bounds,
+    catalogues,
+    days,
+    edges,
+    one_milestone_at_most,
+)
 
 from meshroll.adapters.catalogue import breaking_changes
 from meshroll.core.errors import MeshrollError, Refused
@@ -23,12 +31,6 @@ RULES_FOR_A_TARGET = {
     "release-kubernetes-range",
     "release-denied",
 }
-
-
-def one_milestone_at_most(start: Edge, to: Edge, milestones: list[Edge]) -> bool:
-    """The rule in other words: no milestone is passed, but one from between milestones to between milestones."""
-    passed = [milestone for milestone in milestones if start < milestone < to]
-    return not passed or (len(passed) == 1 and start not in milestones and to not in milestones)
 
 
 def may_land(release: Release, held_against: Bounds) -> bool:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from meshroll.core.breaking_changes import BreakingChange
-from meshroll.core.errors import Problem, UsageError
+from meshroll.core.errors import Problem, Refused, UsageError
 from meshroll.core.hops import Hop, describe, plan_hops, steps_apart
 from meshroll.core.model import ClusterView, Object, Pod
-from meshroll.core.release_policy import Bounds, choose
+from meshroll.core.release_policy import Bounds, choose, denied
 from meshroll.core.releases import Catalogue, Edge
 from meshroll.core.scope import brought_up
 from meshroll.core.settings import Settings
@@ -40,7 +40,10 @@ class Way:
 
 
 def asked_for(bounds: Bounds, to: str | None) -> Bounds:
-    """The bounds with the release that somebody named in place of the policy's channel. Raises UsageError."""
+    """The bounds with the release that somebody named in place of the policy's channel.
+
+    Raises UsageError release-unknown, Refused release-denied.
+    """
     if to is None:
         return bounds
     if Edge.read(to) is None:
@@ -51,6 +54,8 @@ def asked_for(bounds: Bounds, to: str | None) -> Bounds:
                 "It has to be one such as edge-26.6.3; `meshroll releases --all` lists them.",
             )
         )
+    if to in bounds.policy.deny:
+        raise Refused(denied(to))
     return replace(bounds, policy=msgspec.structs.replace(bounds.policy, channel=to))
 
 
