@@ -15,21 +15,23 @@ def eligible(space: NamespaceView, namespace: Namespace) -> list[Workload]:
     """The workloads that a rollout takes: named ones, or all that do not opt out and have pods to prove it on."""
     if namespace.workloads is not None:
         return [workload for workload in space.workloads if workload.id in namespace.workloads]
-    return [
-        workload
-        for workload in space.workloads
-        if not workload.opted_out and (workload.replicas > 0 or workload.kind == "CronJob")
-    ]
+    return [workload for workload in space.workloads if _fit(workload)]
+
+
+def _fit(workload: Workload) -> bool:
+    return not workload.opted_out and (workload.replicas > 0 or workload.kind == "CronJob")
 
 
 def brought_up(space: NamespaceView, namespace: Namespace) -> list[Workload]:
     """The workloads whose proxies an upgrade brings up: of those that a rollout takes, the ones that are meshed or ask
-    to be, and CronJobs that meshroll itself kept out. A pinned proxy is somebody's decision and stays.
+    to be, and CronJobs that meshroll itself kept out. A pinned proxy is somebody's decision and stays. Named ones that
+    opt out or have no pods are left; a rollout refuses them.
     """
     return [
         workload
         for workload in eligible(space, namespace)
-        if pinned_proxy(workload, space) is None
+        if _fit(workload)
+        and pinned_proxy(workload, space) is None
         and (
             workload.template_annotations.get(INJECT) in ("enabled", "ingress")
             or KEPT_OUT in workload.template_annotations
