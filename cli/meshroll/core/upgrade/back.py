@@ -21,6 +21,9 @@ from meshroll.core.scope import brought_up
 from meshroll.core.settings import Namespace, Settings
 from meshroll.core.waves import budgeted
 
+# Ends what RESTARTED_BY is set to on a way back.
+BACK = "-back"
+
 
 def back_plan(
     view: ClusterView, settings: Settings, entries: Sequence[Entry], start: Edge, run_id: str
@@ -29,11 +32,13 @@ def back_plan(
 
     A template that goes back to what it was brings its former pods back, so that those with newer proxies go first and
     others need not restart. Pods that got a newer proxy beside it (a crash, an autoscaler) need a template that never
-    was, hence a second look at the plan once the first was carried out.
+    was, hence a second look at the plan once the first was carried out. A namespace's wait-before-exit comes back last:
+    beside native sidecars it makes the older injector fail (#12164).
     """
-    undone = previous_plan(view, settings, entries)
-    changed = {change.object for step in undone.steps for change in step.changes}
-    waited = {f"{step.namespace}/{workload}" for step in undone.steps for workload in step.waited}
+    former = previous_plan(view, settings, entries)
+    undone = [_but_for_restarts(step) for step in former.steps]
+    changed = {change.object for step in undone for change in step.changes}
+    waited = {f"{step.namespace}/{workload}" for step in undone for workload in step.waited}
     restarts = []
     for namespace in settings.namespaces:
         space = view.namespaces[namespace.name]
@@ -52,10 +57,10 @@ def back_plan(
                 workloads=names,
             )
         )
-    budget = budgeted(restarts, view, settings.max_restarting_pods)
-    return msgspec.structs.replace(
-        undone, direction="hop_back", release=str(start), steps=[*undone.steps, *budget], notes=[]
-    )
+    first = [step for step in undone if step.stage != "namespace"]
+    last = [step for step in undone if step.stage == "namespace"]
+    steps = budgeted([*first, *restarts, *last], view, settings.max_restarting_pods)
+    return msgspec.structs.replace(former, direction="hop_back", release=str(start), steps=steps, notes=[])
 
 
 def newer_left(view: ClusterView, settings: Settings, start: Edge) -> list[Problem]:
@@ -97,6 +102,24 @@ def _is_newer(pod: Pod, start: Edge) -> bool:
     return edge is not None and edge > start
 
 
+def _but_for_restarts(step: Step) -> Step:
+    """The step without taking back what restarted pods on the way back itself: they would restart once more."""
+    kept = [change for change in map(_but_for_restart, step.changes) if change.fields]
+    gone = {change.workload for change in step.changes} - {change.workload for change in kept}
+    return msgspec.structs.replace(
+        step, changes=kept, workloads=[name for name in step.workloads if name not in gone]
+    )
+
+
+def _but_for_restart(change: Change) -> Change:
+    fields = [
+        field
+        for field in change.fields
+        if not (field.path.endswith(pointer(RESTARTED_BY)) and str(field.before).endswith(BACK))
+    ]
+    return msgspec.structs.replace(change, fields=fields)
+
+
 def _restarted(workload: Workload, run_id: str) -> Change:
     path = f"{workload.template_path}/metadata/annotations" + pointer(RESTARTED_BY)
     return Change(
@@ -105,6 +128,6 @@ def _restarted(workload: Workload, run_id: str) -> Change:
         workload.name,
         "patch",
         "restart pods whose proxy is newer than the control plane",
-        fields_between(workload.manifest, [(path, f"{run_id}-back")]),
+        fields_between(workload.manifest, [(path, f"{run_id}{BACK}")]),
         pods=workload.replicas,
     )
