@@ -22,9 +22,10 @@ from meshroll.core.releases import Edge
 from meshroll.core.renewal import decide as decide_renewal
 from meshroll.core.resume import Rule
 from meshroll.core.settings import Settings
-from meshroll.core.upgrade.back import back_plan
-from meshroll.core.upgrade.data_plane import hop_plan, meshed_only, narrowed
+from meshroll.core.upgrade.back import back_plan, newer_outside
+from meshroll.core.upgrade.data_plane import hop_plan, meshed_only, narrowed, there_only
 from meshroll.core.upgrade.decision import Asked, Decision, decide
+from meshroll.core.upgrade.way import outside
 
 STAGE = "control_plane"
 
@@ -186,8 +187,11 @@ class ActionModule(MeshrollAction):
         hop = record.open_hop
         assert hop is not None, "it is only asked for where a hop is taken back"
         entries = hop_entries(work.journal.read(), record)
-        view = upgrade.see(work.kube, settings, []).view
-        settings = meshed_only(view, settings)
+        standing = upgrade.see(work.kube, settings, [])
+        # Also those without a pod by now: their templates go back too.
+        settings = there_only(standing.view, settings)
         names = [namespace.name for namespace in settings.namespaces]
-        plan = back_plan(view, settings, entries, Edge.parse(hop.start), record.run_id)
-        return {"plan": {**to_builtins(plan), "namespaces": names}}
+        start = Edge.parse(hop.start)
+        plan = back_plan(standing.view, settings, entries, start, record.run_id)
+        notes = newer_outside(outside(standing.pods, standing.view, settings), start)
+        return {"plan": {**to_builtins(plan), "namespaces": names, "notes": notes}}

@@ -18,7 +18,7 @@ from meshroll.core.model import KEPT_OUT, ClusterView, ControlPlane, NamespaceVi
 from meshroll.core.plan import Plan
 from meshroll.core.releases import Edge
 from meshroll.core.settings import Settings
-from meshroll.core.upgrade.back import back_plan, newer_left
+from meshroll.core.upgrade.back import back_plan, newer_left, newer_outside
 from meshroll.core.upgrade.data_plane import hop_plan
 
 INJECT, PIN = "linkerd.io/inject", "config.linkerd.io/proxy-version"
@@ -283,3 +283,11 @@ def test_what_somebody_has_changed_since_is_left_and_named() -> None:
     assert [change.why for change in plan.changes()] == [
         "restart pods whose proxy is newer than the control plane"
     ]
+
+
+def test_who_got_a_newer_proxy_outside_the_inventory_is_named_with_what_restarts_it() -> None:
+    left = {"tolls": {str(OLD): 2}, "parking": {str(OLD): 1, str(EDGE): 3, "edge-26.8.3": 1, "2.14": 1}}
+    (note,) = newer_outside(left, OLD)
+    assert note.startswith("parking has pods with a proxy that is newer than the control plane by now ")
+    assert "(edge-26.6.3, edge-26.8.3)" in note and "kubectl -n parking rollout restart" in note
+    assert newer_outside(left, Edge(26, 8, 3)) == []

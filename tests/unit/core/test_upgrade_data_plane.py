@@ -16,7 +16,7 @@ from meshroll.core.model import KEPT_OUT, ClusterView, ControlPlane, NamespaceVi
 from meshroll.core.plan import Plan
 from meshroll.core.releases import Edge
 from meshroll.core.settings import Settings
-from meshroll.core.upgrade.data_plane import behind, hop_plan, meshed_only, narrowed
+from meshroll.core.upgrade.data_plane import behind, hop_plan, meshed_only, narrowed, there_only
 
 INJECT, PIN = "linkerd.io/inject", "config.linkerd.io/proxy-version"
 WAIT = "config.alpha.linkerd.io/proxy-wait-before-exit-seconds"
@@ -233,6 +233,7 @@ def test_settings_and_view_keep_the_namespaces_that_are_there_and_meshed() -> No
     view = cluster(meshed, bare, gone)
     kept = meshed_only(view, wanted)
     assert [each.name for each in kept.namespaces] == ["charging"]
+    assert [each.name for each in there_only(view, wanted).namespaces] == ["charging", "parking"]
     assert list(narrowed(view, kept).namespaces) == ["charging"]
 
 

@@ -13,12 +13,13 @@ from meshroll.core.changes import Change, fields_between, pointer
 from meshroll.core.errors import Problem
 from meshroll.core.injection import RESTARTED_BY
 from meshroll.core.journal import Entry
-from meshroll.core.model import ClusterView, NamespaceView, Pod, Workload
+from meshroll.core.model import ClusterView, NamespaceView, Workload
 from meshroll.core.plan import Plan, Step
 from meshroll.core.previous import previous_plan
 from meshroll.core.releases import Edge
 from meshroll.core.scope import brought_up
 from meshroll.core.settings import Namespace, Settings
+from meshroll.core.upgrade.way import Outside
 from meshroll.core.waves import budgeted
 
 # Ends what RESTARTED_BY is set to on a way back.
@@ -89,16 +90,31 @@ def newer_left(view: ClusterView, settings: Settings, start: Edge) -> list[Probl
     return problems
 
 
+def newer_outside(left: Outside, start: Edge) -> list[str]:
+    """Who got a proxy newer than ``start`` while the hop lasted and is not restarted, a sentence a namespace."""
+    newer = {
+        name: found
+        for name, releases in sorted(left.items())
+        if (found := sorted(release for release in releases if _newer_than(release, start)))
+    }
+    return [
+        f"{name} has pods with a proxy that is newer than the control plane by now ({', '.join(found)}), and the "
+        f"inventory does not bring them up: restart them, `kubectl -n {name} rollout restart deployment`."
+        for name, found in newer.items()
+    ]
+
+
 def _newer(space: NamespaceView, namespace: Namespace, start: Edge) -> list[Workload]:
     return [
         workload
         for workload in brought_up(space, namespace)
-        if workload.kind != "CronJob" and any(_is_newer(pod, start) for pod in space.pods_of(workload.id))
+        if workload.kind != "CronJob"
+        and any(pod.proxy and _newer_than(pod.proxy.release, start) for pod in space.pods_of(workload.id))
     ]
 
 
-def _is_newer(pod: Pod, start: Edge) -> bool:
-    edge = Edge.read(pod.proxy.release) if pod.proxy else None
+def _newer_than(release: str | None, start: Edge) -> bool:
+    edge = Edge.read(release)
     return edge is not None and edge > start
 
 

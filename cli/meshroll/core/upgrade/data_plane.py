@@ -46,12 +46,17 @@ def hop_plan(
     return Plan("upgrade", str(edge), budgeted([*judged, *waves], view, settings.max_restarting_pods), notes)
 
 
+def there_only(view: ClusterView, settings: Settings) -> Settings:
+    """The settings with only those namespaces that are there."""
+    return only(settings, [name for name, space in view.namespaces.items() if space.manifest is not None])
+
+
 def meshed_only(view: ClusterView, settings: Settings) -> Settings:
     """The settings with only those namespaces that are there and have something for an upgrade to bring up."""
     names = [
         namespace.name
-        for namespace in settings.namespaces
-        if (space := view.namespaces[namespace.name]).manifest is not None and brought_up(space, namespace)
+        for namespace in there_only(view, settings).namespaces
+        if brought_up(view.namespaces[namespace.name], namespace)
     ]
     return only(settings, names)
 
