@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshroll.adapters.helm import releases, rollback, stored, uninstall
+from meshroll.adapters.helm import ended, releases, rollback, stored, uninstall
 from meshroll.core.errors import Refused, RollbackFailed
 from meshroll.core.helm_records import HelmRelease
 from meshroll.core.settings import Cluster
@@ -134,6 +135,26 @@ def test_the_newest_record_of_a_release_says_which_revision_is_deployed() -> Non
     assert found.record == "sh.helm.release.v1.plane.v11"
     begun: Any = Secrets(secret(1, "pending-install"))
     assert releases(begun, "linkerd")["plane"].deployed is None
+
+
+def test_a_helm_that_may_still_be_at_work_is_waited_for_until_it_ends_or_must_be_dead() -> None:
+    def pending(age_seconds: float) -> dict[str, Any]:
+        found = secret(4, "pending-upgrade")
+        found["metadata"]["labels"]["modifiedAt"] = str(int(time.time() - age_seconds))
+        return found
+
+    asked: list[int] = []
+    killed: Any = Secrets(pending(58))
+    assert ended(killed, "linkerd", ["plane"], lambda: asked.append(1))["plane"].status == "pending-upgrade"
+    assert asked, "the run's lock is kept meanwhile"
+    alive: Any = Secrets(pending(0))
+
+    def ends() -> None:
+        alive.all = (secret(4),)
+
+    assert ended(alive, "linkerd", ["plane"], ends)["plane"].status == "deployed"
+    others: Any = Secrets(pending(0))
+    assert ended(others, "linkerd", ["crds"], pytest.fail)["plane"].status == "pending-upgrade"
 
 
 def test_what_was_given_to_a_release_is_read_with_what_its_chart_takes() -> None:

@@ -9,10 +9,11 @@ import os
 import re
 import shutil
 import subprocess
+import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from meshroll.adapters.safe_yaml import parsed
 from meshroll.core.carried_values import StoredRelease
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART, CRDS_VALUES
 from meshroll.core.errors import Problem, Refused, RollbackFailed
-from meshroll.core.helm_records import HelmRelease
+from meshroll.core.helm_records import HELM_AT_WORK_SECONDS, HelmRelease, at_work_seconds
 from meshroll.core.known_values import ChartValues
 from meshroll.core.settings import Cluster, Settings
 
@@ -115,6 +116,31 @@ def releases(kube: Kube, namespace: str) -> dict[str, HelmRelease]:
         if release.status == "deployed":
             deployed[release.name] = max(release.revision, deployed.get(release.name, 0))
     return {name: replace(release, deployed=deployed.get(name)) for name, release in newest.items()}
+
+
+def ended(
+    kube: Kube, namespace: str, names: Iterable[str], between: Callable[[], None]
+) -> dict[str, HelmRelease]:
+    """As releases(), once no Helm can be at work on ``names``: each has ended, or was killed a minute ago.
+
+    For what meshroll itself began, on this machine: a Helm may outlive the run that started it.
+    """
+    until = time.monotonic() + HELM_AT_WORK_SECONDS
+    wanted = set(names)
+    while True:
+        found = releases(kube, namespace)
+        now = datetime.now(UTC)
+        left_seconds = max((at_work_seconds(found[name], now) for name in wanted & found.keys()), default=0.0)
+        if not left_seconds or time.monotonic() > until:
+            return found
+        between()
+        time.sleep(min(left_seconds, 1.0))
+
+
+def drop(kube: Kube, records: Iterable[HelmRelease]) -> None:
+    """Takes records away, so that Helm goes on from the revision before."""
+    for release in records:
+        kube.delete(f"/api/v1/namespaces/{release.namespace}/secrets/{release.record}")
 
 
 def stored(kube: Kube, release: HelmRelease) -> StoredRelease:

@@ -136,8 +136,7 @@ def plan(seen: Seen, settings: Settings, edge: Edge, folder: Path, now: datetime
 def carry_out(kube: Kube, install: Install, now: datetime, between: Callable[[], None]) -> None:
     """Makes all that Helm's charts build on; each part is skipped where it is there. Raises ApiError, Failed."""
     _mark_namespace(kube, install)
-    for record in install.dropped_records:
-        kube.delete(f"/api/v1/namespaces/{install.namespace}/secrets/{record.record}")
+    helm.drop(kube, install.dropped_records)
     if install.gateway_api:
         gateway_api.install(kube, install.gateway_api, between)
     identity.carry_out(kube, install.identity, now)
