@@ -154,7 +154,7 @@ class ActionModule(MeshrollAction):
                 raise Refused(problems)
         result: dict[str, Any] = {"changed": True, "control_plane": taken.revision is not None}
         if result["control_plane"]:
-            upgrade.drop(work.kube, standing.records_to_drop(record, work.kube.server_now()))
+            helm.drop(work.kube, standing.records_to_drop(record, work.kube.server_now()))
             source = ChartSource.read(own.chart_source, catalogue.read(settings.catalogue))
             prepared = upgrade.Preparing(work.kube, standing, settings, source).prepare(edge, folder)
             result["prepared"] = helm.for_tasks(

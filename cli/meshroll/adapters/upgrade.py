@@ -16,7 +16,6 @@ from meshroll.core.carried_values import carry
 from meshroll.core.chart_values import CONTROL_PLANE_CHART
 from meshroll.core.control_plane import DEPLOYMENTS
 from meshroll.core.errors import Refused
-from meshroll.core.helm_records import HelmRelease
 from meshroll.core.journal import HopTaken, Record
 from meshroll.core.model import ClusterView
 from meshroll.core.releases import Edge
@@ -95,12 +94,6 @@ class Preparing:
         return Prepared(charts, carried.values, binary, carried.notes)
 
 
-def drop(kube: Kube, records: Sequence[HelmRelease]) -> None:
-    """Takes away records of revisions that a killed Helm of ours began, so that the next one goes on before them."""
-    for record in records:
-        kube.delete(f"/api/v1/namespaces/{record.namespace}/secrets/{record.record}")
-
-
 def roll_back(
     kube: Kube,
     binary: str,
@@ -115,7 +108,7 @@ def roll_back(
     RollbackFailed helm-failed.
     """
     home = settings.control_plane.namespace
-    newest = helm.releases(kube, home).get(CONTROL_PLANE_CHART)
+    newest = helm.ended(kube, home, [CONTROL_PLANE_CHART], between).get(CONTROL_PLANE_CHART)
     running = look(kube, (), home).control_plane.release
     if hop.revision is None or (newest and newest.status == "deployed" and running == hop.start):
         return
