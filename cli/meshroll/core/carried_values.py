@@ -16,8 +16,6 @@ from meshroll.core.breaking_changes import BreakingChange
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, merged, private_keys, value_problems
 from meshroll.core.errors import Problem
 from meshroll.core.known_values import ChartValues, Path, paths, value_at, without
-from meshroll.core.model import Object, annotations_of
-from meshroll.core.ownership import HELM_RELEASE
 from meshroll.core.releases import Edge
 
 SETTING = "meshroll_control_plane.values"
@@ -82,25 +80,6 @@ def unknown_values(own: Mapping[str, Any], chart: ChartValues) -> list[Problem]:
     """What the inventory sets and the chart does not take, for an install: nothing is carried there."""
     cut = {at: None for path in paths(own) if (at := chart.unknown(path, lenient=True))}
     return [_misspelt(at, chart) for at in cut]
-
-
-def gateway_api_problems(crds: Sequence[Object]) -> list[Problem]:
-    """CRDs of the Gateway API that Helm would delete with the next linkerd-crds; it keeps what is annotated so."""
-    going = [
-        crd["metadata"]["name"]
-        for crd in crds
-        if HELM_RELEASE in annotations_of(crd)
-        and annotations_of(crd).get("helm.sh/resource-policy") != "keep"
-    ]
-    if not going:
-        return []
-    return [
-        Problem(
-            "gateway-api-by-helm",
-            f"Helm would delete {', '.join(sorted(going))} with all their routes: an older chart of Linkerd made them.",
-            f"`kubectl annotate crd {' '.join(sorted(going))} helm.sh/resource-policy=keep` makes it leave them.",
-        )
-    ]
 
 
 def _kept(

@@ -10,7 +10,7 @@ from hypothesis import given
 from unit.core.value_cases import NEWER, OLDER, values
 
 from meshroll.adapters.catalogue import breaking_changes
-from meshroll.core.carried_values import Carried, StoredRelease, carry, gateway_api_problems, unknown_values
+from meshroll.core.carried_values import Carried, StoredRelease, carry, unknown_values
 from meshroll.core.chart_values import merged
 from meshroll.core.errors import Problem
 from meshroll.core.known_values import paths, value_at
@@ -194,14 +194,3 @@ def test_identity_is_carried_as_it_is() -> None:
     # Where the chart makes the trust roots (cert-manager makes the issuer), taking that away would delete them.
     stored = {"identityTrustAnchorsPEM": "ANCHORS", "identity": {"issuer": {"scheme": "kubernetes.io/tls"}}}
     assert carried(stored).values == stored
-
-
-def test_crds_of_the_gateway_api_that_helm_would_delete() -> None:
-    def crd(name: str, **annotations: str) -> dict[str, Any]:
-        return {"metadata": {"name": name, "annotations": annotations}}
-
-    helm = {"meta.helm.sh/release-name": "linkerd-crds"}
-    kept = crd("b", **helm, **{"helm.sh/resource-policy": "keep"})
-    assert gateway_api_problems([crd("a"), kept]) == []
-    (problem,) = gateway_api_problems([kept, crd("a", **helm)])
-    assert "`kubectl annotate crd a helm.sh/resource-policy=keep`" in problem.hint
