@@ -33,8 +33,8 @@ def callers_of(view: ClusterView, namespace: str, service: str) -> list[Caller]:
             continue
         space = view.space(workload.namespace)
         config_maps = space.config_maps if space else ()
-        texts = list(_texts(workload, config_maps))
-        if any(mentions(text, name, namespace, workload.namespace) for name in names for text in texts):
+        told = list(texts(workload, config_maps))
+        if any(mentions(text, name, namespace, workload.namespace) for name in names for text in told):
             found.append(Caller(workload.namespace, workload))
     return sorted(found, key=lambda caller: caller.name)
 
@@ -66,7 +66,8 @@ def _aliases(view: ClusterView, namespace: str, service: str) -> Iterator[str]:
                 yield other["metadata"]["name"]
 
 
-def _texts(workload: Workload, config_maps: Iterable[Object]) -> Iterator[str]:
+def texts(workload: Workload, config_maps: Iterable[Object]) -> Iterator[str]:
+    """Where a workload may be told whom to call: commands, arguments, variables, and those of ConfigMaps that it reads."""
     by_name: Mapping[str, Object] = {item["metadata"]["name"]: item for item in config_maps}
     template = workload.template
     for container in [*containers_of(template), *((template.get("spec") or {}).get("initContainers") or [])]:

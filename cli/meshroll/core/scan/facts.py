@@ -1,0 +1,140 @@
+"""What one look at a cluster has seen for the scanners, and which parts of it could not be seen.
+
+Beside a ClusterView, which knows all workloads and nodes but of everything else only what lives in the namespaces in
+hand: a control plane's upgrade concerns every namespace that has proxies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, TypeVar
+
+from meshroll.core.callers import config_maps_used, texts
+from meshroll.core.chart_values import merged
+from meshroll.core.model import INJECT, ClusterView, Object, Workload, annotations_of, labels_of
+
+T = TypeVar("T")
+Kind = Literal[
+    "namespaces",
+    "services",
+    "network_policies",
+    "other_policies",
+    "gateway_crds",
+    "service_profiles",
+    "servers",
+    "external_workloads",
+    "links",
+    "pod_monitors",
+    "service_monitors",
+]
+
+
+class Unseen(Exception):
+    """Raised where a scanner asks for a part that could not be read; its text is the reason."""
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Stands for a part that could not be read."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class MeshedPod:
+    """A pod with a proxy. ``owner`` as in Pod.owner, or ``Pod/NAME``; ``ip`` is "" where it has none yet."""
+
+    namespace: str
+    name: str
+    owner: str
+    labels: Mapping[str, str]
+    ip: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One cluster as the scanners need it.
+
+    own_values   what a hop gives the chart linkerd-control-plane over its defaults: what Helm keeps of the release, as
+                 far as that was read, with the inventory's values over it
+    pods         those that this control plane's injector gave a proxy, its own aside
+    listed       objects of the whole cluster by kind; only the metadata of namespaces, CRDs and profiles
+    config_maps  those that meshed workloads or a Prometheus read, by namespace
+    """
+
+    view: ClusterView
+    own_values: Mapping[str, Any] = field(default_factory=dict)
+    pods: tuple[MeshedPod, ...] | Hidden = ()
+    listed: Mapping[Kind, tuple[Object, ...] | Hidden] = field(default_factory=dict)
+    config_maps: Mapping[str, tuple[Object, ...] | Hidden] = field(default_factory=dict)
+
+    def objects(self, kind: Kind) -> tuple[Object, ...]:
+        """Raises Unseen."""
+        return _seen(self.listed.get(kind, ()))
+
+    @cached_property
+    def meshed_pods(self) -> tuple[MeshedPod, ...]:
+        """Raises Unseen."""
+        return _seen(self.pods)
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """What the control plane runs with and what a hop sets: an older chart's defaults are among them."""
+        return merged(self.view.control_plane.values, self.own_values)
+
+    @cached_property
+    def _namespaces(self) -> Mapping[str, Object]:
+        return {space["metadata"]["name"]: space for space in self.objects("namespaces")}
+
+    def labels(self, namespace: str) -> Mapping[str, str]:
+        """Of a namespace; its name is always among them. Raises Unseen."""
+        return {"kubernetes.io/metadata.name": namespace, **labels_of(self._namespaces.get(namespace, {}))}
+
+    def annotations(self, namespace: str) -> Mapping[str, str]:
+        """Of a namespace. Raises Unseen."""
+        return annotations_of(self._namespaces.get(namespace, {}))
+
+    @cached_property
+    def meshed_workloads(self) -> tuple[Workload, ...]:
+        """Those whose pods have proxies now, or get them: a CronJob has no pods most of the time. Raises Unseen."""
+        owners = {(pod.namespace, pod.owner) for pod in self.meshed_pods}
+        found = [
+            workload
+            for workload in self.view.all_workloads
+            if (workload.namespace, workload.id) in owners or self._gets_proxy(workload)
+        ]
+        return tuple(sorted(found, key=lambda workload: (workload.namespace, workload.id)))
+
+    def _gets_proxy(self, workload: Workload) -> bool:
+        if (workload.template.get("spec") or {}).get("hostNetwork"):
+            return False
+        inherited = self.annotations(workload.namespace).get(INJECT)
+        return workload.template_annotations.get(INJECT, inherited) in ("enabled", "ingress")
+
+    @cached_property
+    def meshed_namespaces(self) -> tuple[str, ...]:
+        """Those with proxies. Raises Unseen."""
+        homes = {pod.namespace for pod in self.meshed_pods}
+        return tuple(sorted(homes | {workload.namespace for workload in self.meshed_workloads}))
+
+    def texts(self, workload: Workload) -> Iterator[str]:
+        """All that its containers are told: command, arguments, variables, ConfigMaps as far as they were read."""
+        space = self.view.space(workload.namespace)
+        known = self.config_maps.get(workload.namespace, ())
+        config_maps = space.config_maps if space else () if isinstance(known, Hidden) else known
+        yield from texts(workload, config_maps)
+
+    def refuse_hidden_config_maps(self) -> None:
+        """Raises Unseen where a meshed workload reads ConfigMaps that could not be read."""
+        for workload in self.meshed_workloads:
+            known = self.config_maps.get(workload.namespace, ())
+            if isinstance(known, Hidden) and config_maps_used(workload):
+                raise Unseen(known.reason)
+
+
+def _seen(part: tuple[T, ...] | Hidden) -> tuple[T, ...]:
+    if isinstance(part, Hidden):
+        raise Unseen(part.reason)
+    return part

@@ -1,0 +1,123 @@
+"""Scanners of Services: protocols that Linkerd does not know, and ports that clients dial and nobody declares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from meshroll.core.model import Object
+from meshroll.core.scan.facts import Facts
+from meshroll.core.scan.row import Hit, Scanner, listed
+
+# linkerd2 policy-controller/core/src/outbound.rs (AppProtocol::from_str), word for word.
+KNOWN_PROTOCOLS = frozenset({"http", "kubernetes.io/h2c", "linkerd.io/opaque", "linkerd.io/tcp"})
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+# tariffs:80, tariffs.charging:80, tariffs.charging.svc.cluster.local:80; not tariffs.charging.example.com:80, nor
+# pod-0.tariffs.charging.svc:80, which is no address of a Service.
+_DIALLED = re.compile(
+    rf"(?<![-\w.])({_LABEL})(?:\.({_LABEL})(?:\.svc(?:\.{_LABEL})*)?\.?)?:(\d{{1,5}})(?![-\w]|\.\d)"
+)
+
+
+def _app_protocol(facts: Facts) -> Iterator[Hit]:
+    """Headless Services aside, whose appProtocol the proxies never see."""
+    for service in facts.objects("services"):
+        if service["metadata"]["namespace"] not in facts.meshed_namespaces or not _has_address(service):
+            continue
+        for port in service["spec"].get("ports") or []:
+            protocol = port.get("appProtocol")
+            if protocol and protocol not in KNOWN_PROTOCOLS and port.get("protocol", "TCP") == "TCP":
+                yield Hit(
+                    f"Port {port['port']} of Service/{service['metadata']['name']} has appProtocol {protocol}, which "
+                    "Linkerd does not know: it is treated as opaque.",
+                    service["metadata"]["namespace"],
+                    f"Service/{service['metadata']['name']}",
+                )
+
+
+@dataclass(frozen=True)
+class _Dialled:
+    """A port that meshed workloads dial at a Service's own address, which does not declare it."""
+
+    service: Object
+    port: int
+    callers: list[str]
+    namespaces: set[str]
+
+
+def _undeclared(facts: Facts) -> list[_Dialled]:
+    """As far as commands, arguments, variables and ConfigMaps of meshed workloads tell."""
+    services = {
+        (each["metadata"]["namespace"], each["metadata"]["name"]): each
+        for each in facts.objects("services")
+        if _has_address(each)
+    }
+    found: dict[tuple[str, str, int], _Dialled] = {}
+    for workload in facts.meshed_workloads:
+        for text in facts.texts(workload):
+            for match in _DIALLED.finditer(text):
+                name, namespace, port = match[1], match[2] or workload.namespace, int(match[3])
+                service = services.get((namespace, name))
+                if service is None or port in _declared(service):
+                    continue
+                key = (namespace, name, port)
+                dialled = found.setdefault(key, _Dialled(service, port, [], set()))
+                dialled.callers.append(f"{workload.namespace}/{workload.id}")
+                dialled.namespaces.add(workload.namespace)
+    return [found[key] for key in sorted(found)]
+
+
+def _undeclared_ports(facts: Facts) -> Iterator[Hit]:
+    yield from (_told(each) for each in _undeclared(facts) if not _profiled(each, facts))
+    facts.refuse_hidden_config_maps()
+
+
+def _undeclared_ports_with_profiles(facts: Facts) -> Iterator[Hit]:
+    yield from (_told(each) for each in _undeclared(facts) if _profiled(each, facts))
+    facts.refuse_hidden_config_maps()
+
+
+def _told(dialled: _Dialled) -> Hit:
+    meta = dialled.service["metadata"]
+    declared = ", ".join(str(port) for port in sorted(_declared(dialled.service)))
+    return Hit(
+        f"{listed(dialled.callers)} dial port {dialled.port} of Service/{meta['name']}, which declares "
+        f"{declared or 'none'}: the connection is refused.",
+        meta["namespace"],
+        f"Service/{meta['name']}",
+        f"Declare port {dialled.port} in its spec.ports with the targetPort that answers, or let them dial a port "
+        "that is declared.",
+    )
+
+
+def _profiled(dialled: _Dialled, facts: Facts) -> bool:
+    """Whether a ServiceProfile counts for these calls: one in the Service's namespace, or in a caller's own."""
+    meta, domain = dialled.service["metadata"], facts.values.get("clusterDomain") or "cluster.local"
+    name = f"{meta['name']}.{meta['namespace']}.svc.{domain}"
+    return any(
+        profile["metadata"]["name"] == name
+        and profile["metadata"]["namespace"] in {meta["namespace"], *dialled.namespaces}
+        for profile in facts.objects("service_profiles")
+    )
+
+
+def _has_address(service: Object) -> bool:
+    """Whether it has an address of its own: only at that do proxies look ports up."""
+    spec = service["spec"]
+    return spec.get("type") != "ExternalName" and spec.get("clusterIP") not in (None, "", "None")
+
+
+def _declared(service: Object) -> set[int]:
+    return {
+        port["port"]
+        for port in service["spec"].get("ports") or []
+        if port.get("protocol", "TCP") == "TCP"
+    }
+
+
+SCANNERS: dict[str, Scanner] = {
+    "app-protocol": _app_protocol,
+    "undeclared-service-ports": _undeclared_ports,
+    "undeclared-service-ports-with-profiles": _undeclared_ports_with_profiles,
+}
