@@ -43,11 +43,17 @@ class _Dialled:
     service: Object
     port: int
     callers: list[str]
-    namespaces: set[str]
 
 
-def _undeclared(facts: Facts) -> list[_Dialled]:
-    """As far as commands, arguments, variables and ConfigMaps of meshed workloads tell."""
+def _undeclared(facts: Facts, profiled: bool) -> Iterator[Hit]:
+    """As far as commands, arguments, variables and ConfigMaps of meshed workloads tell.
+
+    A ServiceProfile of the Service, in its namespace or in the caller's, let the connection through for longer.
+    """
+    profiles = {
+        (each["metadata"]["namespace"], each["metadata"]["name"]) for each in facts.objects("service_profiles")
+    }
+    domain = facts.values.get("clusterDomain") or "cluster.local"
     services = {
         (each["metadata"]["namespace"], each["metadata"]["name"]): each
         for each in facts.objects("services")
@@ -61,21 +67,20 @@ def _undeclared(facts: Facts) -> list[_Dialled]:
                 service = services.get((namespace, name))
                 if service is None or port in _declared(service):
                     continue
-                key = (namespace, name, port)
-                dialled = found.setdefault(key, _Dialled(service, port, [], set()))
-                dialled.callers.append(f"{workload.namespace}/{workload.id}")
-                dialled.namespaces.add(workload.namespace)
-    return [found[key] for key in sorted(found)]
+                profile = f"{name}.{namespace}.svc.{domain}"
+                if profiled == bool({(namespace, profile), (workload.namespace, profile)} & profiles):
+                    dialled = found.setdefault((namespace, name, port), _Dialled(service, port, []))
+                    dialled.callers.append(f"{workload.namespace}/{workload.id}")
+    yield from (_told(found[key]) for key in sorted(found))
+    facts.refuse_hidden_config_maps()
 
 
 def _undeclared_ports(facts: Facts) -> Iterator[Hit]:
-    yield from (_told(each) for each in _undeclared(facts) if not _profiled(each, facts))
-    facts.refuse_hidden_config_maps()
+    return _undeclared(facts, profiled=False)
 
 
 def _undeclared_ports_with_profiles(facts: Facts) -> Iterator[Hit]:
-    yield from (_told(each) for each in _undeclared(facts) if _profiled(each, facts))
-    facts.refuse_hidden_config_maps()
+    return _undeclared(facts, profiled=True)
 
 
 def _told(dialled: _Dialled) -> Hit:
@@ -88,17 +93,6 @@ def _told(dialled: _Dialled) -> Hit:
         f"Service/{meta['name']}",
         f"Declare port {dialled.port} in its spec.ports with the targetPort that answers, or let them dial a port "
         "that is declared.",
-    )
-
-
-def _profiled(dialled: _Dialled, facts: Facts) -> bool:
-    """Whether a ServiceProfile counts for these calls: one in the Service's namespace, or in a caller's own."""
-    meta, domain = dialled.service["metadata"], facts.values.get("clusterDomain") or "cluster.local"
-    name = f"{meta['name']}.{meta['namespace']}.svc.{domain}"
-    return any(
-        profile["metadata"]["name"] == name
-        and profile["metadata"]["namespace"] in {meta["namespace"], *dialled.namespaces}
-        for profile in facts.objects("service_profiles")
     )
 
 
