@@ -11,11 +11,13 @@ from meshroll.adapters import catalogue
 from meshroll.adapters.charts import ChartSource
 from meshroll.adapters.events import now
 from meshroll.adapters.kube.look import look
+from meshroll.adapters.kube.scan import see
 from meshroll.core.checks.cluster import running_edge
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.release_answer import Seen, answer
 from meshroll.core.release_policy import Bounds
 from meshroll.core.releases import Catalogue
+from meshroll.core.scan import Facts
 from meshroll.core.settings import Settings
 
 
@@ -28,17 +30,19 @@ class ActionModule(MeshrollAction):
         bounds, seen = Bounds(settings.release, day), None
         if args.get("look"):
             bounds, seen = self.seen(settings, day, known)
-        told, error = answer(known, bounds, catalogue.breaking_changes(), seen)
+        told, error = answer(known, bounds, catalogue.breaking_changes(), seen, settings.upgrade.accept)
         return {**(failure(error) if error else {}), "releases": told}
 
     def seen(self, settings: Settings, day: datetime.date, known: Catalogue) -> tuple[Bounds, Seen]:
         own = settings.control_plane
         self.events.say("stage", "Looking at the cluster and its chart source", stage="look")
-        view = look(self.connect(settings), (), own.namespace)
+        kube = self.connect(settings)
+        view = look(kube, (), own.namespace)
         available = ChartSource.read(own.chart_source, known).edges
         installed = running_edge(view.control_plane) if view.control_plane.installed else None
         bounds = Bounds(settings.release, day, view.kubernetes_version, available)
-        return bounds, Seen(installed, view.gateway_api_version)
+        facts = see(kube, view, own.values) if installed else Facts(view)
+        return bounds, Seen(installed, facts, own.chart_source)
 
 
 def _day(text: str) -> datetime.date:

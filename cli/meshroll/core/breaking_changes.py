@@ -30,7 +30,8 @@ class BreakingChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     ``edge`` is the first release with it (None: every upgrade meets it), ``until`` the first without it again, and
     ``only_before`` limits it to clusters that come from an older release than that. ``one_way`` says what going back
     then takes; empty where it takes nothing. ``removed_values`` are values of the control plane's chart that it takes
-    away (``proxyInit.image``), each with the one in its place; empty where nothing needs to be.
+    away (``proxyInit.image``), each with the one in its place; empty where nothing needs to be. ``not_looked_for`` says
+    why nobody can look for it in a cluster; empty where core/scan has a scanner for it.
     """
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -44,6 +45,7 @@ class BreakingChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     only_before: EdgeName | None = None
     one_way: str = ""
     removed_values: dict[str, str] = msgspec.field(default_factory=dict)
+    not_looked_for: str = ""
 
     def met_between(self, start: Edge, to: Edge) -> bool:
         """Whether an upgrade from ``start`` to ``to`` meets it."""

@@ -67,7 +67,7 @@ def _aliases(view: ClusterView, namespace: str, service: str) -> Iterator[str]:
 
 
 def texts(workload: Workload, config_maps: Iterable[Object]) -> Iterator[str]:
-    """Where a workload may be told whom to call: commands, arguments, variables, and those of ConfigMaps that it reads."""
+    """Where a workload may be told whom to call: commands, arguments, variables, and the ConfigMaps that it reads."""
     by_name: Mapping[str, Object] = {item["metadata"]["name"]: item for item in config_maps}
     template = workload.template
     for container in [*containers_of(template), *((template.get("spec") or {}).get("initContainers") or [])]:

@@ -76,8 +76,8 @@ def _name(workload: Workload) -> str | None:
 
 def _release(workload: Workload) -> str | None:
     """``linkerd.io/created-by: linkerd/helm edge-26.6.3``, on the workload or on its pods."""
-    for annotations in (annotations_of(workload.manifest), workload.template_annotations):
-        made_with = annotations.get(CREATED_BY, "").rpartition(" ")[2]
+    for told in (annotations_of(workload.manifest), workload.template_annotations):
+        made_with = told.get(CREATED_BY, "").rpartition(" ")[2]
         if made_with.startswith("edge-"):
             return made_with
     return None
@@ -86,9 +86,7 @@ def _release(workload: Workload) -> str | None:
 def steps(extensions: Iterable[Extension], to: Edge, chart_source: str) -> tuple[ExtensionStep, ...]:
     """What to do about each of them on a hop to ``to``, in the order in which it is to be done."""
     order = (*BEFORE, "viz", "multicluster")
-    placed = sorted(
-        extensions, key=lambda each: order.index(each.name) if each.name in order else len(order)
-    )
+    placed = sorted(extensions, key=lambda each: order.index(each.name) if each.name in order else len(order))
     return tuple(_step(each, to, chart_source) for each in placed)
 
 
@@ -107,7 +105,10 @@ def _step(extension: Extension, to: Edge, chart_source: str) -> ExtensionStep:
         return ExtensionStep(extension, "after", text, None)
     when: Literal["before", "after"] = "before" if name in BEFORE else "after"
     return ExtensionStep(
-        extension, when, f"{what}: upgrade it {when} the control plane.", _upgrade(extension, to, chart_source)
+        extension,
+        when,
+        f"{what}: upgrade it {when} the control plane.",
+        _upgrade(extension, to, chart_source),
     )
 
 
@@ -132,4 +133,5 @@ def _chart(chart: str, version: str, source: str) -> Iterator[str]:
     if is_address(source):
         yield f"{chart} --repo {shlex.quote(shown(source))} --version {version}"
     else:
-        yield shlex.quote(f"{source.rstrip('/')}/{chart}-{version}.tgz")
+        home = "~/" if source.startswith("~/") else ""
+        yield home + shlex.quote(f"{source.removeprefix(home).rstrip('/')}/{chart}-{version}.tgz")

@@ -10,26 +10,39 @@ import msgspec
 
 from meshroll.core.breaking_changes import BreakingChange
 from meshroll.core.errors import MeshrollError
+from meshroll.core.extensions import steps
 from meshroll.core.hops import Hop, describe, plan_hops
 from meshroll.core.release_policy import Bounds, Held, choose, survey
 from meshroll.core.releases import Catalogue, Edge
+from meshroll.core.scan import Facts, Scanned, as_dict, idle, refuse_unknown, scan
+from meshroll.core.settings import Acceptance
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a cluster has: the release that runs (None: no Linkerd), and the Gateway API's bundle version."""
+    """What a cluster has: the release that runs (None: no Linkerd), what scanners go by, and where charts come from."""
 
     installed: Edge | None
-    gateway_api_version: str | None
+    facts: Facts
+    chart_source: str
+
+    @property
+    def gateway_api_version(self) -> str | None:
+        return self.facts.view.gateway_api_version
 
 
 def answer(
-    catalogue: Catalogue, bounds: Bounds, changes: Sequence[BreakingChange], seen: Seen | None
+    catalogue: Catalogue,
+    bounds: Bounds,
+    changes: Sequence[BreakingChange],
+    seen: Seen | None,
+    accepted: Sequence[Acceptance] = (),
 ) -> tuple[dict[str, Any], MeshrollError | None]:
     """The answer, and what stands in the way where no release is picked.
 
-    ``seen`` is None where no cluster was asked.
+    ``seen`` is None where no cluster was asked. Raises UsageError where ``accepted`` has what is no breaking change.
     """
+    refuse_unknown(accepted, changes)
     picked, error = None, None
     try:
         picked = choose(catalogue, bounds).edge
@@ -37,6 +50,7 @@ def answer(
         error = nothing
     installed = seen.installed if seen else None
     hops: list[dict[str, Any]] = []
+    notes: list[str] = []
     refused: dict[str, Any] | None = None
     if seen and installed and picked:
         try:
@@ -44,7 +58,9 @@ def answer(
             found = describe(
                 installed, route, catalogue, changes, bounds.kubernetes_version, seen.gateway_api_version
             )
-            hops = [_hop(hop) for hop in found]
+            scans = [scan(hop.changes, seen.facts, accepted) for hop in found]
+            hops = [_hop(hop, scanned, seen) for hop, scanned in zip(found, scans, strict=True)]
+            notes = idle(accepted, scans)
         except MeshrollError as no_way:
             refused = no_way.problems[0].as_dict()
     return {
@@ -59,6 +75,7 @@ def answer(
         "releases": [_row(held, catalogue, bounds, picked, installed) for held in survey(catalogue, bounds)],
         "hops": hops,
         "hops_refused": refused,
+        "notes": notes,
     }, error
 
 
@@ -95,23 +112,24 @@ def _row(
     }
 
 
-def _hop(hop: Hop) -> dict[str, Any]:
+def _hop(hop: Hop, scanned: Scanned, seen: Seen) -> dict[str, Any]:
     return {
         "from": str(hop.start),
         "to": str(hop.to),
         "milestone": hop.milestone,
         "needs": [asdict(need) for need in hop.needs],
-        "breaking_changes": [
-            {
-                "id": change.id,
-                "release": change.edge,
-                "severity": change.severity,
-                "area": change.area,
-                "text": change.text,
-                "fix": change.fix,
-                "source": change.source,
-            }
-            for change in hop.changes
-        ],
+        "breaking_changes": [as_dict(looked) for looked in scanned.looked],
+        "refused": bool(scanned.problems),
         "one_way_doors": list(hop.one_way_doors),
+        "extensions": [
+            {
+                "extension": step.extension.name,
+                "namespace": step.extension.namespace,
+                "release": step.extension.release,
+                "when": step.when,
+                "text": step.text,
+                "command": step.command,
+            }
+            for step in steps(seen.facts.extensions, hop.to, seen.chart_source)
+        ],
     }

@@ -9,9 +9,9 @@ from meshroll.core.model import Object
 
 def selects(selector: Object, labels: Mapping[str, str]) -> bool:
     """Whether it matches; an empty selector matches everything."""
-    return all(labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items()) and all(
-        _holds(expression, labels) for expression in selector.get("matchExpressions") or []
-    )
+    return all(
+        labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items()
+    ) and all(_holds(expression, labels) for expression in selector.get("matchExpressions") or [])
 
 
 def keys_of(selector: Object) -> Iterator[str]:

@@ -10,7 +10,7 @@ import datetime
 import difflib
 import re
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -254,15 +254,29 @@ class Freeze(_Settings, frozen=True):
             raise ValueError("`last` is before `first`")
 
 
+class Acceptance(_Settings, frozen=True):
+    """A breaking change (``id`` in data/breaking_changes.yml) that may hit this cluster, and why that is well."""
+
+    id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z")]
+    reason: Annotated[str, msgspec.Meta(pattern=r"\S")]
+
+
 class Upgrade(_Settings, frozen=True):
-    """When `meshroll upgrade --scheduled` begins. ``timezone`` is an IANA name, and holds for windows and freezes."""
+    """When `meshroll upgrade --scheduled` begins, and what any upgrade may be hit by.
+
+    ``timezone`` is an IANA name, and holds for windows and freezes.
+    """
 
     interval_days: Count = 90
     timezone: str = "UTC"
     windows: list[Window] = msgspec.field(default_factory=list)
     freeze: list[Freeze] = msgspec.field(default_factory=list)
+    accept: list[Acceptance] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
+        names = [each.id for each in self.accept]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"`accept` lists {', '.join(twice)} twice")
         try:
             zoneinfo.ZoneInfo(self.timezone)
         except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
@@ -364,6 +378,8 @@ _KNOWN_FIELDS = sorted(
             OwnIssuer,
             Certificates,
             GatewayApi,
+            Acceptance,
+            Upgrade,
             Limits,
             ApplicationQuery,
             Gate,
@@ -392,7 +408,7 @@ def parse(variables: Mapping[str, Any]) -> Settings:
         Problem(
             "inventory-unknown-key",
             f"{PREFIX}{key} is not a setting of meshroll.",
-            _nearest(key, known, PREFIX),
+            nearest(key, known, PREFIX),
         )
         for key in sorted(set(own) - known - RUN_VARIABLES)
     ]
@@ -436,7 +452,7 @@ def _problem(message: str) -> Problem:
         return Problem(
             "inventory-unknown-key",
             f"{where} has no key {unknown.group(1)}.",
-            _nearest(unknown.group(1), _KNOWN_FIELDS),
+            nearest(unknown.group(1), _KNOWN_FIELDS),
         )
     return Problem(
         "inventory-wrong-value",
@@ -445,11 +461,15 @@ def _problem(message: str) -> Problem:
     )
 
 
-def _nearest(key: str, known: set[str] | list[str], prefix: str = "") -> str:
+def nearest(
+    key: str,
+    known: Collection[str],
+    prefix: str = "",
+    otherwise: str = "docs/reference/inventory.md lists every setting.",
+) -> str:
+    """A hint for a name that nobody knows."""
     close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
-    return (
-        f"Did you mean {prefix}{close[0]}?" if close else "docs/reference/inventory.md lists every setting."
-    )
+    return f"Did you mean {prefix}{close[0]}?" if close else otherwise
 
 
 def _contradictions(settings: Settings) -> list[Problem]:

@@ -18,6 +18,11 @@ CHANNELS = {
     "newest": "the newest that is not withdrawn",
 }
 SEVERITIES = {"blocking": "red", "warning": "yellow", "note": "dim"}
+UNSEEN = {
+    "not_looked_for": "Not looked for",
+    **dict.fromkeys(("hit", "accepted", "clear", "unseen"), "Not seen"),
+}
+HITS_SHOWN = 5
 
 
 def print_releases(console: Console, clusters: Sequence[Mapping[str, Any]], everything: bool) -> None:
@@ -45,10 +50,10 @@ def _print_answer(console: Console, answer: Mapping[str, Any], everything: bool)
     console.print(_table(answer, everything))
     if answer["hops"] or answer["hops_refused"]:
         console.print(f"\nHops from {answer['installed']}", style="bold")
-    if answer["hops"]:
-        console.print("  What is blocking or a warning was not looked for in the cluster.", style="dim")
     for number, hop in enumerate(answer["hops"], 1):
         _print_hop(console, number, hop, everything)
+    for note in answer["notes"]:
+        console.print(Padding(Text(note, style="yellow"), (0, 0, 0, 2)))
     if answer["hops_refused"]:
         problem = answer["hops_refused"]
         console.print(Padding(Text(problem["message"], style="yellow"), (0, 0, 0, 2)))
@@ -163,14 +168,42 @@ def _print_hop(console: Console, number: int, hop: Mapping[str, Any], everything
         if need["met"] is False:
             text.append(", which is outside", style="red")
         lines.add_row(Text("needs", style="dim"), text)
-    for change in hop["breaking_changes"]:
-        if everything or change["severity"] != "note":
-            text = Text(f"{change['text']} ")
-            text.append(change["fix"], style="dim")
-            lines.add_row(Text(change["severity"], style=SEVERITIES[change["severity"]]), text)
+    told = [change for change in hop["breaking_changes"] if everything or _matters(change)]
+    for change in told:
+        _add_change(lines, change, everything)
     for door in hop["one_way_doors"]:
         lines.add_row(Text("one way", style="yellow"), Text(door))
-    notes = sum(change["severity"] == "note" for change in hop["breaking_changes"])
-    if notes and not everything:
-        lines.add_row("", Text(f"and {notes} notes, see --all", style="dim"))
+    for step in hop["extensions"]:
+        text = Text(f"{step['text']} ")
+        text.append(step["command"] or "", style="bold")
+        lines.add_row(Text(step["when"], style="dim"), text)
+    if hop["refused"]:
+        refused = "What is blocking here refuses this hop, unless meshroll_upgrade.accept has its id."
+        lines.add_row("", Text(refused, style="red"))
+    if more := len(hop["breaking_changes"]) - len(told):
+        text = f"and {more} breaking {'change' if more == 1 else 'changes'} without a hit here, see --all"
+        lines.add_row("", Text(text, style="dim"))
     console.print(Padding(lines, (0, 0, 0, 5)))
+
+
+def _matters(change: Mapping[str, Any]) -> bool:
+    """What hits something; and, but for notes, of what nobody knows whether it does."""
+    return bool(change["hits"]) or (change["state"] != "clear" and change["severity"] != "note")
+
+
+def _add_change(lines: Table, change: Mapping[str, Any], everything: bool) -> None:
+    """What it is about, then what it hits, each with its fix; a fix that all of them share stands first."""
+    hits, clear = change["hits"], change["state"] in ("clear", "accepted")
+    text = Text.assemble((f"{change['id']}: ", "bold"), f"{change['text']} ", style="dim" if clear else "")
+    if not clear and any(hit["hint"] == change["fix"] for hit in hits) or not hits:
+        text.append(change["fix"], style="dim")
+    lines.add_row(Text(change["severity"], style="dim" if clear else SEVERITIES[change["severity"]]), text)
+    for hit in hits if everything else hits[:HITS_SHOWN]:
+        where = f"{hit['namespace']}: " if hit["namespace"] else ""
+        own_fix = hit["hint"] if hit["hint"] != change["fix"] else ""
+        lines.add_row("", Text.assemble(f"- {where}{hit['message']} ", (own_fix, "dim")))
+    if len(hits) > HITS_SHOWN and not everything:
+        lines.add_row("", Text(f"- and {len(hits) - HITS_SHOWN} more, see --all", style="dim"))
+    for begun, said in (("Accepted", change["accepted"]), (UNSEEN[change["state"]], change["unseen"])):
+        if said:
+            lines.add_row("", Text(f"{begun}: {said}", style="dim"))

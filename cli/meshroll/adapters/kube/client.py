@@ -7,14 +7,14 @@ building its model classes costs more time and memory than the whole look at a l
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from meshroll.adapters.kube.connection import connection
+from meshroll.adapters.kube.connection import JSON, connection
 from meshroll.adapters.kube.errors import ApiError, SuppressStatus, refusal
 from meshroll.adapters.kube.requests import Requests
 from meshroll.core.retry import Patience, holds
@@ -22,10 +22,15 @@ from meshroll.core.retry import Patience, holds
 __all__ = ["ApiError", "Kube", "Object", "SuppressStatus"]
 
 Object = dict[str, Any]
+T = TypeVar("T")
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 SERVER_SIDE_APPLY = "application/apply-patch+yaml"
+# What the API server makes of objects that would be large: their metadata, or the table that kubectl prints, with it.
+METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 FIELD_MANAGER = "meshroll"
 PAGE_SIZE = 500
 LISTS_MAX = 3
@@ -80,10 +85,10 @@ class Kube:
 
     # -- reading ---------------------------------------------------------------------------------------------
 
-    def get(self, path: str) -> Object | None:
+    def get(self, path: str, accept: str = JSON) -> Object | None:
         """The object at ``path`` or None where there is none."""
         try:
-            return self._json("GET", path)
+            return self._json("GET", path, accept=accept)
         except ApiError as error:
             if error.status == 404:
                 return None
@@ -91,9 +96,15 @@ class Kube:
 
     def list_all(self, path: str, **query: str) -> tuple[list[Object], str]:
         """All objects at ``path``, page by page, and the resourceVersion to watch from."""
+        return self.list_as(path, JSON, lambda page: page.get("items") or [], **query)
+
+    def list_as(
+        self, path: str, accept: str, read: Callable[[Object], Iterable[T]], **query: str
+    ) -> tuple[list[T], str]:
+        """What ``read`` makes of each page, which is forgotten before the next one is asked for."""
         for left in reversed(range(LISTS_MAX)):
             try:
-                return self._pages(path, query)
+                return self._pages(path, accept, read, query)
             except ApiError as error:
                 # 410: what the pages were cut from is compacted by now, as after a long pause between two of them.
                 if error.status != 410 or not left:
@@ -101,13 +112,15 @@ class Kube:
                 self._requests.log(f"GET {path}: the list has expired; again from its beginning")
         raise AssertionError("unreachable: the last list returns or raises")
 
-    def _pages(self, path: str, query: Mapping[str, str]) -> tuple[list[Object], str]:
-        items: list[Object] = []
+    def _pages(
+        self, path: str, accept: str, read: Callable[[Object], Iterable[T]], query: Mapping[str, str]
+    ) -> tuple[list[T], str]:
+        items: list[T] = []
         token = ""
         while True:
             page_query = {"limit": str(PAGE_SIZE), **query, **({"continue": token} if token else {})}
-            page = self._json("GET", f"{path}?{urlencode(page_query)}")
-            items += page.get("items") or []
+            page = self._json("GET", f"{path}?{urlencode(page_query)}", accept=accept)
+            items += read(page)
             token = page["metadata"].get("continue") or ""
             if not token:
                 return items, page["metadata"]["resourceVersion"]
@@ -200,9 +213,9 @@ class Kube:
                 raise
 
     def _json(
-        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+        self, method: str, path: str, body: Any = None, content_type: str = JSON, accept: str = JSON
     ) -> Object:
-        parsed: Object = json.loads(self._requests.send(method, path, body, content_type))
+        parsed: Object = json.loads(self._requests.send(method, path, body, content_type, accept))
         return parsed
 
 

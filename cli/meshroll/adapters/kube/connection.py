@@ -17,6 +17,7 @@ from kubernetes.config.config_exception import ConfigException
 from meshroll.adapters import clock
 from meshroll.core.errors import Problem, UsageError
 
+JSON = "application/json"
 UNUSABLE = (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError)
 
 
@@ -63,12 +64,13 @@ class Connection:
         content_type: str,
         timeout: urllib3.Timeout,
         before_send: Callable[[], None] = lambda: None,
+        accept: str = JSON,
     ) -> urllib3.BaseHTTPResponse:
         """One request, once; its answer with the body still to be read. Raises urllib3's errors.
 
         ``before_send`` is called when the credentials are there: to get them may take long.
         """
-        headers: dict[str, str] = {"Accept": "application/json", "User-Agent": "meshroll"}
+        headers: dict[str, str] = {"Accept": accept, "User-Agent": "meshroll"}
         if body is not None:
             headers["Content-Type"] = content_type
         with self._lock:

@@ -13,7 +13,7 @@ from typing import Any
 import urllib3
 
 from meshroll.adapters import clock
-from meshroll.adapters.kube.connection import Connection
+from meshroll.adapters.kube.connection import JSON, Connection
 from meshroll.adapters.kube.errors import refusal, unreachable
 from meshroll.core.errors import Refused
 from meshroll.core.retry import Patience, may_help, retry_after_seconds
@@ -38,7 +38,9 @@ class Requests:
     sleep: Callable[[float], None] = time.sleep
     seconds: Callable[[], float] = clock.seconds
 
-    def send(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> bytes:
+    def send(
+        self, method: str, path: str, body: Any = None, content_type: str = JSON, accept: str = JSON
+    ) -> bytes:
         """The body of the success. Raises ApiError for a refusal, Refused where no answer came in time.
 
         A write whose answer was lost may be sent twice; that is safe, because JSON Patch tests old values, apply is
@@ -46,7 +48,7 @@ class Requests:
         """
         if method != "GET":
             path = f"{path}{'&' if '?' in path else '?'}timeout={WRITE_TIMEOUT_SECONDS:.0f}s"
-        return self._send(method, path, body, content_type, self.patience)
+        return self._send(method, path, body, content_type, self.patience, accept=accept)
 
     def send_to_proxied(self, path: str) -> bytes:
         """A GET that the API server passes on: not answered by its clock, and not waited for as it is."""
@@ -65,6 +67,7 @@ class Requests:
         content_type: str,
         patience: Patience,
         own_answer: bool = True,
+        accept: str = JSON,
     ) -> bytes:
         encoded = None if body is None else json.dumps(body).encode()
         begun, tries, unsure, renewed = self.seconds(), 0, False, False
@@ -73,7 +76,9 @@ class Requests:
             fence = self.before_write if method != "GET" else _nothing
             generation, asked_seconds = self.connection.generation, 0.0
             try:
-                response = self.connection.send(method, path, encoded, content_type, _timeout(method), fence)
+                response = self.connection.send(
+                    method, path, encoded, content_type, _timeout(method), fence, accept
+                )
                 data = bytes(response.read())
                 response.release_conn()
             except urllib3.exceptions.HTTPError as error:

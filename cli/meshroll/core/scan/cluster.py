@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from meshroll.core.chart_values import CRDS_CHART
-from meshroll.core.extensions import CNI, detect
+from meshroll.core.extensions import CNI
 from meshroll.core.model import Object, annotations_of, containers_of, kubernetes_minor
 from meshroll.core.ownership import HELM_RELEASE
 from meshroll.core.scan.facts import Facts
@@ -52,22 +52,24 @@ def _gateway_api_left_out(facts: Facts) -> Iterator[Hit]:
 
 
 def _arm_v7(facts: Facts) -> Iterator[Hit]:
-    nodes = [node["metadata"]["name"] for node in facts.view.nodes if _info(node).get("architecture") == "arm"]
+    nodes = [
+        node["metadata"]["name"] for node in facts.view.nodes if _info(node).get("architecture") == "arm"
+    ]
     if nodes:
         yield Hit(f"{listed(nodes)}: nodes of 32-bit ARM.")
 
 
 def _iptables(facts: Facts) -> Iterator[Hit]:
     """Where rules cannot be made in nft mode: by linkerd-init in the pod, or by the CNI with what the node has."""
-    cni = [each for each in detect((), facts.view.all_workloads) if each.name == CNI]
+    cni = facts.extension(CNI)
     mode = (facts.own_values.get("proxyInit") or {}).get("iptablesMode", "nft")
     nodes = facts.view.nodes
     if cni:
         bottlerocket = [node["metadata"]["name"] for node in nodes if "Bottlerocket" in _os(node)]
         if bottlerocket:
             yield Hit(
-                f"{listed(bottlerocket)}: on Bottlerocket linkerd2-cni ({cni[0].namespace}) finds no iptables-nft.",
-                cni[0].namespace,
+                f"{listed(bottlerocket)}: on Bottlerocket linkerd2-cni ({cni.namespace}) finds no iptables-nft.",
+                cni.namespace,
                 "DaemonSet/linkerd-cni",
                 "Set the CNI chart's iptablesMode to legacy, or to plain, before it is upgraded.",
             )
@@ -81,11 +83,8 @@ def _iptables(facts: Facts) -> Iterator[Hit]:
 
 
 def _cni_installer(facts: Facts) -> Iterator[Hit]:
-    for extension in detect((), facts.view.all_workloads):
-        if extension.name == CNI:
-            yield Hit(
-                f"linkerd2-cni is in {extension.namespace}.", extension.namespace, "DaemonSet/linkerd-cni"
-            )
+    if cni := facts.extension(CNI):
+        yield Hit(f"linkerd2-cni is in {cni.namespace}.", cni.namespace, "DaemonSet/linkerd-cni")
 
 
 def _cli_image(facts: Facts) -> Iterator[Hit]:

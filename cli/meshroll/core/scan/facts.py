@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from meshroll.core.callers import config_maps_used, texts
 from meshroll.core.chart_values import merged
+from meshroll.core.extensions import Extension, detect
 from meshroll.core.model import INJECT, ClusterView, Object, Workload, annotations_of, labels_of
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class Facts:
                  far as that was read, with the inventory's values over it
     pods         those that this control plane's injector gave a proxy, its own aside
     listed       objects of the whole cluster by kind; only the metadata of namespaces, CRDs and profiles
-    config_maps  those that meshed workloads or a Prometheus read, by namespace
+    config_maps  those that meshed workloads or a Prometheus read, by namespace; without those of the view
     """
 
     view: ClusterView
@@ -83,6 +84,15 @@ class Facts:
     def values(self) -> dict[str, Any]:
         """What the control plane runs with and what a hop sets: an older chart's defaults are among them."""
         return merged(self.view.control_plane.values, self.own_values)
+
+    @cached_property
+    def extensions(self) -> tuple[Extension, ...]:
+        """By their workloads alone where namespaces could not be read."""
+        namespaces = self.listed.get("namespaces", ())
+        return detect(() if isinstance(namespaces, Hidden) else namespaces, self.view.all_workloads)
+
+    def extension(self, name: str) -> Extension | None:
+        return next((each for each in self.extensions if each.name == name), None)
 
     @cached_property
     def _namespaces(self) -> Mapping[str, Object]:
@@ -119,19 +129,25 @@ class Facts:
         homes = {pod.namespace for pod in self.meshed_pods}
         return tuple(sorted(homes | {workload.namespace for workload in self.meshed_workloads}))
 
+    def config_maps_of(self, workload: Workload) -> tuple[Object, ...]:
+        """Those that it reads. Raises Unseen where there are some and they could not be read."""
+        names = config_maps_used(workload)
+        space = self.view.space(workload.namespace)
+        known = space.config_maps if space else self.config_maps.get(workload.namespace, ())
+        return tuple(each for each in _seen(known) if each["metadata"]["name"] in names) if names else ()
+
     def texts(self, workload: Workload) -> Iterator[str]:
         """All that its containers are told: command, arguments, variables, ConfigMaps as far as they were read."""
-        space = self.view.space(workload.namespace)
-        known = self.config_maps.get(workload.namespace, ())
-        config_maps = space.config_maps if space else () if isinstance(known, Hidden) else known
+        try:
+            config_maps = self.config_maps_of(workload)
+        except Unseen:
+            config_maps = ()
         yield from texts(workload, config_maps)
 
     def refuse_hidden_config_maps(self) -> None:
         """Raises Unseen where a meshed workload reads ConfigMaps that could not be read."""
         for workload in self.meshed_workloads:
-            known = self.config_maps.get(workload.namespace, ())
-            if isinstance(known, Hidden) and config_maps_used(workload):
-                raise Unseen(known.reason)
+            self.config_maps_of(workload)
 
 
 def _seen(part: tuple[T, ...] | Hidden) -> tuple[T, ...]:

@@ -66,14 +66,14 @@ def cuts(
     allowed = [called[index] & before["Egress"][index] for index in range(len(groups))]
     lost: dict[Way, list[int]] = {
         "Egress": [allowed[index] & ~after["Egress"][index] for index in range(len(groups))],
-        "Ingress": [
-            callers & ~after["Ingress"][index] for index, callers in enumerate(_turned(allowed))
-        ],
+        "Ingress": [callers & ~after["Ingress"][index] for index, callers in enumerate(_turned(allowed))],
     }
     return list(_told(rules, lost, groups))
 
 
-def _told(rules: Iterable[Rule], lost: Mapping[Way, Sequence[int]], groups: Sequence[_Group]) -> Iterator[Cut]:
+def _told(
+    rules: Iterable[Rule], lost: Mapping[Way, Sequence[int]], groups: Sequence[_Group]
+) -> Iterator[Cut]:
     """A cut for each policy with rules by which what is lost was allowed."""
     found: dict[tuple[int, Way], tuple[Rule, set[int], set[int], dict[str, None]]] = {}
     for rule in rules:
@@ -107,7 +107,9 @@ class _Group:
 
 
 def _groups(
-    policies: Sequence[Object], pods: Iterable[MeshedPod], namespace_labels: Callable[[str], Mapping[str, str]]
+    policies: Sequence[Object],
+    pods: Iterable[MeshedPod],
+    namespace_labels: Callable[[str], Mapping[str, str]],
 ) -> list[_Group]:
     keys = {key for policy in policies for selector in _pod_selectors(policy) for key in keys_of(selector)}
     blocks = {block for policy in policies for block in _blocks(policy)}
@@ -178,8 +180,7 @@ def _rules(policy: Object, groups: Sequence[_Group], proxy_port: int) -> Iterato
                 way=way,
                 selected=selected,
                 peers=_mask(
-                    not peers or any(_is_peer(peer, group, policy) for peer in peers)
-                    for group in groups
+                    not peers or any(_is_peer(peer, group, policy) for peer in peers) for group in groups
                 ),
                 ports=", ".join(_told_port(port) for port in over_tcp),
                 to_applications=not ports or bool(over_tcp),

@@ -1,4 +1,4 @@
-"""A scanner is a row: the id of a breaking change, and a pure function from the facts to what of the cluster it hits."""
+"""A scanner is a row: the id of a breaking change, and a pure function from the facts to what of them it hits."""
 
 from __future__ import annotations
 

@@ -51,7 +51,8 @@ def _undeclared(facts: Facts, profiled: bool) -> Iterator[Hit]:
     A ServiceProfile of the Service, in its namespace or in the caller's, let the connection through for longer.
     """
     profiles = {
-        (each["metadata"]["namespace"], each["metadata"]["name"]) for each in facts.objects("service_profiles")
+        (each["metadata"]["namespace"], each["metadata"]["name"])
+        for each in facts.objects("service_profiles")
     }
     domain = facts.values.get("clusterDomain") or "cluster.local"
     services = {
@@ -104,9 +105,7 @@ def _has_address(service: Object) -> bool:
 
 def _declared(service: Object) -> set[int]:
     return {
-        port["port"]
-        for port in service["spec"].get("ports") or []
-        if port.get("protocol", "TCP") == "TCP"
+        port["port"] for port in service["spec"].get("ports") or [] if port.get("protocol", "TCP") == "TCP"
     }
 
 

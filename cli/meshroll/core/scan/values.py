@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from meshroll.core.extensions import detect
 from meshroll.core.model import Object
 from meshroll.core.scan.facts import Facts
 from meshroll.core.scan.row import Hit, Scanner, by_namespace, listed, one
@@ -15,6 +14,7 @@ REPOSITORY = "cr.l5d.io/linkerd/"
 TRACE_COLLECTOR = "config.linkerd.io/trace-collector"
 # IANA has none for OpenCensus; its agents listen here, and linkerd-jaeger's collector did.
 OPENCENSUS_PORT = ":55678"
+TRACE_PROTOCOL = "config.linkerd.io/trace-collector-protocol"
 INIT_IMAGE = ("config.linkerd.io/init-image", "config.linkerd.io/init-image-version")
 
 
@@ -64,6 +64,8 @@ def _opencensus(facts: Facts) -> Iterator[Hit]:
             namespace,
             one(names),
         )
+    for namespace, names in by_namespace(_annotated(facts, TRACE_PROTOCOL, "opencensus")).items():
+        yield Hit(f"{listed(names)}: {TRACE_PROTOCOL} is opencensus.", namespace, one(names))
 
 
 def _jaeger_removed(facts: Facts) -> Iterator[Hit]:
@@ -76,13 +78,9 @@ def _jaeger_removed(facts: Facts) -> Iterator[Hit]:
 
 
 def _jaeger(facts: Facts) -> Iterator[Hit]:
-    for extension in detect(facts.objects("namespaces"), facts.view.all_workloads):
-        if extension.name == "jaeger":
-            yield Hit(
-                f"The extension jaeger is in {extension.namespace}.",
-                extension.namespace,
-                f"Namespace/{extension.namespace}",
-            )
+    if extension := facts.extension("jaeger"):
+        home = extension.namespace
+        yield Hit(f"The extension jaeger is in {home}.", home, f"Namespace/{home}")
 
 
 def _pod_monitor_timestamps(facts: Facts) -> Iterator[Hit]:
