@@ -18,10 +18,6 @@ CHANNELS = {
     "newest": "the newest that is not withdrawn",
 }
 SEVERITIES = {"blocking": "red", "warning": "yellow", "note": "dim"}
-UNSEEN = {
-    "not_looked_for": "Not looked for",
-    **dict.fromkeys(("hit", "accepted", "clear", "unseen"), "Not seen"),
-}
 HITS_SHOWN = 5
 
 
@@ -195,7 +191,7 @@ def _add_change(lines: Table, change: Mapping[str, Any], everything: bool) -> No
     """What it is about, then what it hits, each with its fix; a fix that all of them share stands first."""
     hits, clear = change["hits"], change["state"] in ("clear", "accepted")
     text = Text.assemble((f"{change['id']}: ", "bold"), f"{change['text']} ", style="dim" if clear else "")
-    if not clear and any(hit["hint"] == change["fix"] for hit in hits) or not hits:
+    if not hits or any(hit["hint"] == change["fix"] for hit in hits):
         text.append(change["fix"], style="dim")
     lines.add_row(Text(change["severity"], style="dim" if clear else SEVERITIES[change["severity"]]), text)
     for hit in hits if everything else hits[:HITS_SHOWN]:
@@ -204,6 +200,7 @@ def _add_change(lines: Table, change: Mapping[str, Any], everything: bool) -> No
         lines.add_row("", Text.assemble(f"- {where}{hit['message']} ", (own_fix, "dim")))
     if len(hits) > HITS_SHOWN and not everything:
         lines.add_row("", Text(f"- and {len(hits) - HITS_SHOWN} more, see --all", style="dim"))
-    for begun, said in (("Accepted", change["accepted"]), (UNSEEN[change["state"]], change["unseen"])):
+    unseen = "Not looked for" if change["state"] == "not_looked_for" else "Not seen"
+    for begun, said in (("Accepted", change["accepted"]), (unseen, change["unseen"])):
         if said:
             lines.add_row("", Text(f"{begun}: {said}", style="dim"))
