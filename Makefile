@@ -58,8 +58,9 @@ format: $(INSTALLED) ## Format, and mend what can be mended.
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-docs: $(INSTALLED) ## Write docs/reference/commands.md anew from the commands' help.
+docs: $(INSTALLED) ## Write the pages anew that are made from the commands' help and from data.
 	@PYTHONPATH=tests $(BIN)/python -m contract.command_page > docs/reference/commands.md
+	@PYTHONPATH=tests $(BIN)/python -m contract.breaking_changes_page > docs/reference/breaking-changes.md
 
 tools: $(INSTALLED) ## Find or build the sandbox's programs (etcd, kube-apiserver, ... Helm, Prometheus).
 	@$(BIN)/python -m meshroll_sandbox.tools

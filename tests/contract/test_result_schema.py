@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import jsonschema
 import msgspec
 import pytest
 from unit.core.factories import EDGE, cluster, pods, service, settings, space, workload
-from unit.core.release_cases import CATALOGUE, bounds
+from unit.core.release_cases import CATALOGUE, bounds, seen
+from unit.scan.cluster import example, facts
 
 from meshroll.adapters.catalogue import breaking_changes
 from meshroll.core.certificate_dates import Dated
@@ -20,10 +22,12 @@ from meshroll.core.errors import STATUS, ExitCode, Problem
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict
 from meshroll.core.journal import Entry, Record
 from meshroll.core.outcome import Outcome as RunOutcome
-from meshroll.core.release_answer import Seen, answer
+from meshroll.core.release_answer import answer
 from meshroll.core.releases import Edge
 from meshroll.core.result import SCHEMA, envelope, with_cluster
 from meshroll.core.runs import run_rows
+from meshroll.core.scan import Facts, Hidden
+from meshroll.core.settings import Acceptance
 from meshroll.core.status import cluster_status
 from meshroll.core.summary import ended
 from meshroll.core.uninstall import Kept, Removal
@@ -96,9 +100,13 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
         [verdict.as_dict()],
     )
     releases, _ = answer(
-        CATALOGUE, bounds(kubernetes="v1.32.1"), breaking_changes(), Seen(Edge(25, 4, 4), "v1.1.1")
+        CATALOGUE,
+        bounds(kubernetes="v1.32.1"),
+        breaking_changes(),
+        seen(Edge(25, 4, 4), "v1.1.1", scanned_cluster()),
+        [Acceptance(id=each, reason="It is well.") for each in ("control-plane-port-names", "app-protocol")],
     )
-    refused, _ = answer(CATALOGUE, bounds(), breaking_changes(), Seen(Edge(26, 8, 3), "v1.1.1"))
+    refused, _ = answer(CATALOGUE, bounds(), breaking_changes(), seen(Edge(26, 8, 3), "v1.1.1"))
     releases["hops_refused"] = refused["hops_refused"]
     told = {
         "runs": run_rows([record]),
@@ -109,6 +117,18 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
     }
     read: dict[str, Any] = json.loads(json.dumps({**entry, **told}))
     return read
+
+
+def scanned_cluster() -> Facts:
+    """Where something is hit, something could not be seen, and there is an extension."""
+    viz = {"kind": "Namespace", "metadata": {"name": "viz", "labels": {"linkerd.io/extension": "viz"}}}
+    planted = [
+        each
+        for name in ("control-plane-port-names", "native-sidecar-default")
+        for each in example(name, "hit").objects
+    ]
+    found = facts([*planted, viz])
+    return replace(found, listed={**found.listed, "servers": Hidden("this account may not read servers")})
 
 
 def strict(schema: Any) -> Any:
@@ -173,6 +193,7 @@ def test_schema_and_page_name_every_key_of_a_result() -> None:
         *hop,
         *hop["needs"][0],
         *hop["breaking_changes"][0],
+        *hop["extensions"][0],
     ):
         assert f"`{key}`" in PAGE or f"`{key}[]`" in PAGE, key
 
@@ -185,6 +206,10 @@ def test_the_entry_that_is_compared_leaves_no_list_empty() -> None:
     assert entry["releases"]["hops_refused"]
     assert all(hop["needs"] and hop["breaking_changes"] for hop in entry["releases"]["hops"])
     assert any(hop["one_way_doors"] for hop in entry["releases"]["hops"])
+    assert all(hop["extensions"] for hop in entry["releases"]["hops"])
+    changes = [change for hop in entry["releases"]["hops"] for change in hop["breaking_changes"]]
+    assert {"hit", "accepted", "clear", "unseen", "not_looked_for"} == {change["state"] for change in changes}
+    assert entry["releases"]["notes"]
     assert namespace["workloads"]
     assert namespace["services"]
     assert any(step["pause"] for step in entry["plan"]["steps"])

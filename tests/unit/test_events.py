@@ -17,7 +17,9 @@ def test_nobody_stops_before_it_is_asked_for(tmp_path: Path) -> None:
     Events("sandbox", lambda _: None, {}).stop_if_asked(True)
 
 
-@pytest.mark.parametrize(("begun", "way"), [(True, "The same command goes on"), (False, "Run the command again.")])
+@pytest.mark.parametrize(
+    ("begun", "way"), [(True, "The same command goes on"), (False, "Run the command again.")]
+)
 def test_who_is_stopped_is_sent_to_what_goes_on_with_it(tmp_path: Path, begun: bool, way: str) -> None:
     """A `verify` has changed nothing: there is nothing to resume, and a rollback would take something else back."""
     (tmp_path / "stop").touch()

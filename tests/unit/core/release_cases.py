@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
+from unit.core.factories import cluster
 
 from meshroll.adapters.catalogue import shipped
+from meshroll.core.model import ControlPlane
+from meshroll.core.release_answer import Seen
 from meshroll.core.release_policy import Bounds
 from meshroll.core.releases import Catalogue, Edge, Release
+from meshroll.core.scan import Facts
 from meshroll.core.settings import ReleasePolicy
 
 CATALOGUE = shipped()
@@ -32,6 +37,14 @@ def one_milestone_at_most(start: Edge, to: Edge, milestones: Sequence[Edge]) -> 
     """The rule in other words: no milestone is passed, but one from between milestones to between milestones."""
     passed = [milestone for milestone in milestones if start < milestone < to]
     return not passed or (len(passed) == 1 and start not in milestones and to not in milestones)
+
+
+def seen(installed: Edge | None, gateway_api: str | None, facts: Facts | None = None) -> Seen:
+    """A cluster with nothing in it but Linkerd, or with ``facts``."""
+    plane = ControlPlane(installed is not None, "linkerd", str(installed) if installed else None)
+    found = facts or Facts(cluster(kubernetes="v1.35.4"))
+    view = replace(found.view, control_plane=plane, gateway_api_version=gateway_api)
+    return Seen(installed, replace(found, view=view), "https://helm.linkerd.io/edge")
 
 
 def _edge(number: int) -> Edge:
