@@ -142,7 +142,7 @@ def _meshed_pods(kube: Kube, home: str) -> list[MeshedPod]:
 
 def _rows(page: Object, home: str) -> Iterator[MeshedPod]:
     columns = [column["name"] for column in page["columnDefinitions"]]
-    for row in page["rows"]:
+    for row in page.get("rows") or []:
         pod, cells = Pod(row["object"]), dict(zip(columns, row["cells"], strict=True))
         meta = pod.manifest["metadata"]
         if meta["namespace"] == home or pod.ending:
