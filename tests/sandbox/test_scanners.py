@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -178,12 +179,7 @@ def test_every_trap_is_named_where_it_is_and_nothing_is_changed(estate: Estate) 
     assert profiled["object"] == "Service/profiled", "as the ConfigMap says that omni reads"
     (deleted,) = found["gateway-api-crds-left-out"]["hits"]
     assert deleted["object"] == f"CustomResourceDefinition/{GATEWAY}"
-
-
-def test_extensions_come_with_their_commands_in_their_order(estate: Estate) -> None:
-    last = hops(estate, "edge-26.8.3")[-1]
-    said = [(each["extension"], each["when"], each["command"]) for each in last["extensions"]]
-    assert said == [
+    assert [(each["extension"], each["when"], each["command"]) for each in far[-1]["extensions"]] == [
         ("cni", "before", "linkerd install-cni | kubectl apply -f -   # with the linkerd of edge-26.8.3"),
         ("jaeger", "before", "helm uninstall jaeger -n scanned-callers"),
     ]
@@ -207,3 +203,74 @@ def test_what_is_accepted_is_told_with_its_reason_and_an_unknown_id_is_refused(e
     assert (refused.code, refused.codes) == (2, ["acceptance-unknown"])
     assert refused.result["errors"][0]["hint"] == "Did you mean transport-header?"
     estate.settings(upgrade={})
+
+
+@pytest.mark.exhaustive
+def test_the_documented_permissions_are_enough_and_without_them_nothing_is_called_clear(
+    estate: Estate, sandbox: Status, tmp_path: Path
+) -> None:
+    everything = changes(hops(estate, "edge-25.9.4"))
+    assert sandbox.connection
+    account = account_of(estate.kube, sandbox.connection.kubeconfig, tmp_path / "kubeconfig")
+    own = {"kubeconfig": str(sandbox.connection.kubeconfig), "context": sandbox.connection.context}
+    estate.settings(cluster={**own, "kubeconfig": str(account)})
+    try:
+        with bound(estate.kube, "meshroll-look"):
+            without = changes(hops(estate, "edge-25.9.4"))
+            with bound(estate.kube, "meshroll-scan"):
+                documented = changes(hops(estate, "edge-25.9.4"))
+    finally:
+        estate.settings(cluster=own)
+    assert documented == everything
+    assert without["transport-header"]["unseen"] == "this account may not read networkpolicies"
+    assert without["app-protocol"]["unseen"] == "this account may not read services"
+    hit = {name for name, each in everything.items() if each["state"] == "hit"}
+    assert {without[name]["state"] for name in hit} == {"hit", "unseen"}
+
+
+def account_of(kube: Kube, kubeconfig: Path, file: Path) -> Path:
+    """A kubeconfig of a ServiceAccount that may nothing yet."""
+    home = "/api/v1/namespaces/scanned/serviceaccounts"
+    meta = {"name": "looker", "namespace": "scanned"}
+    kube.apply(f"{home}/looker", {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    token = kube.create(f"{home}/looker/token", request)["status"]["token"]
+    config = yaml.safe_load(kubeconfig.read_text())
+    for user in config["users"]:
+        user["user"] = {"token": token}
+    file.write_text(yaml.safe_dump(config))
+    return file
+
+
+@contextmanager
+def bound(kube: Kube, name: str) -> Iterator[None]:
+    """The roles of that name in docs/reference/rbac.md, for the account: in the cluster, and in Linkerd's namespace."""
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    page = (REPOSITORY / "docs/reference/rbac.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    made = []
+    for role in (each for block in blocks for each in yaml.safe_load_all(block)):
+        meta = role["metadata"]
+        if meta["name"] != name or meta.get("namespace", "linkerd") != "linkerd" or "rules" not in role:
+            continue
+        home = {"namespace": "linkerd-scanned"} if "namespace" in meta else {}
+        space, kind = (f"{rbac}/namespaces/linkerd-scanned" if home else rbac), role["kind"].lower()
+        own = {"name": f"scanned-{name}", **home}
+        subject = {"kind": "ServiceAccount", "name": "looker", "namespace": "scanned"}
+        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": own["name"]}
+        binding = {
+            "apiVersion": role["apiVersion"],
+            "kind": f"{role['kind']}Binding",
+            "metadata": own,
+            "roleRef": reference,
+            "subjects": [subject],
+        }
+        for plural, body in ((f"{kind}s", {**role, "metadata": own}), (f"{kind}bindings", binding)):
+            kube.apply(f"{space}/{plural}/{own['name']}", body)
+            made.append(f"{space}/{plural}/{own['name']}")
+    assert made
+    try:
+        yield
+    finally:
+        for path in made:
+            kube.delete(path)
