@@ -17,6 +17,7 @@ from unit.core.release_cases import CATALOGUE, bounds, seen
 from unit.scan.cluster import example, facts
 
 from meshroll.adapters.catalogue import breaking_changes
+from meshroll.core.accepted import Accepted
 from meshroll.core.certificate_dates import Dated
 from meshroll.core.errors import STATUS, ExitCode, Problem
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict
@@ -84,6 +85,7 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
         holder="somebody@somewhere",
         namespaces=["charging"],
         started_at="2026-01-01T00:00:00Z",
+        asked={"accepted": msgspec.to_builtins([Accepted("app-protocol", "It is hit.", "It is well.")])},
         entries=[Entry("Wave 1", change) for change in plan.changes()],
     )
     finding = Finding(signal="success_ratio", text="success 100 %", outcome=Outcome.SUCCESSFUL, value=1.0)
@@ -186,6 +188,7 @@ def test_schema_and_page_name_every_key_of_a_result() -> None:
         *entry["control_plane"],
         *entry["plan"],
         *entry["changes"][0],
+        *entry["accepted"][0],
         *entry["runs"][0],
         *entry["certificates"][0],
         *told,
@@ -201,7 +204,14 @@ def test_schema_and_page_name_every_key_of_a_result() -> None:
 def test_the_entry_that_is_compared_leaves_no_list_empty() -> None:
     entry = cluster_entry()
     (namespace,) = entry["namespaces"]
-    for filled in (entry["waves"], entry["gate"], entry["changes"], entry["runs"], entry["plan"]["steps"]):
+    for filled in (
+        entry["waves"],
+        entry["gate"],
+        entry["changes"],
+        entry["accepted"],
+        entry["runs"],
+        entry["plan"]["steps"],
+    ):
         assert filled
     assert entry["releases"]["hops_refused"]
     assert all(hop["needs"] and hop["breaking_changes"] for hop in entry["releases"]["hops"])

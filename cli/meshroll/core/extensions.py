@@ -19,10 +19,15 @@ from meshroll.core.releases import Edge
 LABEL = "linkerd.io/extension"
 CREATED_BY = "linkerd.io/created-by"
 CNI = "cni"
-CHARTS = {CNI: "linkerd2-cni", "viz": "linkerd-viz", "multicluster": "linkerd-multicluster"}
+# In the order in which they are upgraded.
+CHARTS = {
+    CNI: "linkerd2-cni",
+    "jaeger": "linkerd-jaeger",
+    "viz": "linkerd-viz",
+    "multicluster": "linkerd-multicluster",
+}
 # linkerd2 fc75ab8bf: the first release without the extension.
 JAEGER_GONE = Edge(25, 10, 1)
-BEFORE = (CNI, "jaeger")
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def _release(workload: Workload) -> str | None:
 
 def steps(extensions: Iterable[Extension], to: Edge, chart_source: str) -> tuple[ExtensionStep, ...]:
     """What to do about each of them on a hop to ``to``, in the order in which it is to be done."""
-    order = (*BEFORE, "viz", "multicluster")
+    order = list(CHARTS)
     placed = sorted(extensions, key=lambda each: order.index(each.name) if each.name in order else len(order))
     return tuple(_step(each, to, chart_source) for each in placed)
 
@@ -103,7 +108,7 @@ def _step(extension: Extension, to: Edge, chart_source: str) -> ExtensionStep:
     if name not in CHARTS:
         text = f"{what}: it has releases of its own; see whether it is to be upgraded too."
         return ExtensionStep(extension, "after", text, None)
-    when: Literal["before", "after"] = "before" if name in BEFORE else "after"
+    when: Literal["before", "after"] = "before" if name == CNI else "after"
     return ExtensionStep(
         extension,
         when,

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from meshroll.core.accepted import accepted_of
 from meshroll.core.changes import Change
 from meshroll.core.errors import STATUS, ExitCode
 from meshroll.core.journal import Record
@@ -58,8 +59,12 @@ def ended(
         "waves": _waves(plan),
         "gate": list(verdicts),
         "changes": changes,
+        "accepted": msgspec.to_builtins(accepted_of(record)),
         "plan": plan.summary() if plan else None,
-        "summary": _summary(outcome, record, plan, status, check_mode),
+        "summary": [
+            *_summary(outcome, record, plan, status, check_mode),
+            *(each.line for each in accepted_of(record)),
+        ],
         "next": _next(outcome, record, plan, command, check_mode),
     }
 

@@ -96,8 +96,9 @@ def test_what_the_cli_made_is_upgraded_by_it(extension: Extension, command: str)
 
 
 def test_jaeger_stays_while_releases_still_have_it() -> None:
-    (step,) = steps([Extension("jaeger", "linkerd-jaeger")], Edge(25, 9, 4), SOURCE)
-    assert step.command is None
+    (step,) = steps([Extension("jaeger", "linkerd-jaeger", None, "jaeger")], Edge(25, 9, 4), SOURCE)
+    assert step.when == "after"
+    assert str(step.command).startswith("helm upgrade jaeger linkerd-jaeger --repo")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from meshroll.core.accepted import accepted_of
 from meshroll.core.gate.recording import Recording
 from meshroll.core.gate.signals import Signals
 from meshroll.core.gate.summing_up import suffers
@@ -140,7 +141,7 @@ def _order(workload: WorkloadReport) -> tuple[Any, ...]:
 
 
 def _notes(record: Record, gates: Sequence[GateReport]) -> tuple[str, ...]:
-    notes = []
+    notes = [each.line for each in accepted_of(record)]
     lost = sum(not gate.measured for gate in gates)
     if lost:
         notes.append(f"Of {lost} of {len(gates)} gates only the verdict was kept, not what they measured.")

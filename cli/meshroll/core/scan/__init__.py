@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from meshroll.core.accepted import Accepted
 from meshroll.core.breaking_changes import BreakingChange, Severity
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.scan import cluster, injection, metrics, services, traffic, values
@@ -24,14 +25,6 @@ SCANNERS: Mapping[str, Scanner] = {
     **values.SCANNERS,
 }
 State = Literal["hit", "accepted", "clear", "unseen", "not_looked_for"]
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """Something that is hit and that the inventory accepts, with its reason."""
-
-    problem: Problem
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -76,7 +69,10 @@ class Scanned:
     @property
     def accepted(self) -> tuple[Accepted, ...]:
         return tuple(
-            Accepted(hit, each.accepted) for each in self.looked if each.accepted for hit in each.hits
+            Accepted(hit.code, hit.message, each.accepted, hit.namespace, hit.object)
+            for each in self.looked
+            if each.accepted
+            for hit in each.hits
         )
 
     @property
@@ -133,7 +129,7 @@ def refuse_unknown(accepted: Sequence[Acceptance], changes: Sequence[BreakingCha
 
 def idle(accepted: Sequence[Acceptance], scans: Sequence[Scanned]) -> list[str]:
     """A line for each acceptance that no hop of the way needed."""
-    needed = {each.problem.code for scanned in scans for each in scanned.accepted}
+    needed = {each.id for scanned in scans for each in scanned.accepted}
     return [
         f"meshroll_upgrade.accept has {each.id}, which hits nothing here: it can go."
         for each in accepted

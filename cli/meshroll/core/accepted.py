@@ -1,0 +1,29 @@
+"""What a run went on with although it was hit, because the inventory accepts it: kept with the run, told by results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from meshroll.core.journal import Record
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A hit of the breaking change ``id``, with the reason that meshroll_upgrade.accept gives."""
+
+    id: str
+    text: str
+    reason: str
+    namespace: str | None = None
+    object: str | None = None
+
+    @property
+    def line(self) -> str:
+        where = f"{self.namespace}: " if self.namespace else ""
+        return f"Accepted ({self.id}): {where}{self.text} Reason: {self.reason}"
+
+
+def accepted_of(record: Record | None) -> Sequence[Accepted]:
+    """What the run began with: ``asked["accepted"]``, as msgspec.to_builtins makes it of Scanned.accepted."""
+    return msgspec.convert((record.asked.get("accepted") or []) if record else [], list[Accepted])
