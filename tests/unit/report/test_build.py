@@ -211,6 +211,18 @@ def test_a_gate_whose_measurements_are_gone_still_has_its_line() -> None:
     assert [span.gate for span in found.spans if span.kind == "gate"] == [2], "numbers are those of the table"
 
 
+def test_what_the_run_went_on_with_is_told_with_the_reason() -> None:
+    accepted = {
+        "id": "transport-header",
+        "text": "A policy.",
+        "reason": "Tried.",
+        "namespace": "charging",
+        "object": None,
+    }
+    found = report(good(), asked={"accepted": [accepted]})
+    assert found.notes == ("Accepted (transport-header): charging: A policy. Reason: Tried.",)
+
+
 def test_a_run_without_gates_has_a_report_too() -> None:
     found = report((run([], {}), []))
     assert (found.verdict, found.gates, found.workloads, found.spans) == ("Done, not judged", (), (), ())

@@ -10,7 +10,7 @@ either, and it is told nonetheless.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal
 
@@ -81,7 +81,7 @@ def _told(
             continue
         for own in _bits(rule.selected):
             others = lost[rule.way][own] & rule.peers
-            if own in _bits(others) and len(groups[own].pods) == 1:
+            if own in _bits(others) and groups[own].pods == 1:
                 others &= ~(1 << own)  # a pod always reaches itself
             if others:
                 _, selected, peers, ports = found.setdefault(
@@ -95,15 +95,16 @@ def _told(
         yield Cut(rule.policy, rule.way, _names(servers, groups), _names(callers, groups), tuple(ports))
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Group:
-    """Pods that the policies do not tell apart."""
+    """Pods that the policies do not tell apart: how many, and whose (NAMESPACE/KIND/NAME)."""
 
     namespace: str
     namespace_labels: Mapping[str, str]
     labels: Mapping[str, str]
     blocks: frozenset[str]
-    pods: list[MeshedPod]
+    owners: set[str] = field(default_factory=set)
+    pods: int = 0
 
 
 def _groups(
@@ -120,8 +121,9 @@ def _groups(
         within = frozenset(block for block, network in networks.items() if _within(pod.ip, network))
         key = (pod.namespace, tuple(labels.items()), within)
         if key not in found:
-            found[key] = _Group(pod.namespace, namespace_labels(pod.namespace), labels, within, [])
-        found[key].pods.append(pod)
+            found[key] = _Group(pod.namespace, namespace_labels(pod.namespace), labels, within)
+        found[key].owners.add(f"{pod.namespace}/{pod.owner}")
+        found[key].pods += 1
     return list(found.values())
 
 
@@ -247,4 +249,4 @@ def _bits(mask: int) -> Iterator[int]:
 
 
 def _names(of: Iterable[int], groups: Sequence[_Group]) -> tuple[str, ...]:
-    return tuple(sorted({f"{pod.namespace}/{pod.owner}" for index in of for pod in groups[index].pods}))
+    return tuple(sorted({owner for index in of for owner in groups[index].owners}))
