@@ -139,3 +139,19 @@ def test_a_token_goes_over_tls_or_stays_on_this_machine(url: str) -> None:
 
 def test_credentials_in_the_url_need_no_tls() -> None:
     assert parse({"meshroll_prometheus": {"url": "http://gate:s3cret@prometheus"}}).prometheus.url
+
+
+def test_an_acceptance_is_one_with_a_reason_and_given_once() -> None:
+    accepted = {"id": "transport-header", "reason": "Calico lets it through."}
+    found = parse({"meshroll_upgrade": {"accept": [accepted]}}).upgrade.accept
+    assert [(each.id, each.reason) for each in found] == [("transport-header", "Calico lets it through.")]
+    for wrong in (
+        [{"id": "transport-header"}],
+        [{**accepted, "reason": " "}],
+        [{**accepted, "id": "Transport header"}],
+        [{**accepted, "until": "2026-01-01"}],
+        [accepted, accepted],
+    ):
+        with pytest.raises(UsageError) as raised:
+            parse({"meshroll_upgrade": {"accept": wrong}})
+        assert "meshroll_upgrade" in raised.value.problems[0].message

@@ -44,10 +44,11 @@ def command(
 
     Goes by meshroll_release and the catalogue. Without --for it asks nobody, and answers for every Kubernetes that
     meshroll_release allows. With it, also by the cluster's Kubernetes and its chart source; where Linkerd runs
-    already, the hops from there to the picked release follow, with what each needs and breaks.
+    already, the hops from there to the picked release follow, with what each needs, what of this cluster it breaks and
+    how to mend that, and the commands for Linkerd's extensions.
 
     \b
-    Exit codes: 0 told, 2 no release fits, 3 none fits this Kubernetes, or the cluster could not be read.
+    Exit codes: 0 told, 2 no release fits or the inventory is wrong, 3 none fits this Kubernetes, or the cluster could not be read.
     """
     if context.invoked_subcommand is not None:
         return None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from meshroll.core.checks.workloads import PROXY_PIN
-from meshroll.core.injection import GA_SINCE, NATIVE_ALPHA, NATIVE_BETA, NATIVE_GA, WAIT
+from meshroll.core.injection import GA_SINCE, NATIVE_ALPHA, NATIVE_BETA, NATIVE_GA, PROXY_PIN, WAIT
 from meshroll.core.model import Workload
 from meshroll.core.releases import Edge
 from meshroll.core.scan.facts import Facts
