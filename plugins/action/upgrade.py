@@ -10,21 +10,25 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 from meshroll.adapters import catalogue, helm, readiness, renewal, upgrade
 from meshroll.adapters.baseline import measure_before
 from meshroll.adapters.charts import ChartSource
-from meshroll.core.chart_values import CONTROL_PLANE_CHART
+from meshroll.adapters.kube import scan as scanning
+from meshroll.core.breaking_changes import met
+from meshroll.core.chart_values import CONTROL_PLANE_CHART, merged
 from meshroll.core.errors import Failed, Paused, Problem, Refused, RollbackFailed, UsageError
 from meshroll.core.gate import baseline
 from meshroll.core.history import fingerprint
-from meshroll.core.hop_history import UPGRADE, begun, carried_baseline, done, hop_entries
+from meshroll.core.hop_history import UPGRADE, begun, carried_baseline, done, hop_entries, open_upgrade
 from meshroll.core.journal import Record
 from meshroll.core.plan import to_builtins
 from meshroll.core.release_policy import Bounds
 from meshroll.core.releases import Edge
 from meshroll.core.renewal import decide as decide_renewal
 from meshroll.core.resume import Rule
+from meshroll.core.scan import refuse_unknown, scan
 from meshroll.core.settings import Settings
 from meshroll.core.upgrade.back import back_plan, newer_outside
 from meshroll.core.upgrade.data_plane import hop_plan, meshed_only, narrowed, there_only
 from meshroll.core.upgrade.decision import Asked, Decision, decide
+from meshroll.core.upgrade.hits import Hits, hits
 from meshroll.core.upgrade.way import outside
 
 STAGE = "control_plane"
@@ -64,7 +68,8 @@ class ActionModule(MeshrollAction):
                 )
             )
         self.events.say("stage", "Looking at the cluster", stage="look")
-        kube, own = self.connect(settings), settings.control_plane
+        kube, own, changes = self.connect(settings), settings.control_plane, catalogue.breaking_changes()
+        refuse_unknown(settings.upgrade.accept, changes)
         if not check_mode:
             self.lock(kube).refuse_if_held()
         records = self.journal(kube).read()
@@ -77,7 +82,7 @@ class ActionModule(MeshrollAction):
             settings,
             known,
             Bounds(settings.release, now.date(), standing.view.kubernetes_version, source.edges),
-            catalogue.breaking_changes(),
+            changes,
             Asked(args.get("to"), bool(args.get("scheduled"))),
             Rule(self.run_context.on_inconclusive, settings.gate.paused_max_seconds, ""),
             now,
@@ -85,20 +90,30 @@ class ActionModule(MeshrollAction):
             decide_renewal(renewal.see(kube, own.namespace, settings.certificates), now),
         )
         problems, notes = list(decision.problems), list(decision.plan.notes)
+        given = own.values
         if decision.hops and CONTROL_PLANE_CHART in standing.helm:
             preparing = upgrade.Preparing(kube, standing, settings, source)
+            given = merged(preparing.running.values, own.values)
             for edge in decision.hops:
                 try:
                     notes += preparing.prepare(edge, self.folder()).notes
                 except Refused as error:
                     problems += [each for each in error.problems if each not in problems]
+        found = Hits()
+        if decision.described:
+            earlier = open_upgrade(records)
+            taken = earlier.open_hop.to if earlier and earlier.open_hop else None
+            facts = scanning.see(kube, standing.view, given)
+            found = hits(decision.described, taken, facts, settings.upgrade.accept, own.chart_source)
+            problems += found.problems
+            notes += found.notes
         signals: dict[str, Any] = {}
         if decision.hops and not problems:
             view = narrowed(standing.view, settings)
             signals, problems = measure_before(kube, settings, view, carried_baseline(records), self.warn)
         if problems:
             raise Refused(problems)
-        return self.looked(decision, records, settings, args, notes, signals)
+        return self.looked(decision, records, settings, args, notes, signals, found)
 
     def looked(
         self,
@@ -108,6 +123,7 @@ class ActionModule(MeshrollAction):
         args: dict[str, Any],
         notes: list[str],
         signals: dict[str, Any],
+        found: Hits,
     ) -> dict[str, Any]:
         names = [namespace.name for namespace in settings.namespaces]
         return {
@@ -115,7 +131,11 @@ class ActionModule(MeshrollAction):
             "direction": UPGRADE,
             "namespaces": names,
             "steps": [f"To {edge}" for edge in decision.hops],
-            "asked": {"to": args.get("to"), "scheduled": bool(args.get("scheduled"))},
+            "asked": {
+                "to": args.get("to"),
+                "scheduled": bool(args.get("scheduled")),
+                "accepted": msgspec.to_builtins(found.accepted),
+            },
             "release": decision.due.target,
             "baseline": signals,
             "history": fingerprint(records),
@@ -154,9 +174,16 @@ class ActionModule(MeshrollAction):
                 raise Refused(problems)
         result: dict[str, Any] = {"changed": True, "control_plane": taken.revision is not None}
         if result["control_plane"]:
-            helm.drop(work.kube, standing.records_to_drop(record, work.kube.server_now()))
             source = ChartSource.read(own.chart_source, catalogue.read(settings.catalogue))
-            prepared = upgrade.Preparing(work.kube, standing, settings, source).prepare(edge, folder)
+            preparing = upgrade.Preparing(work.kube, standing, settings, source)
+            if record.open_hop is None:
+                # Earlier hops, and whoever else works here, may have changed what this one hits.
+                facts = scanning.see(work.kube, standing.view, merged(preparing.running.values, own.values))
+                changes = met(catalogue.breaking_changes(), Edge.parse(taken.start), edge)
+                if problems := scan(changes, facts, settings.upgrade.accept).problems:
+                    raise Refused(problems)
+            helm.drop(work.kube, standing.records_to_drop(record, work.kube.server_now()))
+            prepared = preparing.prepare(edge, folder)
             result["prepared"] = helm.for_tasks(
                 prepared.helm_binary, folder, settings, prepared.charts, prepared.values
             )

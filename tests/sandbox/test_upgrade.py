@@ -20,6 +20,27 @@ NEVER_UP, BAD_UNDER_TRAFFIC, WITHDRAWN = "edge-26.6.98", "edge-26.6.99", "edge-2
 # None of them balances over a headless Service, whose client is blind for a while once the servers restart.
 TAKEN = ["Deployment/pricing", "Deployment/tariffs", "Deployment/sessions-gateway"]
 
+EXPORTER = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "exporter", "namespace": "climbing"},
+    "spec": {
+        "replicas": 0,
+        "selector": {"matchLabels": {"app": "exporter"}},
+        "template": {
+            "metadata": {"labels": {"app": "exporter"}, "annotations": {"linkerd.io/inject": "enabled"}},
+            "spec": {
+                "containers": [{"name": "exporter", "image": "e.example/e:1", "args": ["tariffs:8080"]}]
+            },
+        },
+    },
+}
+PROFILE = {
+    "apiVersion": "linkerd.io/v1alpha2",
+    "kind": "ServiceProfile",
+    "metadata": {"name": "tariffs.climbing.svc.cluster.local", "namespace": "climbing"},
+    "spec": {"routes": []},
+}
 # Seven upgrades with their gates are minutes.
 pytestmark = pytest.mark.exhaustive
 
@@ -89,6 +110,29 @@ def test_a_check_says_the_hops_and_changes_nothing(estate: Estate) -> None:
     assert hops(ran) == [(OLD, MILESTONE, "planned"), (MILESTONE, NEW, "planned")]
     assert ran.cluster["plan"]["restarting_pods"] == 6
     assert (estate.fingerprint(), revisions(estate)) == before
+
+
+def test_what_a_later_hop_hits_refuses_it_before_the_first_and_may_be_accepted(estate: Estate) -> None:
+    """A client of a Service with a profile, dialling a port that is not declared: refused from edge-26.7.1 on."""
+    estate.kube.apply(f"/apis/apps/v1/namespaces/{estate.name}/deployments/exporter", EXPORTER)
+    profile = (
+        f"/apis/linkerd.io/v1alpha2/namespaces/{estate.name}/serviceprofiles/{PROFILE['metadata']['name']}"
+    )
+    estate.kube.apply(profile, PROFILE)
+    try:
+        picks(estate, NEW)
+        before = estate.fingerprint(), revisions(estate)
+        ran = estate.run("upgrade")
+        assert (ran.code, ran.codes) == (3, ["undeclared-service-ports-with-profiles"])
+        assert "Deployment/exporter dial port 8080 of Service/tariffs" in ran.result["errors"][0]["message"]
+        accept = [{"id": "undeclared-service-ports-with-profiles", "reason": "It is switched off."}]
+        estate.settings(upgrade={"interval_days": 0, "accept": accept})
+        ran = estate.run("upgrade", "--check")
+        assert hops(ran) == [(OLD, MILESTONE, "planned"), (MILESTONE, NEW, "planned")]
+        assert (estate.fingerprint(), revisions(estate)) == before
+    finally:
+        estate.kube.delete(profile)
+        estate.kube.delete(f"/apis/apps/v1/namespaces/{estate.name}/deployments/exporter")
 
 
 def test_a_control_plane_that_does_not_come_up_goes_back_and_the_hop_before_it_stays(estate: Estate) -> None:

@@ -48,7 +48,8 @@ def command(
     how to mend that, and the commands for Linkerd's extensions.
 
     \b
-    Exit codes: 0 told, 2 no release fits or the inventory is wrong, 3 none fits this Kubernetes, or the cluster could not be read.
+    Exit codes: 0 told, 2 no release fits or the inventory is wrong, 3 none fits this Kubernetes, or the cluster could
+    not be read.
     """
     if context.invoked_subcommand is not None:
         return None

@@ -49,6 +49,10 @@ class ExtensionStep:
     text: str
     command: str | None
 
+    @property
+    def line(self) -> str:
+        return f"{self.text} {self.command or ''}".strip()
+
 
 def detect(namespaces: Iterable[Object], workloads: Iterable[Workload]) -> tuple[Extension, ...]:
     """By the label that every extension gives its namespace and its workloads, and by the CNI's DaemonSet."""

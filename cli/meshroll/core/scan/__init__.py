@@ -80,6 +80,12 @@ class Scanned:
         """The changes that could not be looked for, wholly or in part, so that nobody knows what they hit."""
         return tuple(each for each in self.looked if each.unseen)
 
+    @property
+    def lines(self) -> list[str]:
+        """For people: what is hit and refuses nothing, and what could not be looked at and might have."""
+        told = [f"{_where(hit)}{hit.message} {hit.hint}" for hit in (*self.warnings, *self.notes)]
+        return told + [f"Not seen ({each.change.id}): {each.unseen}." for each in self.unseen]
+
     def _hits(self, severity: Severity) -> tuple[Problem, ...]:
         return tuple(
             hit
@@ -87,6 +93,10 @@ class Scanned:
             if each.change.severity == severity and not each.accepted
             for hit in each.hits
         )
+
+
+def _where(hit: Problem) -> str:
+    return f"{hit.code}: {hit.namespace}: " if hit.namespace else f"{hit.code}: "
 
 
 def scan(changes: Sequence[BreakingChange], facts: Facts, accepted: Sequence[Acceptance]) -> Scanned:
