@@ -66,7 +66,7 @@ class Facts:
     """
 
     view: ClusterView
-    own_values: Mapping[str, Any] = field(default_factory=dict)
+    own_values: Mapping[str, Any] = field(default_factory=dict, repr=False)  # keys may be among them
     pods: tuple[MeshedPod, ...] | Hidden = ()
     listed: Mapping[Kind, tuple[Object, ...] | Hidden] = field(default_factory=dict)
     config_maps: Mapping[str, tuple[Object, ...] | Hidden] = field(default_factory=dict)
