@@ -168,11 +168,11 @@ def rules(key: str) -> st.SearchStrategy[list[Json]]:
 def policies(draw: st.DrawFn) -> list[Json]:
     found = []
     for number in range(draw(st.integers(1, 4))):
-        spec: Json = {"podSelector": draw(selectors), "policyTypes": []}
-        for way, key in (("Ingress", "from"), ("Egress", "to")):
-            if draw(st.booleans()):
-                spec["policyTypes"].append(way)
-                spec[way.lower()] = draw(rules(key))
+        # The API server leaves none without a type.
+        ways = draw(st.sampled_from([["Ingress"], ["Egress"], ["Ingress", "Egress"]]))
+        spec: Json = {"podSelector": draw(selectors), "policyTypes": ways}
+        for way in ways:
+            spec[way.lower()] = draw(rules("from" if way == "Ingress" else "to"))
         meta = {"name": f"policy-{number}", "namespace": draw(st.sampled_from(sorted(NAMESPACES)))}
         found.append({"kind": "NetworkPolicy", "metadata": meta, "spec": spec})
     return found
