@@ -113,6 +113,9 @@ class ActionModule(MeshrollAction):
             signals, problems = measure_before(kube, settings, view, carried_baseline(records), self.warn)
         if problems:
             raise Refused(problems)
+        if check_mode and decision.hops:
+            way = " -> ".join([decision.due.release, *map(str, decision.hops)])
+            notes.insert(0, f"The way is {way}; the plan is of the first hop.")
         return self.looked(decision, records, settings, args, notes, signals, found)
 
     def looked(
