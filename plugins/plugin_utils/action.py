@@ -27,7 +27,7 @@ from meshroll.core import settings as inventory
 from meshroll.core.errors import MeshrollError
 from meshroll.core.gate.verdict import Outcome as GateOutcome
 from meshroll.core.gate.verdict import Verdict
-from meshroll.core.history import changes_of
+from meshroll.core.history import has_changed
 from meshroll.core.journal import Record
 from meshroll.core.outcome import Outcome, after_failure, unread
 from meshroll.core.run import Run, run_id_of
@@ -135,10 +135,9 @@ class MeshrollAction(ActionBase):
             record = journal.read_run(self.run_context.id)
             if record is None:
                 return unread(failed, cluster)
-            # An uninstall writes no change down, and nothing of it is taken back either.
-            leaving = record.command == "uninstall"
-            changed = leaving or bool(record.open_hop or changes_of(journal.read(), record))
-            return after_failure(failed, changed, cluster, leaving or record.command == "rollback")
+            # Nothing of an uninstall is taken back, as of a way back.
+            going_back = record.command in ("uninstall", "rollback")
+            return after_failure(failed, has_changed(journal.read(), record), cluster, going_back)
         except MeshrollError:
             return unread(failed, cluster)
 

@@ -15,7 +15,7 @@ import msgspec
 from meshroll.core.changes import Change
 from meshroll.core.errors import Locked, Problem, UsageError
 from meshroll.core.gate.signals import Signals
-from meshroll.core.hop_history import UPGRADE, carried_on
+from meshroll.core.hop_history import UPGRADE, carried_on, open_upgrade
 from meshroll.core.journal import UNFINISHED, Command, Entry, Record, Theft, touches
 
 PREVIOUS = "previous"
@@ -110,6 +110,15 @@ def changes_of(records: Sequence[Record], record: Record) -> list[Change]:
     return [change for run in chain([record, *records], record) for change in run.changes]
 
 
+def has_changed(records: Sequence[Record], record: Record) -> bool:
+    """Whether a run that failed has changed anything, with those that it went on with: of an upgrade its open hop, for
+    those before it stay; of an uninstall, which writes no change down, always.
+    """
+    if record.command == UPGRADE:
+        return record.open_hop is not None
+    return record.command == UNINSTALL or bool(changes_of(records, record))
+
+
 def to_undo(records: Sequence[Record], namespaces: Sequence[str], to: str = PREVIOUS) -> list[Entry]:
     """The changes that lie between now and ``to``, oldest first.
 
@@ -160,12 +169,20 @@ def unfinished(records: Sequence[Record], namespaces: Collection[str]) -> bool:
 
 
 def open_runs(records: Sequence[Record]) -> dict[str, Record]:
-    """The newest run of each namespace, whatever it was, where that did not end."""
+    """The newest run of each namespace, whatever it was, where that did not end.
+
+    An upgrade ends for all of its namespaces at once, also with a later one that is of others.
+    """
     last: dict[str, Record] = {}
     for record in records:
         for namespace in record.namespaces:
             last.setdefault(namespace, record)
-    return {namespace: record for namespace, record in last.items() if record.state in UNFINISHED}
+    upgrading = open_upgrade(records) is not None
+    return {
+        namespace: record
+        for namespace, record in last.items()
+        if record.state in UNFINISHED and (upgrading or record.command != UPGRADE)
+    }
 
 
 def left_open(records: Sequence[Record], namespaces: Collection[str]) -> tuple[list[Problem], list[Problem]]:
@@ -176,10 +193,12 @@ def left_open(records: Sequence[Record], namespaces: Collection[str]) -> tuple[l
     ours: list[Problem] = left_uninstalling(records)
     others: list[Problem] = []
     for namespace, record in sorted(open_runs(records).items(), key=lambda item: item[0]):
+        upgrading = record.command == UPGRADE
         waits = record.state == "paused" and record.waits_for == "person"
+        back = f"; `meshroll rollback -n {namespace}` takes it {'off the mesh' if upgrading else 'back'}."
         answer = (
-            "`meshroll upgrade` goes on"
-            if record.command == UPGRADE
+            "`meshroll upgrade` goes on, or back"
+            if upgrading
             else f"Do what it asks for, then `meshroll rollout -n {namespace}` goes on"
             if waits
             else f"`meshroll resume -n {namespace}` goes on"
@@ -189,7 +208,7 @@ def left_open(records: Sequence[Record], namespaces: Collection[str]) -> tuple[l
                 "run-unfinished",
                 f"Run {record.run_id} ({record.command}, {record.state.replace('_', ' ')}) of {namespace} "
                 f"{'waits for a person' if waits else 'did not come to its end'}.",
-                f"{answer}; `meshroll rollback -n {namespace}` takes it back.",
+                f"{answer}{back}",
                 namespace=namespace,
             )
         )

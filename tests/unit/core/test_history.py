@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from meshroll.core.changes import Change
@@ -14,6 +15,7 @@ from meshroll.core.history import (
     changes_of,
     fingerprint,
     forgettable,
+    has_changed,
     inherited,
     left_open,
     opened,
@@ -23,11 +25,12 @@ from meshroll.core.history import (
     to_undo,
     unfinished,
 )
-from meshroll.core.journal import OPEN, Entry, Record, Theft
+from meshroll.core.journal import OPEN, Entry, HopTaken, Record, Theft
 
 GATE, PAUSE = "inject:charging/Deployment/omni", "dial:charging/Deployment/omni/points"
 CHANGE = Entry("Wave 1", Change("Deployment", "charging", "omni", "patch", "inject"))
 ANNOTATION = Entry("Namespace", Change("Namespace", "", "charging", "patch", "inject"))
+HOP = HopTaken("edge-25.10.7", "edge-26.6.3", 3, 0)
 ELSEWHERE = Entry("Wave 1", Change("Deployment", "parking", "gate", "patch", "inject"))
 
 
@@ -124,8 +127,6 @@ def test_a_run_hands_on_what_it_had_from_those_that_it_went_on_with() -> None:
 
 def older(*records: Record) -> list[Record]:
     """The same records, each begun a minute after the one before it."""
-    import msgspec
-
     return [
         msgspec.structs.replace(each, started_at=f"2026-02-01T00:{minute:02}:00Z")
         for minute, each in enumerate(records)
@@ -255,6 +256,81 @@ def test_what_is_left_open_is_named_with_what_to_type() -> None:
     ]
     assert "meshroll resume -n charging" in found[0].hint
     assert "meshroll rollout -n tolls" in found[1].hint and "waits for a person" in found[1].message
+
+
+def upgrade(state: str, run_id: str, *namespaces: str, **others: Any) -> Record:
+    return record(state, "upgrade", *namespaces, run_id=run_id, **({"hops": [HOP]} | others))
+
+
+def test_an_upgrade_that_did_not_end_is_left_open_and_a_rollback_takes_a_namespace_out_of_it() -> None:
+    left = upgrade("interrupted", "u", "charging", "parking")
+    found, _ = left_open([left, record()], ["charging", "parking"])
+    assert [(problem.code, problem.namespace) for problem in found] == [
+        ("run-unfinished", "charging"),
+        ("run-unfinished", "parking"),
+    ]
+    assert found[0].hint == (
+        "`meshroll upgrade` goes on, or back; `meshroll rollback -n charging` takes it off the mesh."
+    )
+    off = record("succeeded", "rollback", "parking")
+    assert [problem.namespace for problem in left_open([off, left], ["charging", "parking"])[0]] == [
+        "charging"
+    ]
+
+
+def test_an_upgrade_ends_for_all_of_its_namespaces_though_the_run_that_went_on_was_of_fewer() -> None:
+    left = upgrade("interrupted", "u", "charging", "parking")
+    on = upgrade("succeeded", "v", "charging", continues=["u"])
+    assert left_open([on, left], ["charging", "parking"]) == ([], [])
+    assert not unfinished([on, left], ["parking"])
+    assert unfinished([left], ["parking"])
+
+
+def test_a_rollout_goes_on_with_its_own_kind_whatever_upgrades_came_between() -> None:
+    paused = record("paused")
+    for state in ("succeeded", "interrupted"):
+        assert took([upgrade(state, "u", "charging"), paused], "charging") == ([GATE], [PAUSE], [CHANGE])
+
+
+def test_previous_is_before_the_rollout_and_takes_back_what_upgrades_have_done_to_its_templates_since() -> (
+    None
+):
+    later = Entry("Wave 1", Change("Deployment", "charging", "omni", "patch", "inject the newer"))
+    runs = [upgrade("succeeded", "u", "charging", entries=[later]), record("succeeded", run_id="r")]
+    assert to_undo(runs, ["charging"]) == [CHANGE, later]
+    assert to_undo(runs, ["charging"], to="r") == [later]
+    assert to_undo(runs[:1], ["charging"]) == [], "an upgrade alone is nothing that goes back to previous"
+
+
+def test_an_upgrade_takes_over_from_one_that_did_not_end_and_a_rollback_from_its_namespaces_alone() -> None:
+    left = upgrade("running", "u", "charging", pending=[GATE])
+    up = looked(direction="upgrade", namespaces=["parking"], history=fingerprint([left]))
+    own, taken = opened(up, "new", "bob", NOW, [left], {})
+    assert (own.command, own.heading, own.to, own.continues) == ("upgrade", "forward", None, ["u"])
+    assert (own.pending, own.hops) == ([GATE], [HOP])
+    assert (taken.run_id, taken.state, taken.continued_by) == ("u", "interrupted", "new")
+    for namespace, expected in (("charging", ["new", "u"]), ("parking", ["new"])):
+        back = looked(direction="fallback", namespaces=[namespace], history=fingerprint([left]))
+        assert [each.run_id for each in opened(back, "new", "bob", NOW, [left], {})] == expected
+
+
+def test_what_an_open_hop_needs_is_not_forgotten() -> None:
+    first = upgrade("interrupted", "first", "charging", continued_by="second")
+    second = upgrade("interrupted", "second", "charging", continues=["first"])
+    later = [record("succeeded", "rollout", "parking", run_id=f"p{number}") for number in range(3)]
+    assert [each.run_id for each in forgettable([*later, second, first], kept=1)] == ["p1", "p2"]
+
+
+def test_of_a_failed_upgrade_its_open_hop_goes_back_and_nothing_else() -> None:
+    """Between two hops there is nothing to take back, whatever those before have changed."""
+    assert has_changed([], upgrade("running", "u", "charging"))
+    done = [msgspec.structs.replace(HOP, done=True)]
+    earlier = upgrade("interrupted", "u", "charging", hops=done, entries=[CHANGE])
+    assert not has_changed([earlier], upgrade("running", "v", "charging", hops=done, continues=["u"]))
+    assert has_changed([], uninstall("running", "x"))
+    first = record("interrupted", entries=[CHANGE])
+    assert has_changed([first], record("running", entries=[], continues=[first.run_id]))
+    assert not has_changed([first], record("running", entries=[]))
 
 
 def test_an_uninstall_that_did_not_end_is_left_open_for_every_namespace_and_only_an_uninstall_ends_it() -> (

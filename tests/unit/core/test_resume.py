@@ -9,7 +9,7 @@ import pytest
 
 from meshroll.core.changes import Change
 from meshroll.core.gate.verdict import Outcome
-from meshroll.core.journal import UNFINISHED, Entry, Line, Record
+from meshroll.core.journal import UNFINISHED, Entry, HopTaken, Line, Record
 from meshroll.core.resume import Rule, resumption
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -126,3 +126,11 @@ def test_a_switch_that_only_a_person_can_throw_is_not_thrown_by_a_job() -> None:
 def test_a_pause_is_as_old_as_the_first_of_the_runs_that_paused_there() -> None:
     again = run("paused", paused_at=[GATE], paused_since="2026-01-01T12:00:00Z")
     assert way(again, rule=Rule("rollback", 3600, "fallback")) == "fallback"
+
+
+@pytest.mark.parametrize("state", UNFINISHED)
+def test_an_upgrade_goes_on_by_its_own_command_alone(state: str) -> None:
+    hop = HopTaken("edge-25.10.7", "edge-26.6.3", 3, 0)
+    left = run(state, command="upgrade", hops=[hop])
+    assert way(left) is None
+    assert way(run("running", namespaces=["parking"]), left) == "in"

@@ -143,6 +143,13 @@ def test_an_unfinished_run_refuses_unless_its_namespace_is_gone_or_it_is_an_unin
     assert codes(standing(records=(run("uninstall", "interrupted"),))) == []
 
 
+def test_an_upgrade_that_did_not_end_refuses_unless_its_namespaces_were_taken_off_the_mesh_since() -> None:
+    left = run("upgrade", "interrupted", "charging")
+    assert codes(standing(records=(left,))) == ["run-unfinished"]
+    assert codes(standing(records=(run("rollback", "succeeded", "charging"), left))) == []
+    assert codes(standing(records=(run("upgrade", "succeeded"), left))) == [], "another upgrade has closed it"
+
+
 def test_what_helm_did_not_install_is_refused_with_the_way_to_remove_it() -> None:
     (plane,) = problems(standing(helm={}), False, NOW)
     assert plane.code == "not-by-helm" and "linkerd uninstall | kubectl delete -f -" in plane.hint
