@@ -10,7 +10,7 @@ import msgspec
 from meshroll.core.accepted import accepted_of
 from meshroll.core.changes import Change
 from meshroll.core.errors import STATUS, ExitCode
-from meshroll.core.journal import Record
+from meshroll.core.journal import OPEN, Record
 from meshroll.core.outcome import Outcome
 from meshroll.core.plan import Plan, change_rows
 
@@ -86,13 +86,15 @@ def _summary(
 ) -> list[str]:
     code = outcome.exit_code
     lines = [why] if record and (why := record.asked.get("why")) else []
-    if plan and code == ExitCode.SUCCESS and plan.nothing_to_do:
+    hops = record.hops if record else []
+    # The plan of an upgrade is that of a hop's data plane, which may have nothing to do.
+    if plan and code == ExitCode.SUCCESS and plan.nothing_to_do and not hops:
         lines += [line for line in (NOTHING_TO_DO[plan.direction],) if line]
     elif check_mode and plan:
         pods = sum(change.pods for change in plan.changes())
         lines.append(f"Would change {_objects(plan.changes())} and restart {pods} pods.")
     elif record and record.command != "uninstall":
-        lines += [f"{hop.start} -> {hop.to}: done." for hop in record.hops if hop.done]
+        lines += [f"{hop.start} -> {hop.to}: done." for hop in hops if hop.done]
         lines.append(f"Changed {_objects(record.changes)}.")
     for namespace in status["namespaces"]:
         workloads = namespace["workloads"]
@@ -139,7 +141,7 @@ def _next(
         crds = " --crds" if record and record.asked.get("crds") else ""
         return f"meshroll uninstall{crds} goes on" if record and code != ExitCode.SUCCESS else None
     if command == "upgrade":
-        return _next_of_upgrade(outcome, plan, check_mode)
+        return _next_of_upgrade(outcome, record, plan, check_mode)
     if code == ExitCode.PAUSED and record:
         return f"meshroll rollout{namespace} goes on; meshroll rollback{namespace} takes it back"
     if code == ExitCode.ROLLBACK_INCOMPLETE and record and not record.changes:
@@ -161,11 +163,16 @@ def _next(
     return f"meshroll status{namespace}" if command == "rollback" else None
 
 
-def _next_of_upgrade(outcome: Outcome, plan: Plan | None, check_mode: bool) -> str | None:
-    if outcome.exit_code in (ExitCode.PAUSED, ExitCode.INTERRUPTED):
+def _next_of_upgrade(
+    outcome: Outcome, record: Record | None, plan: Plan | None, check_mode: bool
+) -> str | None:
+    begun_and_open = record is not None and outcome.state in OPEN
+    if outcome.exit_code in (ExitCode.PAUSED, ExitCode.INTERRUPTED) or begun_and_open:
         return "meshroll upgrade goes on"
     if outcome.exit_code == ExitCode.ROLLBACK_INCOMPLETE:
         return "meshroll upgrade tries again to take it back"
+    if record and record.hops and outcome.exit_code == ExitCode.SUCCESS:
+        return "meshroll status shows it"
     if outcome.exit_code != ExitCode.SUCCESS or plan is None or plan.nothing_to_do:
         return None
     return "meshroll upgrade" if check_mode else "meshroll status shows it"
