@@ -228,6 +228,11 @@ def test_a_run_without_gates_has_a_report_too() -> None:
     assert (found.verdict, found.gates, found.workloads, found.spans) == ("Done, not judged", (), (), ())
 
 
+def test_an_upgrade_that_stayed_has_no_way_down() -> None:
+    found = report(good(), command="upgrade")
+    assert (found.verdict, found.undo) == ("Kept", None)
+
+
 def test_a_run_that_changed_nothing_has_nothing_to_undo() -> None:
     found = report(good(), entries=[])
     assert (found.undo, found.undo_text) == (None, "The run changed nothing, so there is nothing to undo.")

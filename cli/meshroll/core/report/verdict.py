@@ -96,6 +96,8 @@ def undo(record: Record) -> tuple[str | None, str]:
     namespace = f" -n {record.namespaces[0]}" if len(record.namespaces) == 1 else ""
     if record.command == "uninstall":
         return None, "Nothing of an uninstall is taken back: `meshroll rollout` installs Linkerd anew."
+    if record.command == "upgrade":
+        return None, "Hops that were done stay; `meshroll rollback` takes a namespace off the mesh."
     if not record.changes:
         return None, "The run changed nothing, so there is nothing to undo."
     if record.command == "rollback":
