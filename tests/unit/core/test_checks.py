@@ -62,6 +62,7 @@ FIRES: list[tuple[str, Callable[[], Case], str]] = [
     ("values-wait-beside-native", lambda: case(values={"proxy": {"waitBeforeExitSeconds": 5}}), SAME),
     ("namespace-system", lambda: case(name="kube-system"), SAME),
     ("namespace-system", lambda: case(name="mesh", variables={"control_plane": {"namespace": "mesh"}}), SAME),
+    ("namespace-system", lambda: case(name="linkerd-viz", direction="upgrade"), SAME),
     ("namespace-missing", lambda: gone("in"), SAME),
     ("permission-missing", lambda: case(rules=()), SAME),
     ("namespace-empty", lambda: Case(cluster(space()), settings(), "in", EDGE), SAME),

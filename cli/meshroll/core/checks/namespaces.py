@@ -239,7 +239,12 @@ def _policy(case: Case) -> list[Problem]:
 
 
 CHECKS = (
-    Check("namespace-system", "no namespace of the cluster itself is named", _system, ("in", "out", "probe")),
+    Check(
+        "namespace-system",
+        "no namespace of the cluster itself is named",
+        _system,
+        ("in", "upgrade", "out", "probe"),
+    ),
     Check("namespace-missing", "every namespace is there", _missing, ("in", "out", "verify", "probe")),
     Check("permission-missing", "the account may do it", _permissions, ("in", "upgrade", "out", "probe")),
     Check("namespace-empty", "there is something to mesh", _empty),
