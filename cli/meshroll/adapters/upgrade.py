@@ -23,20 +23,22 @@ from meshroll.core.scope import caller_namespaces
 from meshroll.core.settings import Settings
 from meshroll.core.uninstall import MESHED_BY
 from meshroll.core.upgrade.calendar import Due, calendar_of
-from meshroll.core.upgrade.decision import Standing
+from meshroll.core.upgrade.standing import Standing
 
 
 def see(kube: Kube, settings: Settings, records: Sequence[Record]) -> Standing:
     """One look at the whole cluster. Raises ApiError, Refused."""
     home = settings.control_plane.namespace
     names = [namespace.name for namespace in settings.namespaces]
-    with ThreadPoolExecutor(max_workers=4) as pool:
+    with ThreadPoolExecutor(max_workers=5) as pool:
         view = pool.submit(look, kube, names, home, caller_namespaces(settings), certificates=True)
+        spaces = pool.submit(kube.list_all, "/api/v1/namespaces")
         pods = pool.submit(kube.list_all, "/api/v1/pods", labelSelector=MESHED_BY)
         deployments = pool.submit(kube.list_all, f"/apis/apps/v1/namespaces/{home}/deployments")
         releases = pool.submit(helm.releases, kube, home)
         return Standing(
             view=view.result(),
+            namespaces=frozenset(space["metadata"]["name"] for space in spaces.result()[0]),
             pods=tuple(pods.result()[0]),
             deployments=tuple(
                 item for item in deployments.result()[0] if item["metadata"]["name"] in DEPLOYMENTS

@@ -10,15 +10,10 @@ import msgspec
 
 from meshroll.core import checks
 from meshroll.core.breaking_changes import BreakingChange
-from meshroll.core.chart_values import CONTROL_PLANE_CHART
-from meshroll.core.control_plane import not_up
-from meshroll.core.errors import Problem, Refused
-from meshroll.core.helm_records import HelmRelease, before_hop
-from meshroll.core.history import left_open, left_uninstalling
-from meshroll.core.hop_history import UPGRADE, open_upgrade
+from meshroll.core.errors import Problem
+from meshroll.core.hop_history import open_upgrade
 from meshroll.core.hops import Hop
-from meshroll.core.journal import HopTaken, Record
-from meshroll.core.model import ClusterView, Object
+from meshroll.core.journal import Record
 from meshroll.core.plan import Plan
 from meshroll.core.release_policy import Bounds
 from meshroll.core.releases import Catalogue, Edge
@@ -26,10 +21,11 @@ from meshroll.core.renewal import Renewal
 from meshroll.core.renewal_problems import OVER
 from meshroll.core.resume import FORWARD, Resumption, Rule, way_of
 from meshroll.core.settings import Settings
-from meshroll.core.upgrade.calendar import Due, due, frozen, installed_edge, is_open, release_of, rests_since
+from meshroll.core.upgrade.calendar import Due, due, frozen, installed_edge, is_open, release_of
 from meshroll.core.upgrade.data_plane import hop_plan
+from meshroll.core.upgrade.obstacles import failed_before, moved, not_healthy, not_now
+from meshroll.core.upgrade.standing import Standing
 from meshroll.core.upgrade.way import (
-    Way,
     asked_for,
     gateway_api_problems,
     outside,
@@ -37,48 +33,6 @@ from meshroll.core.upgrade.way import (
     skew_problems,
     way,
 )
-
-
-@dataclass(frozen=True)
-class Standing:
-    """The cluster as it matters to an upgrade. ``pods`` are all that have a proxy, of whatever namespace;
-    ``deployments`` those of the control plane; ``helm`` its newest records by release name.
-    """
-
-    view: ClusterView
-    pods: Sequence[Object]
-    deployments: Sequence[Object]
-    helm: dict[str, HelmRelease]
-    records: Sequence[Record]
-
-    def hop(self, record: Record, edge: Edge) -> HopTaken:
-        """The hop to ``edge`` that a run begins now, or that it goes on with."""
-        installed, taken = installed_edge(self.view), record.open_hop
-        if taken and taken.to == str(edge):
-            return taken
-        release = self.helm.get(CONTROL_PLANE_CHART)
-        revision = release.deployed if release and installed != edge else None
-        return HopTaken(str(installed), str(edge), revision, len(record.entries))
-
-    def records_to_drop(self, record: Record, now: datetime) -> list[HelmRelease]:
-        """Those of a Helm that was killed in the hop that is open. Raises Refused where one is in the way."""
-        drop, problems = self._helm_records(record.open_hop, now)
-        if problems:
-            raise Refused(problems)
-        return drop
-
-    def helm_problems(self, hop: HopTaken | None, now: datetime) -> list[Problem]:
-        """What is in Helm's way; ``hop`` is the open one."""
-        return self._helm_records(hop, now)[1]
-
-    def _helm_records(self, hop: HopTaken | None, now: datetime) -> tuple[list[HelmRelease], list[Problem]]:
-        ours = hop is not None and hop.revision is not None
-        return before_hop(self.helm, self.deployments, self.view.control_plane.namespace, ours, now)
-
-    @property
-    def rests_since(self) -> datetime | None:
-        release = self.helm.get(CONTROL_PLANE_CHART)
-        return rests_since(release.changed_at if release else None, self.records)
 
 
 @dataclass(frozen=True)
@@ -137,7 +91,9 @@ def decide(
     hop = earlier.open_hop if earlier else None
     if earlier and hop and on and on.direction != FORWARD:
         unfinished = due(release_of(catalogue, installed), None, None, settings, now, earlier.run_id)
-        return Decision(unfinished, turn_back=on.why, problems=tuple(_not_now(records)))
+        in_the_way = [*not_now(standing), *moved(standing, earlier), *standing.helm_at_work(now)]
+        plan = Plan("upgrade", str(installed), [], [on.why])
+        return Decision(unfinished, plan=plan, turn_back=on.why, problems=tuple(in_the_way))
     onto = Edge.parse(hop.to) if hop else None
     found = way(view, settings, installed, catalogue, bounds, changes, onto)
     calendar = due(
@@ -159,17 +115,19 @@ def decide(
     plan = hop_plan(view, settings, first, run_id, pending, first != installed and hop is None)
     left = outside(standing.pods, view, settings)
     problems = [
-        *left_uninstalling(records),
-        *_not_now(records),
-        *_not_healthy(standing),
+        *not_now(standing),
+        *(moved(standing, earlier) if earlier else []),
+        *(not_healthy(standing) if hop is None else []),
         *standing.helm_problems(hop, now),
         *gateway_api_problems(view, found.hops, catalogue),
         *skew_problems(left, found.hops, catalogue.milestones),
         *checks.problems(checks.Case(view, settings, "upgrade", first, _unjudged(pending))),
-        *(_failed_before(records, found) if asked.scheduled else []),
+        *(failed_before(records, found.hops) if asked.scheduled else []),
         *(each for each in issuer.problems if hop is None or each.code == OVER),
     ]
     notes = [*plan.notes, *outside_notes(left, found.target), *issuer.notes]
+    if earlier and not found.hops:
+        notes.append(f"Upgrade {earlier.run_id} did not come to its end, and nothing of it is left to do.")
     return Decision(
         calendar,
         found.hops,
@@ -205,44 +163,6 @@ def _waits(calendar: Due, settings: Settings, now: datetime) -> str | None:
     why = frozen(settings.upgrade, now) or "it is outside meshroll_upgrade.windows"
     when = f"It may begin {calendar.next_start}." if calendar.next_start else "It may never begin."
     return f"{calendar.why} It does not begin now: {why}. {when}"
-
-
-def _not_now(records: Sequence[Record]) -> list[Problem]:
-    """Runs of other commands that did not come to their end: what they left is theirs to finish."""
-    others = [record for record in records if record.command != UPGRADE]
-    return left_open(others, {name for record in others for name in record.namespaces})[0]
-
-
-def _not_healthy(standing: Standing) -> list[Problem]:
-    """A control plane that is down before anything was changed; one that an open hop has changed may be."""
-    if open_upgrade(standing.records):
-        return []
-    waiting = not_up(standing.deployments)
-    if not waiting:
-        return []
-    home = standing.view.control_plane.namespace
-    return [
-        Problem(
-            "control-plane-not-up",
-            f"The control plane that runs is not healthy: {'; '.join(waiting)}.",
-            f"Mend it first: `kubectl -n {home} get pods,events` shows more.",
-        )
-    ]
-
-
-def _failed_before(records: Sequence[Record], found: Way) -> list[Problem]:
-    """Nobody is there to see why the same thing failed again, and again."""
-    newest = next((record for record in records if record.command == UPGRADE), None)
-    if newest is None or newest.state != "rolled_back" or newest.release != str(found.target):
-        return []
-    return [
-        Problem(
-            "upgrade-failed-before",
-            f"Run {newest.run_id} to {found.target} failed and was taken back: {newest.reason}",
-            f"Find out why (`meshroll report {newest.run_id}`), then run `meshroll upgrade` by hand; or put "
-            f"{found.target} into meshroll_release.deny, so that policy picks another.",
-        )
-    ]
 
 
 def _unjudged(pending: Sequence[str]) -> frozenset[str]:
