@@ -272,6 +272,10 @@ def ended(state: str, on: str, *hops: HopTaken) -> Record:
     )
 
 
+def killed(on: str, *hops: HopTaken) -> Record:
+    return msgspec.structs.replace(ended("running", on, *hops), finished_at=None)
+
+
 DONE = HopTaken("edge-25.10.7", "edge-26.6.3", 1, 0, done=True)
 BACK = HopTaken("edge-26.6.3", "edge-26.8.3", 2, 0)
 CAUGHT_UP = HopTaken("edge-26.6.3", "edge-26.6.3", None, 0, done=True)
@@ -287,6 +291,7 @@ HELM = utc("2026-07-01T00:30")
         ([ended("succeeded", "06-01", DONE)], HELM),
         ([ended("rolled_back", "07-01", BACK), ended("succeeded", "06-01", DONE)], utc("2026-06-01T01:00")),
         ([ended("rolled_back", "07-01", DONE, BACK)], utc("2026-07-01T01:00")),
+        ([ended("rolled_back", "07-01", BACK), killed("06-30", DONE, BACK)], utc("2026-06-30T00:00")),
         ([ended("succeeded", "07-01", CAUGHT_UP)], HELM),
         ([ended("rolled_back", "07-01", BACK)], None),
     ],
@@ -296,6 +301,7 @@ HELM = utc("2026-07-01T00:30")
         "by somebody after an upgrade",
         "not by a hop that was taken back",
         "by the hop before the one that was taken back",
+        "by a hop of a run that was killed",
         "by Helm before proxies were brought up",
         "not by the only hop, which was taken back",
     ],

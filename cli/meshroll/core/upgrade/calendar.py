@@ -115,15 +115,14 @@ def rests_since(changed_at: datetime | None, records: Sequence[Record]) -> datet
     """When the control plane last became another, or None. ``changed_at`` is Helm's word, None where that is not to be
     had; a hop that was taken back was no change, but the one before it was.
     """
-    ended = [
-        (datetime.fromisoformat(record.finished_at), [hop for hop in record.hops if hop.revision is not None])
+    ours = [
+        (datetime.fromisoformat(record.finished_at or record.started_at), hops)
         for record in records
-        if record.command == UPGRADE and record.finished_at
+        if record.command == UPGRADE and (hops := [hop for hop in record.hops if hop.revision is not None])
     ]
-    ours = [(finished_at, hops) for finished_at, hops in ended if hops]
     if changed_at and (not ours or changed_at > ours[0][0]):
         return changed_at
-    return next((finished_at for finished_at, hops in ours if any(hop.done for hop in hops)), None)
+    return next((moment for moment, hops in ours if any(hop.done for hop in hops)), None)
 
 
 def installed_edge(view: ClusterView) -> Edge:
