@@ -188,8 +188,8 @@ class MeshrollAction(ActionBase):
 
 
 def _plain(value: Any) -> Any:
-    """Without the tags that Ansible puts on strings: msgspec takes nothing but str for a str."""
-    return json.loads(json.dumps(value))
+    """Without the tags that Ansible puts on strings: msgspec takes nothing but str for a str. A date of YAML's is text."""
+    return json.loads(json.dumps(value, default=str))
 
 
 def failure(error: MeshrollError) -> dict[str, Any]:
