@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from sys import intern
 from typing import TypeVar
 
@@ -63,9 +64,23 @@ def samples(body: bytes, where: str, promql: str) -> tuple[Sample, ...]:
             raise _rejected(where, promql, "it gives native histograms, not numbers")
         value = one.value[1]
         # A pod's name is in thirty answers, and in each of its series: kept once, that is half of the memory.
-        labels = {label: intern(text) for label, text in one.metric.items()}
-        found.append(Sample(labels, value if math.isfinite(value) else None))
+        found.append(Sample(_labels(one.metric), value if math.isfinite(value) else None))
     return tuple(found)
+
+
+def _labels(metric: dict[str, str]) -> dict[str, str]:
+    if len(metric) == 1:
+        return _label(*metric.items())
+    for label, text in metric.items():
+        metric[label] = intern(text)
+    return metric
+
+
+@lru_cache(maxsize=10_000)
+def _label(only: tuple[str, str]) -> dict[str, str]:
+    """Of a series that says its pod and no more, as most do."""
+    label, text = only
+    return {label: intern(text)}
 
 
 def series(body: bytes, where: str, promql: str) -> tuple[Series, ...]:

@@ -15,9 +15,12 @@ import msgspec
 
 Object = dict[str, Any]
 NAMESPACE = "meshroll"
+# What zlib calls gzip, whose header then has no time in it.
+GZIP = 31
 CHECKSUM = "meshroll.io/sha256"
 
 T = TypeVar("T")
+Other = TypeVar("Other")
 Whole = TypeVar("Whole", str, list[Any])
 
 
@@ -45,15 +48,25 @@ def is_as_written(item: Object) -> bool:
     return bool(noted == checksum(item.get("data") or {}))
 
 
-def packed(value: Any) -> str:
-    """Compressed JSON, the same for the same value."""
-    return base64.b64encode(gzip.compress(msgspec.json.encode(value), mtime=0)).decode()
+def packed(*values: Any) -> str:
+    """Compressed JSON, a line for each value; the same for the same values. As JSON only one is in memory at a time."""
+    compressor = zlib.compressobj(wbits=GZIP)
+    parts = [compressor.compress(msgspec.json.encode(value, enc_hook=dict) + b"\n") for value in values]
+    return base64.b64encode(b"".join([*parts, compressor.flush()])).decode()
 
 
 def unpacked(text: str, of: type[T]) -> T:
     """What ``packed`` made this text of. Raises ValueError where it is no such thing."""
+    return unpacked_lines(text, of, of)[0]
+
+
+def unpacked_lines(text: str, first: type[T], others: type[Other]) -> tuple[T, list[Other]]:
+    """The same of many values."""
     try:
-        return msgspec.json.decode(gzip.decompress(base64.b64decode(text, validate=True)), type=of)
+        head, *lines = gzip.decompress(base64.b64decode(text, validate=True)).splitlines()
+        return msgspec.json.decode(head, type=first), [
+            msgspec.json.decode(line, type=others) for line in lines
+        ]
     except (binascii.Error, OSError, EOFError, zlib.error, msgspec.MsgspecError) as error:
         raise ValueError(str(error)) from error
 

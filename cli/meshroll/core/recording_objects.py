@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshroll.core.config_maps import Object, config_map, is_as_written, packed, pieces, unpacked
+import msgspec
+
+from meshroll.core.config_maps import Object, config_map, is_as_written, packed, pieces, unpacked_lines
+from meshroll.core.gate.observation import Look
 from meshroll.core.gate.recording import Recording
 from meshroll.core.journal import Record
 from meshroll.core.journal_objects import RUN_LABEL
 
 LABEL = "meshroll.io/recording"
-DATA = "recording.json.gz.base64"
+DATA = "recording.jsonl.gz.base64"
 # An object holds 1 MiB.
 CHARACTERS_PER_OBJECT = 900_000
 # A gate that takes more than these is not kept: etcd holds 2 GiB by default, for the whole cluster.
@@ -27,10 +30,12 @@ def name_of(run_id: str, gate: int, page: int) -> str:
 
 
 def objects_of(run_id: str, gate: int, recording: Recording) -> list[Object]:
+    """A line for the gate and one for each look: as one piece a large gate would be tens of megabytes on the way."""
+    text = packed(msgspec.structs.replace(recording, looks=()), *recording.looks)
     labels = {LABEL: str(gate), RUN_LABEL: run_id}
     return [
         config_map(name_of(run_id, gate, page), labels, {DATA: part})
-        for page, part in enumerate(pieces(packed(recording), CHARACTERS_PER_OBJECT), 1)
+        for page, part in enumerate(pieces(text, CHARACTERS_PER_OBJECT), 1)
     ]
 
 
@@ -59,6 +64,8 @@ def recording_of(pages: Sequence[Object | None]) -> Recording | None:
     if not pages or any(page is None or not is_as_written(page) for page in pages):
         return None
     try:
-        return unpacked("".join(page["data"][DATA] for page in pages if page), Recording)
+        text = "".join(page["data"][DATA] for page in pages if page)
+        recording, looks = unpacked_lines(text, Recording, Look)
     except (KeyError, ValueError):
         return None
+    return msgspec.structs.replace(recording, looks=tuple(looks))

@@ -102,6 +102,16 @@ def test_workloads_that_the_gate_does_not_judge_are_forgotten_at_once() -> None:
     ]
 
 
+def test_pods_that_stay_as_they_are_are_kept_once() -> None:
+    watch = observation()
+    for number in (1, 2):
+        again = msgspec.convert(msgspec.to_builtins(SUBJECT), Subject)
+        watch.looked(seen(block(), number * BLOCK, again))
+    first, second = watch.looks
+    assert first.subjects[0] is second.subjects[0]
+    assert first.reading and second.reading and first.reading.target_up is second.reading.target_up
+
+
 def test_a_collapse_is_called_after_two_blocks() -> None:
     watch = observation()
     assert look(watch, block(), block(0.8)) is None, "one bad block may be a hiccup"

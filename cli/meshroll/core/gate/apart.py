@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from meshroll.core.gate.directions import DIRECTIONS, traffic_of
+from meshroll.core.gate.directions import COUNTED, traffic_of
+from meshroll.core.gate.numbers import numbers
 from meshroll.core.gate.signals import Reading, Signals, Traffic
 
 # What the end of a look and its length may be rounded by.
 ALIKE_SECONDS = 0.1
-_COUNTED = (*DIRECTIONS.values(), "application_inbound", "application_outbound")
+# What the inventory's own queries say is of a look as a whole: a ratio has no difference.
+_COUNTED = [attribute for attribute in COUNTED.values() if attribute != "told"]
 
 
 def apart(looks: Sequence[tuple[Reading, Collection[str]]]) -> list[Reading]:
@@ -77,9 +79,9 @@ def _more(now: Traffic | None, past: Traffic | None) -> Traffic | None:
         requests=_left(now.requests, past.requests),
         responses=responses,
         failures=min(max(0.0, now.failures - past.failures), responses or 0.0),
-        buckets={
-            bound: max(0.0, count - past.buckets.get(bound, 0.0)) for bound, count in now.buckets.items()
-        },
+        buckets=numbers(
+            {bound: max(0.0, count - past.buckets.get(bound, 0.0)) for bound, count in now.buckets.items()}
+        ),
     )
 
 

@@ -23,7 +23,7 @@ Baseline = Mapping[str, Mapping[str, Signals]]
 def as_dict(readings: Mapping[str, Reading]) -> dict[str, Any]:
     """A baseline from one reading a namespace, as Ansible passes it from task to task."""
     plain: dict[str, Any] = msgspec.to_builtins(
-        {namespace: dict(reading.signals) for namespace, reading in readings.items()}
+        {namespace: dict(reading.signals) for namespace, reading in readings.items()}, enc_hook=dict
     )
     return plain
 

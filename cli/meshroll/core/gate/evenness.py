@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from meshroll.core.gate.numbers import numbers
+
 # Far below one look of all workloads of all runs of a year.
 CHANCE_MAX = 1e-5
 
@@ -14,7 +16,7 @@ CHANCE_MAX = 1e-5
 class Evenness(msgspec.Struct, frozen=True, kw_only=True):
     """Load over the pods that were there for the whole window. ``unit`` is what was counted."""
 
-    by_pod: dict[str, float]
+    by_pod: Mapping[str, float]
     unit: str
     source: str
     busiest_pod: str
@@ -53,7 +55,7 @@ def evenness(
     busiest = max(judged, key=lambda pod: judged[pod])
     deviation = math.sqrt(sum((value - mean) ** 2 for value in judged.values()) / len(judged))
     return Evenness(
-        by_pod=judged,
+        by_pod=numbers(judged),
         unit=unit,
         source=source,
         busiest_pod=busiest,

@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeVar
 
 import msgspec
 
 from meshroll.core.gate.apart import apart
 from meshroll.core.gate.environment import judged_controls, weighed
 from meshroll.core.gate.judge import judge
+from meshroll.core.gate.numbers import numbers
 from meshroll.core.gate.pod_health import health_findings
 from meshroll.core.gate.scraping import coverage
 from meshroll.core.gate.signals import Reading, Signals
@@ -28,6 +30,7 @@ from meshroll.core.settings import Gate, Prometheus
 
 # A block's edges fall between scrapes, and each has to have one of its own.
 SCRAPES_MIN = 2
+T = TypeVar("T")
 
 
 def block_seconds(gate: Gate, prometheus: Prometheus) -> float:
@@ -88,7 +91,7 @@ class Observation:
 
     def looked(self, look: Look) -> Verdict | None:
         """The verdict, or None to go on looking."""
-        look = _needed(look)
+        look = _needed(look, self.looks[-1] if self.looks else look)
         self.looks.append(look)
         over = look.elapsed_seconds >= self.window_seconds
         self.half.append(look)
@@ -164,8 +167,14 @@ class Observation:
         }
 
 
-def _needed(look: Look) -> Look:
-    """Without the workloads of the namespace that this gate does not judge, of which there may be hundreds."""
+def _needed(look: Look, last: Look) -> Look:
+    """Without the workloads of the namespace that this gate does not judge, of which there may be hundreds; and what is
+    as it was at the ``last`` look is kept once.
+    """
+    known = {subject.workload: subject for subject in last.subjects}
+    look = msgspec.structs.replace(
+        look, subjects=tuple(_once(subject, known.get(subject.workload)) for subject in look.subjects)
+    )
     if look.reading is None:
         return look
     workloads = {*(subject.workload for subject in look.subjects), *(look.controls or ())}
@@ -174,7 +183,16 @@ def _needed(look: Look) -> Look:
         look.reading,
         signals={name: each for name, each in look.reading.signals.items() if name in workloads},
         target_up={pod: up for pod, up in look.reading.target_up.items() if pod in pods},
-        scrape_age_seconds={pod: age for pod, age in look.reading.scrape_age_seconds.items() if pod in pods},
+        scrape_age_seconds=numbers(
+            {pod: age for pod, age in look.reading.scrape_age_seconds.items() if pod in pods}
+        ),
         unlabelled=look.reading.unlabelled & pods,
     )
+    if last.reading:
+        target_up = _once(reading.target_up, last.reading.target_up)
+        reading = msgspec.structs.replace(reading, target_up=target_up)
     return msgspec.structs.replace(look, reading=reading)
+
+
+def _once(now: T, past: T | None) -> T:
+    return past if past is not None and past == now else now

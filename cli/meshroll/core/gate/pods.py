@@ -7,6 +7,7 @@ many fail is at fault already, and which of its pods makes them needs no more pr
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,43 +25,53 @@ FALSE_ALARMS_RATIO = 0.0005
 # The same for one workload, where a pod is only reported, or the workload is at fault already.
 NAMING_LEVEL = 0.01
 PODS_MIN = 3
+# The arrays of thousands of pods and a hundred blocks would take tens of megabytes.
+PODS_AT_ONCE = 1000
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One pod of the latest block, and what it answered in each; ``siblings`` counts the others of its workload."""
+    """One pod of the latest block; ``siblings`` counts the others of its workload."""
 
     workload: str
     pod: str
     siblings: int
-    blocks: tuple[PodTraffic | None, ...]
 
 
 def pod_findings(
     workloads: Collection[str], failing: Collection[str], blocks: Sequence[Reading], planned_blocks: int
 ) -> dict[str, list[Finding]]:
     """By workload, at most one failing pod and one slow one: the worst. ``failing`` are workloads at fault already."""
-    rows = _rows(workloads, blocks)
-    if not rows:
-        return {}
+    by_workload = _rows(workloads, blocks)
+    pods = sum(map(len, by_workload))
+    found: dict[str, list[Finding]] = {}
+    some: list[Row] = []
+    for number, rows in enumerate(by_workload, 1):
+        some += rows
+        if len(some) >= PODS_AT_ONCE or number == len(by_workload):
+            found |= _findings(some, failing, blocks, planned_blocks, pods)
+            some = []
+    return found
+
+
+def _findings(
+    rows: Sequence[Row], failing: Collection[str], blocks: Sequence[Reading], planned_blocks: int, pods: int
+) -> dict[str, list[Finding]]:
+    """Of some of the ``pods`` of a gate; those of a workload follow one another."""
     # Here, because these take a third of a second to import and most commands judge nothing.
     import numpy as np
 
     from meshroll.core.gate import outliers, slowness
 
-    nothing = PodTraffic(0.0, 0.0)
-    each = [[block or nothing for block in row.blocks] for row in rows]
-    responses = np.array([[block.responses for block in row] for row in each])
-    failures = np.array([[block.failures for block in row] for row in each])
-    medians = np.array([[block.median_ms or np.nan for block in row] for row in each])
     names = [row.workload for row in rows]
     starts = [place for place, name in enumerate(names) if place == 0 or name != names[place - 1]]
+    responses, failures, medians = _counted(rows, starts, blocks)
     naming = np.array([NAMING_LEVEL / (row.siblings + 1) for row in rows])
     many = np.array([row.siblings + 1 >= PODS_MIN for row in rows])
     found: dict[str, list[Finding]] = {}
     compared, shown = outliers.failing(responses, failures, starts, naming)
     fault = shown & np.array([row.workload in failing for row in rows])
     fault &= compared.value >= outliers.FAILING_RATIO_MIN
-    fault |= at_fault(responses, failures, starts, max(planned_blocks, len(blocks)), len(rows))
+    fault |= at_fault(responses, failures, starts, max(planned_blocks, len(blocks)), pods)
     fault &= many
     shown |= fault
     for place in _worst(rows, shown, fault, compared):
@@ -102,17 +113,30 @@ def at_fault(
     return found & (compared.value >= outliers.FAILING_RATIO_MIN)
 
 
-def _rows(workloads: Collection[str], blocks: Sequence[Reading]) -> list[Row]:
-    """Of each workload one after the other, by name. One without siblings has nothing to be compared with."""
+def _rows(workloads: Collection[str], blocks: Sequence[Reading]) -> list[list[Row]]:
+    """By workload, in the order of their names. One without siblings has nothing to be compared with."""
     rows = []
     for workload in workloads:
-        each = [block.of(workload).pods for block in blocks]
-        if len(each[-1]) > 1:
-            rows += [
-                Row(workload, pod, len(each[-1]) - 1, tuple(pods.get(pod) for pods in each))
-                for pod in sorted(each[-1])
-            ]
+        latest = blocks[-1].of(workload).pods
+        if len(latest) > 1:
+            rows.append([Row(workload, pod, len(latest) - 1) for pod in sorted(latest)])
     return rows
+
+
+def _counted(rows: Sequence[Row], starts: Sequence[int], blocks: Sequence[Reading]) -> Array:
+    """Responses, failures and medians in milliseconds (NaN: none), each pods x blocks. Who is not there: none."""
+    import numpy as np
+
+    nothing = PodTraffic(0.0, 0.0)
+    found = np.empty((3, len(rows), len(blocks)))
+    for first, end in pairwise([*starts, len(rows)]):
+        for number, block in enumerate(blocks):
+            pods = block.of(rows[first].workload).pods
+            each = [pods.get(row.pod, nothing) for row in rows[first:end]]
+            found[:, first:end, number] = np.array(
+                [(pod.responses, pod.failures, pod.median_ms or np.nan) for pod in each]
+            ).T
+    return found
 
 
 def _worst(rows: Sequence[Row], shown: Flags, fault: Flags, compared: Compared) -> list[int]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from meshroll.core.gate.evenness import Evenness, evenness
 from meshroll.core.gate.matrix import balanced_by_server, called_by_workload, calls_by_server
 from meshroll.core.gate.measurements import Measurements, Sample
+from meshroll.core.gate.numbers import NOTHING, numbers
 from meshroll.core.gate.pod_traffic import traffic_of_pods
 from meshroll.core.gate.proxy_cost import proxy_costs
 from meshroll.core.gate.signals import Reading, Signals, Traffic, workload_of
@@ -62,7 +63,7 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
             denied_requests=denied.get(workload),
             refused_connections=refused.get(workload),
             refused_ports=tuple(sorted(ports.get(workload, ()))),
-            pods=pods.get(workload, {}),
+            pods=pods.get(workload, NOTHING),
             calls=calls.get(workload, ()),
             balanced_requests=balanced.get(workload),
             called=called_workloads.get(workload, ()),
@@ -76,7 +77,7 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
         window_seconds=measured.window_seconds,
         signals=signals,
         target_up={pod: value > 0 for pod, value in targets.items()},
-        scrape_age_seconds=_by_label(measured.of("proxy-scrape-age")),
+        scrape_age_seconds=numbers(_by_label(measured.of("proxy-scrape-age"))),
         unlabelled=frozenset(
             sample.labels.get("pod", "")
             for sample in measured.of("proxy-targets")

@@ -7,6 +7,7 @@ quantile is never compared: a histogram knows how many requests were slower than
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -42,8 +43,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     share: str
     what: str
-    total: tuple[float, ...]
-    bad: tuple[float, ...]
+    total: Sequence[float]
+    bad: Sequence[float]
     allowed: float
     proved: float
     known: Past | None = None
@@ -74,15 +75,15 @@ def rows_of(
         limit: float | None = None,
         before: float | None = None,
     ) -> Row:
-        total, bad = zip(*(block.counts(share) for block in blocks), strict=True)
+        counts = [block.counts(share) for block in blocks]
         return Row(
             workload=workload,
             signal=f"{prefix}{signal}",
             source=whole.source,
             share=share,
             what=f"{requests(prefix)} {what}",
-            total=total,
-            bad=bad,
+            total=array("d", (total for total, _ in counts)),
+            bad=array("d", (bad for _, bad in counts)),
             allowed=allowed,
             proved=allowed + limits.growth_ratio_max,
             decides=decides(prefix),

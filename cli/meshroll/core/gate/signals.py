@@ -10,6 +10,7 @@ import msgspec
 from meshroll.core.gate.calls import Calls
 from meshroll.core.gate.evenness import Evenness
 from meshroll.core.gate.latency import QUANTILES, quantile
+from meshroll.core.gate.numbers import NOTHING
 from meshroll.core.gate.proxy_cost import ProxyCost
 
 KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
@@ -42,9 +43,9 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     requests: float | None = None
     responses: float | None = None
     failures: float = 0.0
-    buckets: dict[str, float] = {}
-    told: dict[str, float] = {}
-    past: dict[str, Past] = {}
+    buckets: Mapping[str, float] = NOTHING
+    told: Mapping[str, float] = NOTHING
+    past: Mapping[str, Past] = NOTHING
 
     @property
     def requests_per_second(self) -> float | None:
@@ -109,7 +110,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     denied_requests: float | None = None
     refused_connections: float | None = None
     refused_ports: tuple[str, ...] = ()
-    pods: dict[str, PodTraffic] = {}
+    pods: Mapping[str, PodTraffic] = NOTHING
     calls: tuple[Calls, ...] = ()
     balanced_requests: float | None = None
     called: tuple[str, ...] = ()

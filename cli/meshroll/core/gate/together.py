@@ -9,6 +9,7 @@ import msgspec
 
 from meshroll.core.gate.calls import calls_of_all
 from meshroll.core.gate.evenness import evenness_of_all
+from meshroll.core.gate.numbers import total
 from meshroll.core.gate.proxy_cost import cost_of_all
 from meshroll.core.gate.signals import Reading, Signals, Traffic
 
@@ -55,17 +56,13 @@ def _traffic(many: Sequence[Traffic | None]) -> Traffic | None:
     if not known:
         return None
     alike = [each for each in known if each.source == known[-1].source]
-    buckets: dict[str, float] = {}
-    for each in alike:
-        for bound, count in each.buckets.items():
-            buckets[bound] = buckets.get(bound, 0.0) + count
     return Traffic(
         source=known[-1].source,
         seconds=sum(each.seconds for each in alike),
         requests=_sum([each.requests for each in alike]),
         responses=_sum([each.responses for each in alike]),
         failures=sum(each.failures for each in alike),
-        buckets=buckets,
+        buckets=total([each.buckets for each in alike]),
         told=_means([each.told for each in alike]),
     )
 

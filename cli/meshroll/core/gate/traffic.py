@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 from meshroll.core.gate.measurements import Measurements, Sample
+from meshroll.core.gate.numbers import numbers
 from meshroll.core.gate.signals import PROXIES, Traffic, workload_of
 
 OPERATOR = "application queries of the inventory"
@@ -112,7 +113,7 @@ def _traffic(
             requests=begun.get(workload),
             responses=answered.get(workload),
             failures=failed.get(workload, 0.0),
-            buckets=buckets.get(workload, {}),
+            buckets=numbers(buckets.get(workload, {})),
         )
         for workload in {*answered, *begun}
     }
