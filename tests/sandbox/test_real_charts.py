@@ -107,6 +107,16 @@ def test_nothing_that_a_chart_has_by_itself_is_taken_for_a_mistake(
         assert [each.message for each in carried.problems if each.code != "values-version-pinned"] == []
 
 
+def test_values_that_are_called_removed_are_and_what_takes_their_place_is_there(
+    source: ChartSource, tmp_path: Path
+) -> None:
+    newest = values_of(source.fetch(CONTROL_PLANE_CHART, _all(source)[-1].chart_version, tmp_path))
+    for change in breaking_changes():
+        for name, instead in change.removed_values.items():
+            assert not newest.has(tuple(name.split("."))), name
+            assert not instead or newest.has(tuple(instead.split("."))), instead
+
+
 def test_the_oldest_is_installed_without_a_key_in_helm(estate: Estate, edges: list[Edge]) -> None:
     ran = estate.run("rollout")
     assert ran.code == 0, ran.result["errors"]
