@@ -62,7 +62,7 @@ def carry(
     """
     given = merged(running.values, own)
     kept, notes, problems = _kept(given, running, chart, own, changes)
-    ha = chart.ha if _is_ha(given) else {}
+    ha = chart.ha if _is_ha(given, running.chart) else {}
     values = merged(merged(ha, {"podMonitor": {"enabled": True}} if podmonitor else {}), kept)
     return Carried(
         values=values,
@@ -183,8 +183,12 @@ def _pinned(values: Mapping[str, Any], chart: ChartValues) -> Iterator[Problem]:
             )
 
 
-def _is_ha(values: Mapping[str, Any]) -> bool:
-    return bool(values.get("highAvailability") or values.get("enablePodAntiAffinity"))
+def _is_ha(values: Mapping[str, Any], chart: ChartValues) -> bool:
+    """Whether the chart's values for high availability were given, all of them.
+
+    One of them alone, the flag ``highAvailability`` say, is no reason to set webhooks to Fail and replicas to three.
+    """
+    return bool(chart.ha) and all(value_at(values, path) is not None for path in paths(chart.ha))
 
 
 def _older_ha(values: Mapping[str, Any], older: ChartValues, ha: Mapping[str, Any]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from meshroll.core.errors import Problem
 from meshroll.core.known_values import paths, value_at
 
 CHANGES = breaking_changes()
-HA = {"highAvailability": True, "controllerReplicas": 3, "enablePodAntiAffinity": True}
+HA = dict(OLDER.ha)
 KEY = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
 
 
@@ -47,7 +47,7 @@ def test_nothing_is_lost_or_changed_without_a_word(stored: dict[str, Any], own: 
 def test_an_upgrade_to_the_same_chart_takes_everything_over_as_it_is(stored: dict[str, Any]) -> None:
     result = carry(StoredRelease(3, OLDER, stored), OLDER, {}, False, ())
     assert set(codes(result.problems)) <= {"values-no-number", "values-key-in-helm"}
-    highly_available = stored.get("highAvailability") or stored.get("enablePodAntiAffinity")
+    highly_available = all(value_at(stored, path) is not None for path in paths(OLDER.ha))
     assert result.values == merged(OLDER.ha if highly_available else {}, stored)
     assert result.notes == ()
 
@@ -76,14 +76,15 @@ def test_the_inventory_is_above_what_is_carried_and_null_takes_a_value_away() ->
 
 
 def test_high_availability_stays_with_what_is_new_in_it_below_what_is_carried() -> None:
-    result = carried({**HA, "controllerReplicas": 5, "destinationResources": {"cpu": {"request": "50m"}}})
+    result = carried({**HA, "controllerReplicas": 5})
     assert result.problems == ()
     assert result.values["enablePodAntiAffinity"] is True
     assert result.values["controllerReplicas"] == 5
     assert result.values["controller"] == {"podDisruptionBudget": {"maxUnavailable": 1}}
     note = 'destinationResources.cpu.request stays "50m"; the newer chart has "100m" for high availability.'
     assert note in result.notes
-    assert "controller" not in carried({}).values
+    for some in ({}, {"highAvailability": True}, {"enablePodAntiAffinity": True, "controllerReplicas": 2}):
+        assert carried(some).values == some, "nobody asked for the rest of it"
 
 
 def test_what_only_the_older_charts_high_availability_had_goes_with_it() -> None:
