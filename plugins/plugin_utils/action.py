@@ -188,7 +188,7 @@ class MeshrollAction(ActionBase):
 
 
 def _plain(value: Any) -> Any:
-    """Without the tags that Ansible puts on strings: msgspec takes nothing but str for a str. A date of YAML's is text."""
+    """Without the tags that Ansible puts on strings: msgspec takes nothing but str for a str. Dates are text."""
     return json.loads(json.dumps(value, default=str))
 
 
