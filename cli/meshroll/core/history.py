@@ -17,6 +17,7 @@ from meshroll.core.errors import Locked, Problem, UsageError
 from meshroll.core.gate.signals import Signals
 from meshroll.core.hop_history import UPGRADE, carried_on, open_upgrade
 from meshroll.core.journal import UNFINISHED, Command, Entry, Record, Theft, touches
+from meshroll.core.plan import to_builtins
 
 PREVIOUS = "previous"
 UNINSTALL = "uninstall"
@@ -43,7 +44,7 @@ class Inherited:
     def baseline(self) -> Mapping[str, Any]:
         """The signals from before the first of the runs, by namespace."""
         first = {name: signals for run in reversed(self.runs) for name, signals in run.baseline.items()}
-        plain: dict[str, Any] = msgspec.to_builtins(first)
+        plain: dict[str, Any] = to_builtins(first)
         return plain
 
     @property

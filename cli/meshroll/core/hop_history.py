@@ -13,7 +13,7 @@ import msgspec
 
 from meshroll.core.errors import Problem
 from meshroll.core.journal import UNFINISHED, Entry, HopTaken, Record, touches
-from meshroll.core.plan import Plan
+from meshroll.core.plan import Plan, to_builtins
 
 UPGRADE = "upgrade"
 
@@ -99,7 +99,7 @@ def carried_on(
 def carried_baseline(records: Sequence[Record]) -> dict[str, Any]:
     """The signals from before the hop that is half done, by namespace, as plain data; empty where none is."""
     record = open_upgrade(records)
-    plain: dict[str, Any] = msgspec.to_builtins(record.baseline) if record and record.open_hop else {}
+    plain: dict[str, Any] = to_builtins(record.baseline) if record and record.open_hop else {}
     return plain
 
 

@@ -154,7 +154,8 @@ def change_rows(step: str, change: Change) -> list[dict[str, Any]]:
 
 def to_builtins(value: Any) -> Any:
     """Plain dicts and lists, as Ansible passes them from task to task."""
-    return msgspec.to_builtins(value)
+    # Numbers by name are mappings of their own (gate/numbers.py).
+    return msgspec.to_builtins(value, enc_hook=dict)
 
 
 def plan_from(data: Any) -> Plan:

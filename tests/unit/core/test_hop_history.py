@@ -28,7 +28,7 @@ from meshroll.core.hop_history import (
 )
 from meshroll.core.journal import UNFINISHED, Entry, HopTaken, Record, intending, passed
 from meshroll.core.outcome import Outcome, closed
-from meshroll.core.plan import Plan, Step
+from meshroll.core.plan import Plan, Step, to_builtins
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
 EDGES = [f"edge-26.{month}.1" for month in range(1, 13)]
@@ -239,7 +239,7 @@ def test_a_run_that_is_to_go_back_is_on_its_way_back_from_its_first_line_on() ->
 def test_gates_are_held_against_what_was_measured_before_the_hop_and_not_before_others() -> None:
     signals = {"charging": {"Deployment/omni": Signals()}}
     left = record(baseline=signals)
-    assert carried_baseline([left]) == msgspec.to_builtins(signals)
+    assert carried_baseline([left]) == to_builtins(signals)
     assert carried_baseline([msgspec.structs.replace(left, hops=[replace_done(HOP)])]) == {}
     assert carried_baseline([record("succeeded", baseline=signals)]) == {}
 
