@@ -15,11 +15,15 @@ _QUESTIONS = re.compile(r"/selfsubject(?:access|rules)?reviews(?:$|\?)")
 
 @dataclass(frozen=True)
 class Request:
-    """One request; ``write`` is its number among the writes, from 1, and 0 for what writes nothing."""
+    """One request; ``write`` is its number among the writes, from 1, and 0 for what writes nothing.
+
+    ``agent`` is what its sender calls itself.
+    """
 
     method: str
     path: str
     write: int
+    agent: str = ""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path.partition('?')[0]}"

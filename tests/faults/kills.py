@@ -64,10 +64,28 @@ def run_killed(estate: Estate, number: int, when: When, command: str, *arguments
     return killed
 
 
+def nth(number: int, of: Callable[[Request], bool]) -> Callable[[Request], bool]:
+    """Matches the ``number``-th of those writes that are ``of`` a sort."""
+    left = [number]
+
+    def matches(request: Request) -> bool:
+        left[0] -= of(request)
+        return left[0] == 0
+
+    return matches
+
+
 def killed_at(
-    estate: Estate, matches: Callable[[Request], bool], when: When, command: str, *arguments: str
+    estate: Estate,
+    matches: Callable[[Request], bool],
+    when: When,
+    command: str,
+    *arguments: str,
+    undisturbed: int = 0,
 ) -> Killed | None:
-    """Runs the command and kills it at the first write that ``matches``; None where it came to its end before."""
+    """Runs the command and kills it at the first write that ``matches``; None where it came to its end before, with
+    the code that it ends with ``undisturbed``.
+    """
     victims: list[subprocess.Popen[str]] = []
     fault = Once(matches, Kill(when, lambda: kill_tree(victims[0].pid)))
     api = estate.through.api
@@ -76,7 +94,9 @@ def killed_at(
         stdout, _ = process.communicate(timeout=RUN_SECONDS)
     if fault.hit is None:
         # 9: on a busy machine a gate may see too little.
-        assert process.returncode in (0, 9), f"{command}, undisturbed: {json.loads(stdout)['errors']}"
+        assert process.returncode in (undisturbed, 9), (
+            f"{command}, undisturbed: {json.loads(stdout)['errors']}"
+        )
         return None
     assert process.returncode == -9
     arrived = [write for write in api.writes if write.write < fault.hit.write + (when == "after")]

@@ -151,7 +151,7 @@ class Proxy:
         body = await incoming.read()
         path = incoming.raw_path
         number = len(self.writes) + 1 if is_write(incoming.method, path) else 0
-        request = Request(incoming.method, path, number)
+        request = Request(incoming.method, path, number, incoming.headers.get("User-Agent", ""))
         self.requests.append(request)
         if not request.write:
             return await self._carry_out(incoming, body, request)
