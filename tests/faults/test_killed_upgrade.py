@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 from faults.conftest import Figure
 from faults.estate import targets
-from faults.fault import Request
 from faults.fields import lost_fields
+from faults.helm_writes import WRITERS, kills
 from faults.judge import why_not_fallback
 from faults.kills import killed_at, nth
 from faults.mesh import Mesh, mesh_of
@@ -20,45 +19,13 @@ OLD, NEW, BAD = "edge-25.10.7", "edge-26.6.3", "edge-26.6.99"
 RECOMMENDED = {"mark": "recommended", "source": "test"}
 TRIES = 4
 
-_RECORD = re.compile(r"/namespaces/linkerd/secrets(?:/sh\.helm\.release\..*)?$")
-_RENEWAL = re.compile(r"^PUT .*/leases/meshroll$")
-
-
-def _by_helm(request: Request) -> bool:
-    return request.agent.startswith("Helm/")
-
-
-WRITERS: Mapping[str, Callable[[Request], bool]] = {
-    # A renewed lock is no other state of the cluster.
-    "meshroll": lambda request: not _by_helm(request) and not _RENEWAL.match(str(request)),
-    "helm's records": lambda request: _by_helm(request) and bool(_RECORD.search(str(request))),
-    "helm": lambda request: _by_helm(request) and not _RECORD.search(str(request)),
-}
-# How many an undisturbed upgrade makes, and one that is taken back. Of what Helm applies every eighth stands for all.
+# How many an undisturbed upgrade makes to it.
 MADE = {
     NEW: {"meshroll": 16, "helm's records": 6, "helm": 32},
     BAD: {"meshroll": 22, "helm's records": 9, "helm": 54},
 }
-EVERY = {"meshroll": 1, "helm's records": 1, "helm": 8}
 # The control plane's former record is superseded, and the new one is not deployed yet.
 IN_SHORT = (NEW, "helm's records", 5)
-
-
-def kills(*editions: str, every: int = 1) -> pytest.MarkDecorator:
-    """Parametrises ``to``, ``writer``, ``number``: the writes after which an upgrade is killed."""
-    cases = [
-        (edition, writer, number)
-        for edition in editions
-        for writer, made in MADE[edition].items()
-        for number in range(EVERY[writer], made + 1, EVERY[writer])
-    ]
-    return pytest.mark.parametrize(
-        ("to", "writer", "number"),
-        [
-            pytest.param(*case, marks=() if case == IN_SHORT and every == 1 else pytest.mark.exhaustive)
-            for case in cases[every - 1 :: every]
-        ],
-    )
 
 
 @pytest.fixture(scope="module")
@@ -110,12 +77,12 @@ def scheduled(mesh: Mesh) -> Ran:
 
 def why_not(mesh: Mesh, release: str, exact: bool) -> list[str]:
     """What is wrong with a mesh that should be of ``release``; ``exact``: all else is to be as it was before."""
-    state, wrong = mesh.estate.state(), mesh.why_not_settled()
-    if mesh.installed() != {release}:
-        wrong.append(f"the control plane is of {mesh.installed()}")
-    if mesh.proxies() != {release}:
-        wrong.append(f"the proxies are of {mesh.proxies()}")
-    return [*wrong, *lost_fields(state, mesh.meshed, exact=exact)]
+    wrong = [*mesh.why_not_over(), *mesh.why_not_up()]
+    if mesh.releases_here() != {release}:
+        wrong.append(f"the control plane is of {mesh.releases_here()}")
+    if mesh.proxies_here() != {release}:
+        wrong.append(f"the proxies are of {mesh.proxies_here()}")
+    return [*wrong, *lost_fields(mesh.estate.state(), mesh.state, exact=exact)]
 
 
 def nothing_more_to_do(mesh: Mesh, code: int) -> None:
@@ -125,11 +92,11 @@ def nothing_more_to_do(mesh: Mesh, code: int) -> None:
     assert mesh.fingerprint() == before
 
 
-@kills(NEW)
+@kills({NEW: MADE[NEW]}, in_short=IN_SHORT)
 def test_the_next_scheduled_upgrade_ends_in_the_new_release(
-    mesh: Mesh, figure: Figure, to: str, writer: str, number: int
+    mesh: Mesh, figure: Figure, asked: str, writer: str, number: int
 ) -> None:
-    where = killed(mesh, to, writer, number)
+    where = killed(mesh, asked, writer, number)
     figure.row("upgrade killed at its writes and Helm's, then upgrade --scheduled")
     ran = scheduled(mesh)
     assert ran.code == 0, (where, ran.result["errors"])
@@ -138,11 +105,11 @@ def test_the_next_scheduled_upgrade_ends_in_the_new_release(
     figure.end("new")
 
 
-@kills(BAD)
+@kills({BAD: MADE[BAD]})
 def test_the_next_scheduled_upgrade_takes_a_bad_release_back(
-    mesh: Mesh, figure: Figure, to: str, writer: str, number: int
+    mesh: Mesh, figure: Figure, asked: str, writer: str, number: int
 ) -> None:
-    where = killed(mesh, to, writer, number)
+    where = killed(mesh, asked, writer, number)
     figure.row("upgrade to a bad release killed at its writes and Helm's, then upgrade --scheduled")
     ran = scheduled(mesh)
     # Killed when its journal was closed already, it is over: the next one does not try the same again.
@@ -159,18 +126,18 @@ def test_the_next_scheduled_upgrade_takes_a_bad_release_back(
     figure.end(f"old, {ran.codes[0]}")
 
 
-@kills(NEW, BAD, every=6)
+@kills(MADE, every=6)
 def test_a_rollback_takes_the_namespace_off_the_mesh_whatever_was_half_done(
-    mesh: Mesh, figure: Figure, to: str, writer: str, number: int
+    mesh: Mesh, figure: Figure, asked: str, writer: str, number: int
 ) -> None:
-    where = killed(mesh, to, writer, number)
+    where = killed(mesh, asked, writer, number)
     figure.row("upgrade killed at its writes and Helm's, then rollback to fallback, then upgrade --scheduled")
     ran = mesh.estate.run("rollback")
     assert ran.code == 0, (where, ran.result["errors"])
     target = targets(mesh.estate.name, mesh.estate.method)["TARGET"]
-    assert why_not_fallback(mesh.estate.state(), mesh.meshed, target) == [], where
+    assert why_not_fallback(mesh.estate.state(), mesh.state, target) == [], where
     ran = scheduled(mesh)
     assert ran.code in (0, 3, 4), (where, ran.result["errors"])
-    assert mesh.why_not_settled() == [], where
-    assert mesh.proxies() == {None}, where
+    assert [*mesh.why_not_over(), *mesh.why_not_up()] == [], where
+    assert mesh.proxies_here() == {None}, where
     figure.end(f"fallback, then {ran.code}")

@@ -12,7 +12,6 @@ import subprocess
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from meshroll.adapters.safe_yaml import parsed
 from meshroll.core.carried_values import StoredRelease
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART, CRDS_VALUES
 from meshroll.core.errors import Problem, Refused, RollbackFailed
-from meshroll.core.helm_records import HELM_AT_WORK_SECONDS, HelmRelease, at_work_seconds
+from meshroll.core.helm_records import HELM_AT_WORK_SECONDS, HelmRelease, at_work_seconds, newest_of
 from meshroll.core.known_values import ChartValues
 from meshroll.core.settings import Cluster, Settings
 
@@ -94,28 +93,30 @@ def for_tasks(
     }
 
 
-def releases(kube: Kube, namespace: str) -> dict[str, HelmRelease]:
-    """Helm's newest record of each release in the namespace; from labels, so no payload is decoded."""
+def records(kube: Kube, namespace: str) -> list[HelmRelease]:
+    """Every record that Helm has in the namespace; from labels, so no payload is decoded. None tells of others."""
     secrets, _ = kube.list_all(f"/api/v1/namespaces/{namespace}/secrets", labelSelector="owner=helm")
-    newest: dict[str, HelmRelease] = {}
-    deployed: dict[str, int] = {}
+    found = []
     for secret in secrets:
         labels = secret["metadata"]["labels"]
-        release = HelmRelease(
-            name=labels["name"],
-            namespace=namespace,
-            revision=int(labels["version"]),
-            status=labels["status"],
-            changed_at=datetime.fromtimestamp(int(labels["modifiedAt"])).astimezone()
-            if "modifiedAt" in labels
-            else datetime.fromisoformat(secret["metadata"]["creationTimestamp"]),
-            record=secret["metadata"]["name"],
+        found.append(
+            HelmRelease(
+                name=labels["name"],
+                namespace=namespace,
+                revision=int(labels["version"]),
+                status=labels["status"],
+                changed_at=datetime.fromtimestamp(int(labels["modifiedAt"])).astimezone()
+                if "modifiedAt" in labels
+                else datetime.fromisoformat(secret["metadata"]["creationTimestamp"]),
+                record=secret["metadata"]["name"],
+            )
         )
-        if release.name not in newest or release.revision > newest[release.name].revision:
-            newest[release.name] = release
-        if release.status == "deployed":
-            deployed[release.name] = max(release.revision, deployed.get(release.name, 0))
-    return {name: replace(release, deployed=deployed.get(name)) for name, release in newest.items()}
+    return found
+
+
+def releases(kube: Kube, namespace: str) -> dict[str, HelmRelease]:
+    """Helm's newest record of each release in the namespace."""
+    return newest_of(records(kube, namespace))
 
 
 def ended(
@@ -185,10 +186,22 @@ def _texts(files: list[dict[str, str]] | None) -> dict[str, str]:
 
 
 def rollback(
-    binary: str, variables: Mapping[str, str], cluster: Cluster, namespace: str, name: str, revision: int
+    binary: str,
+    variables: Mapping[str, str],
+    cluster: Cluster,
+    namespace: str,
+    name: str,
+    revision: int,
+    *,
+    replace: bool = False,
 ) -> None:
-    """The release as it was at ``revision``, as a new one. Nothing is waited for. Raises RollbackFailed helm-failed."""
-    said = _run(binary, variables, cluster, namespace, "rollback", name, str(revision))
+    """The release as it was at ``revision``, as a new one. Nothing is waited for. Raises RollbackFailed helm-failed.
+
+    Helm takes away what its newest record has and ``revision`` has not. ``replace``: also what no record tells of,
+    because each object is put there whole.
+    """
+    how = ["--force"] if replace else []
+    said = _run(binary, variables, cluster, namespace, "rollback", name, str(revision), *how)
     if said:
         raise RollbackFailed(
             Problem(

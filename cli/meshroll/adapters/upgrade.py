@@ -11,11 +11,12 @@ from typing import Any
 from meshroll.adapters import catalogue, helm
 from meshroll.adapters.charts import CHARTS, ChartSource, values_of
 from meshroll.adapters.kube.client import ApiError, Kube
-from meshroll.adapters.kube.look import look
+from meshroll.adapters.kube.look import created_by, look
 from meshroll.core.carried_values import carry
 from meshroll.core.chart_values import CONTROL_PLANE_CHART
 from meshroll.core.control_plane import DEPLOYMENTS
 from meshroll.core.errors import Refused
+from meshroll.core.helm_records import SETTLED
 from meshroll.core.journal import HopTaken, Record
 from meshroll.core.model import ClusterView
 from meshroll.core.releases import Edge
@@ -106,13 +107,29 @@ def roll_back(
 ) -> None:
     """The control plane's Helm release as it was before ``hop``; nothing where it is that already.
 
-    The chart of CRDs stays as it is: a rollback would take versions away that there are objects of. Raises
-    RollbackFailed helm-failed.
+    The chart of CRDs stays as it is: a rollback would take versions away that there are objects of. Records of a Helm
+    that was killed go: no later run would take them for meshroll's. Raises RollbackFailed helm-failed.
     """
     home = settings.control_plane.namespace
-    newest = helm.ended(kube, home, [CONTROL_PLANE_CHART], between).get(CONTROL_PLANE_CHART)
-    running = look(kube, (), home).control_plane.release
-    if hop.revision is None or (newest and newest.status == "deployed" and running == hop.start):
+    if hop.revision is None:
         return
+    newest = helm.ended(kube, home, CHARTS, between).get(CONTROL_PLANE_CHART)
+    if newest is None or newest.status != "deployed" or _parts(kube, home) - {hop.start}:
+        between()
+        # A record that was dropped to go on, and nothing came of it, told what that Helm had applied.
+        untold = newest is not None and newest.revision == hop.revision
+        helm.rollback(
+            binary, variables, settings.cluster, home, CONTROL_PLANE_CHART, hop.revision, replace=untold
+        )
     between()
-    helm.rollback(binary, variables, settings.cluster, home, CONTROL_PLANE_CHART, hop.revision)
+    helm.drop(
+        kube,
+        [each for each in helm.records(kube, home) if each.name in CHARTS and each.status not in SETTLED],
+    )
+
+
+def _parts(kube: Kube, home: str) -> set[str]:
+    """The releases that the control plane's Deployments are of: several, where Helm was killed between them."""
+    found, _ = kube.list_all(f"/apis/apps/v1/namespaces/{home}/deployments")
+    own = [each for each in found if each["metadata"]["name"] in DEPLOYMENTS]
+    return {release for each in own if (release := created_by(each))}

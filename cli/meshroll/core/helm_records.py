@@ -8,7 +8,7 @@ before; what somebody else began is theirs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
@@ -26,7 +26,8 @@ ENDED = SETTLED | {"failed", "uninstalled"}
 class HelmRelease:
     """Helm's record of a release's newest revision. ``record`` is the name of its Secret.
 
-    ``deployed`` is the newest revision that Helm calls deployed: what runs, where a newer one failed or never ended.
+    ``deployed`` is the revision that was the last to end well: what ran before the newest, where that one failed or
+    never ended. Helm calls it superseded for the moment between its two last writes.
     """
 
     name: str
@@ -36,6 +37,22 @@ class HelmRelease:
     changed_at: datetime
     record: str
     deployed: int | None = None
+
+
+def newest_of(records: Iterable[HelmRelease]) -> dict[str, HelmRelease]:
+    """The newest of each release's records, with what ran before it."""
+    found: dict[str, HelmRelease] = {}
+    settled: dict[str, tuple[bool, int]] = {}
+    for record in records:
+        if record.name not in found or record.revision > found[record.name].revision:
+            found[record.name] = record
+        if record.status in SETTLED:
+            rank = (record.status == "deployed", record.revision)
+            settled[record.name] = max(rank, settled.get(record.name, rank))
+    return {
+        name: replace(record, deployed=settled[name][1] if name in settled else None)
+        for name, record in found.items()
+    }
 
 
 def at_work_seconds(release: HelmRelease, now: datetime) -> float:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
 from meshroll.core.errors import Problem
-from meshroll.core.helm_records import HelmRelease, at_work_seconds, before_hop
+from meshroll.core.helm_records import HelmRelease, at_work_seconds, before_hop, newest_of
 
 NOW = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
 PENDING = ["pending-install", "pending-upgrade", "pending-rollback", "uninstalling"]
@@ -65,6 +65,26 @@ def test_what_somebody_else_left_is_refused_with_the_command_that_ends_it(
 ) -> None:
     (problem,) = before(release(status, 9999, revision=revision))[1]
     assert f"`{command}`" in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("statuses", "deployed"),
+    [
+        (["deployed"], 1),
+        (["superseded", "deployed"], 2),
+        (["deployed", "failed"], 1),
+        (["superseded", "deployed", "pending-upgrade"], 2),
+        # Helm was killed between its last two writes.
+        (["superseded", "superseded", "pending-rollback"], 2),
+        (["pending-install"], None),
+    ],
+)
+def test_what_ran_before_is_the_last_that_ended_well(statuses: list[str], deployed: int | None) -> None:
+    records = [release(status, revision=number) for number, status in enumerate(statuses, 1)]
+    others = [release(name=CRDS_CHART, revision=9)]
+    for each in (records, records[::-1]):
+        newest = newest_of([*each, *others])[CONTROL_PLANE_CHART]
+        assert (newest.revision, newest.status, newest.deployed) == (len(statuses), statuses[-1], deployed)
 
 
 def test_how_long_helm_may_still_be_at_work() -> None:

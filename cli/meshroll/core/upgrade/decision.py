@@ -90,7 +90,9 @@ def decide(
     bounds = asked_for(bounds, asked.to)
     hop = earlier.open_hop if earlier else None
     if earlier and hop and on and on.direction != FORWARD:
-        unfinished = due(release_of(catalogue, installed), None, None, settings, now, earlier.run_id)
+        # The run that takes it back is of the same target.
+        wanted = release_of(catalogue, Edge.parse(earlier.release or hop.to))
+        unfinished = due(release_of(catalogue, installed), wanted, None, settings, now, earlier.run_id)
         in_the_way = [*not_now(standing), *moved(standing, earlier), *standing.helm_at_work(now)]
         plan = Plan("upgrade", str(installed), [], [on.why])
         return Decision(unfinished, plan=plan, turn_back=on.why, problems=tuple(in_the_way))
