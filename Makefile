@@ -42,9 +42,12 @@ test-sandbox: $(INSTALLED) tools ## Everything against real API servers, two at 
 test-exhaustive: $(INSTALLED) tools ## Every fault of the sandbox and of an install; slow, so not part of make test.
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m exhaustive tests/sandbox
 
-# Most of a fault is waiting, so four at a time keep two processors busy.
-test-faults: $(INSTALLED) tools ## Every fault on the way to the API server, with the table of figures; about an hour.
-	@$(BIN)/pytest -q -n 4 --dist worksteal -m "" tests/faults
+# Most of a fault is waiting, so four at a time keep two processors busy. Those that change Linkerd itself have sandboxes
+# of their own, so they come by themselves.
+OWN_SANDBOX := tests/faults/test_killed_upgrade.py tests/faults/test_killed_uninstall.py
+test-faults: $(INSTALLED) tools ## Every fault on the way to the API server, with the tables of figures; about two hours.
+	@$(BIN)/pytest -q -n 4 --dist worksteal -m "" tests/faults $(addprefix --ignore=,$(OWN_SANDBOX))
+	@$(BIN)/pytest -q -n 4 --dist worksteal -m "" $(OWN_SANDBOX)
 
 lint: $(INSTALLED) ## ruff, mypy --strict, ansible-lint, yamllint, import layers.
 	@$(BIN)/ruff check

@@ -20,6 +20,7 @@ from meshroll.adapters.charts import CHARTS, ChartSource, values_of
 from meshroll.adapters.kube.client import Kube
 from meshroll.core.carried_values import carry
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, private_keys
+from meshroll.core.errors import RollbackFailed
 from meshroll.core.settings import Cluster
 from meshroll_sandbox.status import Connection, Status
 
@@ -105,6 +106,24 @@ def test_a_rollback_gets_past_an_upgrade_that_was_killed_and_keeps_values_and_we
     assert (found.revision, found.chart.version) == (4, "2025.10.7")
     assert found.values == {**IDENTITY, "controllerLogLevel": "debug"}
     assert (cluster.kube.get(webhook) or {})["data"] == before
+
+
+@pytest.mark.exhaustive
+def test_what_a_dropped_record_had_applied_goes_too_where_all_is_replaced(cluster: Helm) -> None:
+    """The newer proxy is a native sidecar: a patch that knows nothing of it would leave it beside the older one."""
+    cluster.upgrade("2025.10.7", IDENTITY)
+    cluster.upgrade("2026.6.3", IDENTITY)
+    helm.drop(cluster.kube, [helm.releases(cluster.kube, HOME)[CONTROL_PLANE_CHART]])
+    newest = helm.releases(cluster.kube, HOME)[CONTROL_PLANE_CHART]
+    assert (newest.revision, newest.status, newest.deployed) == (1, "superseded", 1)
+    assert helm.stored(cluster.kube, newest).chart.version == "2025.10.7"
+    back = (cluster.binary, cluster.variables, cluster.cluster, HOME, CONTROL_PLANE_CHART, 1)
+    with pytest.raises(RollbackFailed):
+        helm.rollback(*back)
+    helm.rollback(*back, replace=True)
+    assert cluster.release() == "edge-25.10.7"
+    newest = helm.releases(cluster.kube, HOME)[CONTROL_PLANE_CHART]
+    assert (newest.status, newest.deployed) == ("deployed", newest.revision)
 
 
 @pytest.mark.exhaustive
