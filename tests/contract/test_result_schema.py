@@ -55,7 +55,7 @@ UPGRADE = UpgradeTold(
         target="edge-26.6.3",
         since="2026-01-01T00:00:00Z",
         next_start="2026-01-02T02:00:00Z",
-        why="edge-26.6.3 is due since 2026-01-01.",
+        why="An upgrade to edge-26.6.3 is due since 2026-01-01.",
     ),
     [HopTold("edge-25.10.7", "edge-26.6.3", "planned")],
 )

@@ -18,19 +18,17 @@ from unit.core.release_cases import CATALOGUE
 from meshroll.core.errors import Refused
 from meshroll.core.journal import HopTaken, Record
 from meshroll.core.model import ControlPlane
-from meshroll.core.releases import Edge, Release
+from meshroll.core.releases import Catalogue, Edge, Release
 from meshroll.core.settings import WEEKDAYS, Upgrade
 from meshroll.core.upgrade.calendar import (
     OVERDUE_AFTER,
     Due,
     calendar_of,
     due,
-    frozen,
     installed_edge,
-    is_open,
-    next_opening,
     rests_since,
 )
+from meshroll.core.upgrade.windows import frozen, is_open, next_opening
 
 QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
@@ -257,6 +255,31 @@ def test_an_upgrade_that_did_not_end_is_no_matter_of_the_calendar() -> None:
 def test_a_clock_that_goes_backwards_makes_an_upgrade_wait() -> None:
     found = standing(changed_at=NOW + 3 * DAY, interval_days=0)
     assert (found.state, found.since) == ("waiting", "2026-08-04T12:00:00Z")
+
+
+def test_a_release_that_comes_later_makes_an_upgrade_no_less_overdue() -> None:
+    """Each week has its edge: one that is always due since last week would never be overdue."""
+    first, later = (
+        Release(edge=edge, date=day, mark="recommended", marked_on=marked)
+        for edge, day, marked in (
+            ("edge-26.2.1", date(2026, 2, 5), date(2026, 2, 20)),
+            ("edge-26.7.4", date(2026, 7, 28), None),
+        )
+    )
+    withdrawn = Release(edge="edge-26.1.1", date=date(2026, 1, 8), mark="not_recommended", reason="It leaks.")
+    known = Catalogue(NOW.date(), {}, [RUNNING, withdrawn, first, later])
+
+    def since(**policy: Any) -> tuple[str, str | None]:
+        inventory = settings(release=policy)
+        view = cluster(plane=PLANE, kubernetes="v1.33.1")
+        found = calendar_of(view, None, (), inventory, known, NOW)
+        assert found
+        return found.state, found.since
+
+    assert since() == ("overdue", "2026-02-20T00:00:00Z")
+    assert since(minimum_age_days=30) == ("overdue", "2026-03-07T00:00:00Z")
+    assert since(channel="edge-26.7.4") == ("due", "2026-07-28T00:00:00Z")
+    assert since(deny=["edge-26.2.1"]) == ("due", "2026-07-28T00:00:00Z")
 
 
 def ended(state: str, on: str, *hops: HopTaken) -> Record:

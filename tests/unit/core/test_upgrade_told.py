@@ -15,7 +15,7 @@ from meshroll.core.upgrade.calendar import Due
 from meshroll.core.upgrade.told import told
 
 OLD, MILESTONE, NEW, NEXT = "edge-25.10.7", "edge-26.6.3", "edge-26.8.3", "edge-26.9.1"
-DUE = Due(state="due", release=OLD, target=NEXT, why=f"{NEXT} is due since 2026-09-20.")
+DUE = Due(state="due", release=OLD, target=NEXT, why=f"An upgrade to {NEXT} is due since 2026-09-20.")
 DONE, OPEN_HOP = HopTaken(OLD, MILESTONE, 3, 0, done=True), HopTaken(MILESTONE, NEW, 4, 5)
 STATUS: Json = {"release": OLD, "kubernetes_version": "v1.33.1", "namespaces": []}
 IDLE, BUSY = (

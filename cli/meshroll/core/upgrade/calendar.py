@@ -1,11 +1,10 @@
-"""When an upgrade is due, and when a scheduled one may begin."""
+"""Whether an upgrade is due, and since when."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,15 +13,13 @@ from meshroll.core.errors import MeshrollError, Problem, Refused
 from meshroll.core.hop_history import UPGRADE, open_upgrade
 from meshroll.core.journal import Record
 from meshroll.core.model import ClusterView
-from meshroll.core.release_policy import Bounds, choose
+from meshroll.core.release_policy import Bounds, choose, survey
 from meshroll.core.releases import Catalogue, Edge, Release
-from meshroll.core.settings import WEEKDAYS, Settings, Upgrade
+from meshroll.core.settings import Settings
+from meshroll.core.upgrade.windows import next_opening
 
 State = Literal["current", "waiting", "due", "overdue", "unfinished"]
 OVERDUE_AFTER = timedelta(days=30)
-# A freeze may be long; one that has no end within this is a decision against upgrades.
-_SEARCHED_DAYS = 800
-_DAY = timedelta(days=1)
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,11 +48,13 @@ def due(
     settings: Settings,
     now: datetime,
     unfinished: str | None = None,
+    fits_since: date | None = None,
 ) -> Due:
     """Whether it is time to go from ``running`` to ``target`` (None: nothing fits the policy).
 
     ``changed_at`` is when the control plane last became another (None: not known, so long ago), ``unfinished`` the id
-    of an upgrade that did not end. A running release that is not recommended any more waits for no interval.
+    of an upgrade that did not end, ``fits_since`` what fitting_since() says: a target that is newer than what it was
+    last month makes nothing less overdue. A running release that is not recommended any more waits for no interval.
     """
     edge = running.edge
     if unfinished:
@@ -72,7 +71,7 @@ def due(
             target=target.edge if target else None,
             why=f"Policy picks nothing newer than {edge}.",
         )
-    since = _since(running, target, changed_at, settings)
+    since = _since(running, fits_since or _fits_from(target, settings), changed_at, settings)
     opening = next_opening(settings.upgrade, max(now, since))
     state: State = "waiting" if now < since else "overdue" if now > since + OVERDUE_AFTER else "due"
     withdrawn = f" {edge} is not recommended: {running.reason}" if running.mark == "not_recommended" else ""
@@ -82,7 +81,8 @@ def due(
         target=target.edge,
         since=_text(since),
         next_start=_text(opening) if opening else None,
-        why=f"{target.edge} is {'due from' if state == 'waiting' else f'{state} since'} {since:%Y-%m-%d}.{withdrawn}",
+        why=f"An upgrade to {target.edge} is {'due from' if state == 'waiting' else f'{state} since'} "
+        f"{since:%Y-%m-%d}.{withdrawn}",
     )
 
 
@@ -102,13 +102,20 @@ def calendar_of(
         running = release_of(catalogue, installed_edge(view))
     except Refused:
         return None
+    bounds = Bounds(settings.release, now.date(), view.kubernetes_version)
     try:
-        picked = choose(catalogue, Bounds(settings.release, now.date(), view.kubernetes_version)).release
+        picked = choose(catalogue, bounds).release
     except MeshrollError:
         picked = None
-    open_run = open_upgrade(records)
-    rested = rests_since(changed_at, records)
-    return due(running, picked, rested, settings, now, open_run.run_id if open_run else None)
+    open_run, rested = open_upgrade(records), rests_since(changed_at, records)
+    fits_since = fitting_since(catalogue, bounds, running, settings)
+    return due(running, picked, rested, settings, now, open_run.run_id if open_run else None, fits_since)
+
+
+def fitting_since(catalogue: Catalogue, bounds: Bounds, running: Release, settings: Settings) -> date | None:
+    """Since when policy would have picked something newer than ``running``; None where nothing newer fits now."""
+    newer = (each for each in survey(catalogue, bounds) if each.release.version > running.version)
+    return min((_fits_from(each.release, settings) for each in newer if not each.reasons), default=None)
 
 
 def rests_since(changed_at: datetime | None, records: Sequence[Record]) -> datetime | None:
@@ -143,69 +150,21 @@ def release_of(catalogue: Catalogue, edge: Edge) -> Release:
     return catalogue.find(edge) or Release(edge=str(edge))
 
 
-def _since(running: Release, target: Release, changed_at: datetime | None, settings: Settings) -> datetime:
-    """The target is old enough, and the cluster has rested long enough."""
-    old_enough = _midnight(target.earliest() + timedelta(days=settings.release.minimum_age_days))
+def _fits_from(release: Release, settings: Settings) -> date:
+    """The day from which it was old enough and known for what it is."""
+    old_enough = release.earliest() + timedelta(days=settings.release.minimum_age_days)
+    return max(old_enough, release.marked_on or old_enough)
+
+
+def _since(running: Release, fits_since: date, changed_at: datetime | None, settings: Settings) -> datetime:
+    """Something newer fits, and the cluster has rested long enough."""
     if running.mark == "not_recommended" or changed_at is None:
-        return old_enough
-    return max(old_enough, changed_at + timedelta(days=settings.upgrade.interval_days))
+        return _midnight(fits_since)
+    return max(_midnight(fits_since), changed_at + timedelta(days=settings.upgrade.interval_days))
 
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-def is_open(upgrade: Upgrade, moment: datetime) -> bool:
-    """Whether a scheduled upgrade may begin at ``moment``."""
-    if frozen(upgrade, moment):
-        return False
-    today = moment.astimezone(ZoneInfo(upgrade.timezone)).date()
-    return not upgrade.windows or any(
-        start <= moment < end for day in (today - _DAY, today) for start, end in _windows_from(upgrade, day)
-    )
-
-
-def frozen(upgrade: Upgrade, moment: datetime) -> str | None:
-    """The freeze that ``moment`` is in, as a sentence's end; None where it is in none."""
-    day = moment.astimezone(ZoneInfo(upgrade.timezone)).date()
-    found = next((each for each in upgrade.freeze if each.first <= day <= each.last), None)
-    if found is None:
-        return None
-    return f"a freeze until {found.last}{f' ({found.reason})' if found.reason else ''}"
-
-
-def next_opening(upgrade: Upgrade, moment: datetime) -> datetime | None:
-    """The first time from ``moment`` on at which one may begin; None where there is none in the next two years."""
-    if is_open(upgrade, moment):
-        return moment.astimezone(UTC)
-    zone = ZoneInfo(upgrade.timezone)
-    today = moment.astimezone(zone).date()
-    for number in range(-1, _SEARCHED_DAYS):
-        day = today + number * _DAY
-        # Where a freeze ends in the middle of a window that began the day before, midnight is the first chance.
-        midnight = datetime.combine(day, time(), zone).astimezone(UTC)
-        chances = [midnight, *(start for start, _ in _windows_from(upgrade, day))]
-        found = [each for each in chances if each > moment and is_open(upgrade, each)]
-        if found:
-            return min(found)
-    return None
-
-
-def _windows_from(upgrade: Upgrade, day: date) -> Iterator[tuple[datetime, datetime]]:
-    """Those that start on that day, as (first moment, first moment after it) in UTC.
-
-    Times of one zone are compared by what its clocks show, which is no order in a night on which they change.
-    """
-    zone = ZoneInfo(upgrade.timezone)
-    for window in upgrade.windows:
-        if window.days and WEEKDAYS[day.weekday()] not in window.days:
-            continue
-        starts, ends = time.fromisoformat(window.starts), time.fromisoformat(window.ends)
-        last = day if ends > starts else day + _DAY
-        yield (
-            datetime.combine(day, starts, zone).astimezone(UTC),
-            datetime.combine(last, ends, zone).astimezone(UTC),
-        )
 
 
 def _text(moment: datetime) -> str:

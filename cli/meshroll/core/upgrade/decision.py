@@ -21,7 +21,7 @@ from meshroll.core.renewal import Renewal
 from meshroll.core.renewal_problems import OVER
 from meshroll.core.resume import FORWARD, Resumption, Rule, way_of
 from meshroll.core.settings import Settings
-from meshroll.core.upgrade.calendar import Due, due, frozen, installed_edge, is_open, release_of
+from meshroll.core.upgrade.calendar import Due, due, fitting_since, installed_edge, release_of
 from meshroll.core.upgrade.data_plane import hop_plan
 from meshroll.core.upgrade.obstacles import failed_before, moved, not_healthy, not_now
 from meshroll.core.upgrade.standing import Standing
@@ -33,6 +33,7 @@ from meshroll.core.upgrade.way import (
     skew_problems,
     way,
 )
+from meshroll.core.upgrade.windows import frozen, is_open
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def decide(
         settings,
         now,
         earlier.run_id if earlier else None,
+        fitting_since(catalogue, bounds, release_of(catalogue, installed), settings),
     )
     if asked.scheduled and not earlier and (idle := _waits(calendar, settings, now)):
         may_begin = is_open(settings.upgrade, now)
