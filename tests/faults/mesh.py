@@ -110,7 +110,8 @@ class Mesh:
     def a_minute_passes(self) -> None:
         """Helm's records are older by as long as a Helm may be at work, so that nobody has to wait for it."""
         for secret in _records(self.kube):
-            at = int(secret["metadata"]["labels"]["modifiedAt"]) - int(HELM_AT_WORK_SECONDS)
+            labels = secret["metadata"]["labels"]
+            at = int(labels.get("modifiedAt") or labels["createdAt"]) - int(HELM_AT_WORK_SECONDS)
             older = {"metadata": {"labels": {"modifiedAt": str(at)}}}
             self.kube.merge_patch(f"{RECORDS}/{secret['metadata']['name']}", older)
 

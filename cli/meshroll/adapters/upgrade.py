@@ -26,6 +26,9 @@ from meshroll.core.uninstall import MESHED_BY
 from meshroll.core.upgrade.calendar import Due, calendar_of
 from meshroll.core.upgrade.standing import Standing
 
+# Of a failed one nobody knows which way it went.
+TELLING = ("deployed", "pending-upgrade")
+
 
 def see(kube: Kube, settings: Settings, records: Sequence[Record]) -> Standing:
     """One look at the whole cluster. Raises ApiError, Refused."""
@@ -116,10 +119,11 @@ def roll_back(
     newest = helm.ended(kube, home, CHARTS, between).get(CONTROL_PLANE_CHART)
     if newest is None or newest.status != "deployed" or _parts(kube, home) - {hop.start}:
         between()
-        # A record that was dropped to go on, and nothing came of it, told what that Helm had applied.
-        untold = newest is not None and newest.revision == hop.revision
+        # Helm takes what its newest record tells of for what is there. One of a way back that was cut short tells of
+        # the older release, and where one was dropped to go on, and nothing came of it, none tells of the newer.
+        tells = newest is not None and newest.revision > hop.revision and newest.status in TELLING
         helm.rollback(
-            binary, variables, settings.cluster, home, CONTROL_PLANE_CHART, hop.revision, replace=untold
+            binary, variables, settings.cluster, home, CONTROL_PLANE_CHART, hop.revision, replace=not tells
         )
     between()
     helm.drop(
