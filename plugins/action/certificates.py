@@ -9,6 +9,7 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 
 from meshroll.adapters import issuer_update, renewal
 from meshroll.core.errors import Refused
+from meshroll.core.moments import rfc3339
 from meshroll.core.renewal import Renewal, decide
 from meshroll.core.renewal_seen import Seen
 from meshroll.core.settings import Settings
@@ -77,4 +78,4 @@ class ActionModule(MeshrollAction):
 
 
 def _text(moment: datetime | None) -> str | None:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+    return rfc3339(moment) if moment else None

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,7 @@ from meshroll.adapters import catalogue
 from meshroll.adapters.kube.client import Kube
 from meshroll.core.model import Pod
 from meshroll.core.releases import Edge
+from meshroll_sandbox.cluster import down, up
 from meshroll_sandbox.estate import is_caller
 from meshroll_sandbox.status import Connection
 
@@ -87,6 +89,12 @@ class Estate:
     @property
     def inventory(self) -> str:
         return str(self.folder / "inventory")
+
+    @property
+    def control_plane(self) -> dict[str, Any]:
+        """The sandbox's ``meshroll_control_plane``, for settings that are to have one more or another."""
+        file = self.folder / "inventory/host_vars/sandbox/connection.yml"
+        return dict(yaml.safe_load(file.read_text())["meshroll_control_plane"])
 
     def run(self, command: str, *arguments: str) -> Ran:
         return meshroll(command, "-i", self.inventory, *arguments)
@@ -191,6 +199,17 @@ def make_estate(connection: Connection, name: str, folder: Path) -> Estate:
     file.write_text(file.read_text().replace("charging", name).replace("reporting", f"{name}-reporting"))
     (inventory / "group_vars" / "all" / "gate.yml").write_text(yaml.safe_dump({"meshroll_gate": GATE}))
     return Estate(name, kube, folder)
+
+
+@contextmanager
+def own_estate(name: str, folder: Path) -> Iterator[Estate]:
+    """The same in a sandbox of its own: other files count on their workers' Linkerd."""
+    try:
+        status = up(folder / "sandbox", lambda _: None)
+        assert status.connection
+        yield make_estate(status.connection, name, folder)
+    finally:
+        down(folder / "sandbox", lambda _: None)
 
 
 def wait_for_pods(kube: Kube, namespace: str, pods_min: int) -> None:

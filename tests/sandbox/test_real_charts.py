@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from sandbox.support import Estate, make_estate
+from sandbox.support import Estate, own_estate
 
 from meshroll.adapters import helm
 from meshroll.adapters.catalogue import breaking_changes, shipped
@@ -26,7 +26,6 @@ from meshroll.core.carried_values import StoredRelease, carry
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, IDENTITY_VALUES, merged
 from meshroll.core.known_values import ChartValues
 from meshroll.core.releases import Edge
-from meshroll_sandbox.cluster import down, up
 from meshroll_sandbox.tools import ensure
 
 PLACE = os.environ.get("MESHROLL_LINKERD_CHARTS", "")
@@ -54,19 +53,12 @@ def edges(source: ChartSource) -> list[Edge]:
 @pytest.fixture(scope="module")
 def estate(edges: list[Edge], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     """A sandbox of its own, whose Linkerd comes from the real charts, the oldest first."""
-    folder = tmp_path_factory.mktemp("real")
-    try:
-        status = up(folder / "sandbox", lambda _: None)
-        assert status.connection
-        made = make_estate(status.connection, "real", folder)
+    with own_estate("real", tmp_path_factory.mktemp("real")) as made:
         made.settings(
-            control_plane={"chart_source": PLACE, "helm_binary": str(status.connection.helm)},
-            release={"channel": str(edges[0])},
+            control_plane={**made.control_plane, "chart_source": PLACE}, release={"channel": str(edges[0])}
         )
         made.namespace_settings(workloads=["Deployment/sessions-gateway"], injection="workloads")
         yield made
-    finally:
-        down(folder / "sandbox", lambda _: None)
 
 
 @pytest.mark.parametrize("profile", ["ha", "default"])

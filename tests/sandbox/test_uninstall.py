@@ -14,12 +14,11 @@ from collections.abc import Iterator
 
 import pytest
 from faults.tree import kill_tree
-from sandbox.support import MESHROLL, STATE, Estate, Ran, make_estate
+from sandbox.support import MESHROLL, STATE, Estate, Ran, own_estate
 
 from meshroll.adapters.certificate_dates import ADMISSION
 from meshroll.adapters.kube.client import Kube
 from meshroll.core.certificate_dates import WEBHOOKS
-from meshroll_sandbox.cluster import down, up
 
 HOME = "/api/v1/namespaces/linkerd"
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/servers.policy.linkerd.io"
@@ -31,16 +30,9 @@ pytestmark = pytest.mark.exhaustive
 
 @pytest.fixture(scope="module")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    """A sandbox of its own: other files count on their workers' Linkerd."""
-    folder = tmp_path_factory.mktemp("uninstall")
-    try:
-        status = up(folder / "sandbox", lambda _: None)
-        assert status.connection
-        made = make_estate(status.connection, "leaving", folder)
+    with own_estate("leaving", tmp_path_factory.mktemp("uninstall")) as made:
         made.namespace_settings(workloads=["Deployment/sessions-gateway"], injection="workloads")
         yield made
-    finally:
-        down(folder / "sandbox", lambda _: None)
 
 
 def releases(kube: Kube) -> set[str]:

@@ -9,11 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 from faults.tree import kill_tree
-from sandbox.support import MESHROLL, STATE, Estate, Ran, catalogue_with, make_estate
-
-from meshroll_sandbox.cluster import down, up
+from sandbox.support import MESHROLL, STATE, Estate, Ran, catalogue_with, own_estate
 
 OLD, MILESTONE, NEW = "edge-25.10.7", "edge-26.6.3", "edge-26.8.3"
 NEVER_UP, BAD_UNDER_TRAFFIC, WITHDRAWN = "edge-26.6.98", "edge-26.6.99", "edge-25.11.2"
@@ -48,21 +45,13 @@ pytestmark = pytest.mark.exhaustive
 @pytest.fixture(scope="module")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     """A mesh of OLD with three workloads on it."""
-    folder = tmp_path_factory.mktemp("upgrade")
-    try:
-        status = up(folder / "sandbox", lambda _: None)
-        assert status.connection
-        made = make_estate(status.connection, "climbing", folder)
+    with own_estate("climbing", tmp_path_factory.mktemp("upgrade")) as made:
         made.namespace_settings(workloads=TAKEN, injection="workloads", waves=[{"share": 1.0}])
-        file = folder / "inventory/host_vars/sandbox/connection.yml"
-        control_plane = yaml.safe_load(file.read_text())["meshroll_control_plane"]
-        made.settings(release={"channel": OLD}, control_plane={**control_plane, "timeout_seconds": 40})
+        made.settings(release={"channel": OLD}, control_plane={**made.control_plane, "timeout_seconds": 40})
         ran = made.run("rollout")
         assert ran.code == 0, ran.result["errors"]
         made.settings(release={"channel": "recommended"})
         yield made
-    finally:
-        down(folder / "sandbox", lambda _: None)
 
 
 def picks(estate: Estate, edge: str) -> None:

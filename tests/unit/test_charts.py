@@ -83,7 +83,7 @@ def test_versions_and_archives_come_alike_from_both(
     source = read_source(address if over_http else str(folder))
     assert source.edges == {Edge(26, 6, 3)}, "a release needs both charts"
     archive = source.fetch(CONTROL_PLANE_CHART, "2026.6.3", tmp_path_factory.mktemp("charts"))
-    assert ha_values(archive) == {"controllerReplicas": 3}
+    assert ha_values(values_of(archive)) == {"controllerReplicas": 3}
 
 
 def test_an_archive_that_is_not_the_indexed_one_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_an_archive_without_ha_values_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "chart.tgz"
     path.write_bytes(packed({"linkerd-control-plane/Chart.yaml": "version: 2026.6.3"}))
     with pytest.raises(Refused) as refused:
-        ha_values(path)
+        ha_values(values_of(path))
     assert refused.value.problems[0].code == "chart-without-ha"
 
 

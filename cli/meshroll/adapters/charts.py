@@ -27,9 +27,9 @@ from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
 from meshroll.core.errors import Problem, Refused
 from meshroll.core.known_values import ChartValues
 from meshroll.core.places import is_address, shown
-from meshroll.core.releases import Catalogue, Edge, edges_of
+from meshroll.core.releases import Catalogue, ChartName, Edge, edges_of
 
-CHARTS = (CRDS_CHART, CONTROL_PLANE_CHART)
+CHARTS: tuple[ChartName, ...] = (CRDS_CHART, CONTROL_PLANE_CHART)
 VALUES, HA_VALUES = "values.yaml", "values-ha.yaml"
 _READ = ("Chart.yaml", VALUES, HA_VALUES, "templates/", "charts/")
 # Linkerd's own index is a few MiB and a chart some 50 KiB; more than this is not what it says it is.
@@ -49,7 +49,9 @@ class Archive:
 class ChartSource:
     """A chart source whose index was read."""
 
-    def __init__(self, source: str, archives: dict[tuple[str, str], Archive], catalogue: Catalogue) -> None:
+    def __init__(
+        self, source: str, archives: dict[tuple[ChartName, str], Archive], catalogue: Catalogue
+    ) -> None:
         self.source = source
         self._archives, self._catalogue = archives, catalogue
 
@@ -83,7 +85,7 @@ class ChartSource:
         of = [{version for name, version in self._archives if name == chart} for chart in CHARTS]
         return edges_of(set.intersection(*of))
 
-    def fetch(self, chart: str, version: str, folder: Path) -> Path:
+    def fetch(self, chart: ChartName, version: str, folder: Path) -> Path:
         """Puts the archive into ``folder``.
 
         Raises Refused chart-source-unreachable, chart-digest (not the one that the index has), chart-pin (not the one
@@ -104,9 +106,7 @@ class ChartSource:
                 )
             )
         release = self._catalogue.find(Edge.of_chart(version))
-        pinned = next(
-            (pin for name, pin in ((release and release.charts) or {}).items() if name == chart), None
-        )
+        pinned = release.charts.get(chart) if release and release.charts else None
         if pinned and pinned != f"sha256:{digest}":
             raise Refused(
                 Problem(
@@ -189,14 +189,14 @@ def _readable(name: str) -> Iterator[None]:
         ) from error
 
 
-def ha_values(archive: Path) -> dict[str, Any]:
-    """The chart's own values-ha.yaml. Raises Refused where the archive has none."""
-    values = dict(values_of(archive).ha)
+def ha_values(chart: ChartValues) -> dict[str, Any]:
+    """The control plane's own values-ha.yaml. Raises Refused where its chart has none."""
+    values = dict(chart.ha)
     if not values:
         raise Refused(
             Problem(
                 "chart-without-ha",
-                f"{archive.name} has no {HA_VALUES}.",
+                f"{CONTROL_PLANE_CHART}-{chart.version}.tgz has no {HA_VALUES}.",
                 "Set meshroll_control_plane.profile to default, or use Linkerd's own charts.",
             )
         )

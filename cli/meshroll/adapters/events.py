@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from meshroll.core.errors import Interrupted, Problem
+from meshroll.core.moments import rfc3339
 
 
 def now() -> str:
     """This moment, RFC 3339 UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return rfc3339(datetime.now(UTC))
 
 
 def append(path: str, event: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ from meshroll.core.helm_records import HelmRelease
 from meshroll.core.identity import ISSUER_SECRET, TRUST_ROOTS, trust_domain_of
 from meshroll.core.install import Seen, records_in_the_way
 from meshroll.core.places import shown
-from meshroll.core.releases import Edge
+from meshroll.core.releases import ChartName, Edge
 from meshroll.core.settings import Settings
 
 Result = TypeVar("Result")
@@ -37,7 +37,7 @@ class Install:
     profile: core.Profile
     values: dict[str, Any]
     helm_binary: str
-    charts: dict[str, Path]
+    charts: dict[ChartName, Path]
     gateway_api: gateway_api.Bundle | None
     identity: identity.IdentityPlan
     dropped_records: tuple[HelmRelease, ...]
@@ -109,11 +109,7 @@ def plan(seen: Seen, settings: Settings, edge: Edge, folder: Path, now: datetime
     charts = attempt(lambda: _fetch(settings, edge, folder))
     profile = attempt(lambda: core.profile_of(own.profile, seen.nodes))
     chart = attempt(lambda: values_of(charts[CONTROL_PLANE_CHART])) if charts else None
-    ha = (
-        attempt(lambda: ha_values(charts[CONTROL_PLANE_CHART]))
-        if chart and charts and profile == "ha"
-        else None
-    )
+    ha = attempt(lambda: ha_values(chart)) if chart and profile == "ha" else None
     values = chart_values(ha, own.values, settings.prometheus.scrape == "podmonitor")
     problems += value_problems(own.values, values)
     problems += unknown_values(own.values, chart) if chart else []
@@ -154,7 +150,7 @@ def _mark_namespace(kube: Kube, install: Install) -> None:
         kube.merge_patch(path, {"metadata": metadata})
 
 
-def _fetch(settings: Settings, edge: Edge, folder: Path) -> dict[str, Path]:
+def _fetch(settings: Settings, edge: Edge, folder: Path) -> dict[ChartName, Path]:
     charts = ChartSource.read(settings.control_plane.chart_source, catalogue.read(settings.catalogue))
     if edge not in charts.edges:
         raise Refused(

@@ -22,6 +22,7 @@ from meshroll.core.issuer_update import (
     restarted_since,
 )
 from meshroll.core.model import Pod, Workload
+from meshroll.core.moments import rfc3339
 
 # Kubelet brings a changed Secret into its mounts within a minute or so.
 LOOKED_FOR = timedelta(minutes=2)
@@ -66,7 +67,7 @@ def _prove(update: Update) -> Proof:
         update.say(
             f"{found.message} within {update.looked_for.total_seconds():.0f} s (linkerd2 #15109): restarting it."
         )
-        at = kube.server_now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = rfc3339(kube.server_now())
         template = {"metadata": {"annotations": {RESTARTED_AT: at}}}
         kube.merge_patch(_path(update, DEPLOYMENT), {"spec": {"template": template}})
     if found.state == "waiting":

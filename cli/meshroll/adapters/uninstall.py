@@ -11,7 +11,7 @@ from meshroll.adapters import helm
 from meshroll.adapters.certificate_dates import ADMISSION
 from meshroll.adapters.kube.client import ApiError, Kube, Object
 from meshroll.core.certificate_dates import WEBHOOKS
-from meshroll.core.control_plane import DEPLOYMENTS
+from meshroll.core.control_plane import parts
 from meshroll.core.errors import Problem, RollbackFailed
 from meshroll.core.journal import Record
 from meshroll.core.uninstall import COMPONENT, GATEWAY_API, MESHED_BY, Standing, needed_by
@@ -36,9 +36,7 @@ def see(kube: Kube, home: str, records: Sequence[Record], anchor_key_file: str |
             home=home,
             namespaces=tuple(spaces.result()[0]),
             pods=tuple(pods.result()[0]),
-            deployments=tuple(
-                item for item in deployments.result()[0] if item["metadata"]["name"] in DEPLOYMENTS
-            ),
+            deployments=parts(deployments.result()[0]),
             helm=releases.result(),
             webhooks=tuple(found for hook in hooks if (found := hook.result()) is not None),
             crds=tuple(crd for crd in crds.result()[0] if crd["spec"]["group"] in GROUPS),

@@ -11,15 +11,15 @@ from typing import Any
 from meshroll.adapters import catalogue, helm
 from meshroll.adapters.charts import CHARTS, ChartSource, values_of
 from meshroll.adapters.kube.client import ApiError, Kube
-from meshroll.adapters.kube.look import created_by, look
+from meshroll.adapters.kube.look import look
 from meshroll.core.carried_values import carry
 from meshroll.core.chart_values import CONTROL_PLANE_CHART
-from meshroll.core.control_plane import DEPLOYMENTS
+from meshroll.core.control_plane import parts
 from meshroll.core.errors import Refused
 from meshroll.core.helm_records import SETTLED
 from meshroll.core.journal import HopTaken, Record
-from meshroll.core.model import ClusterView
-from meshroll.core.releases import Edge
+from meshroll.core.model import ClusterView, Workload
+from meshroll.core.releases import ChartName, Edge
 from meshroll.core.scope import caller_namespaces
 from meshroll.core.settings import Settings
 from meshroll.core.uninstall import MESHED_BY
@@ -35,7 +35,7 @@ def see(kube: Kube, settings: Settings, records: Sequence[Record]) -> Standing:
     home = settings.control_plane.namespace
     names = [namespace.name for namespace in settings.namespaces]
     with ThreadPoolExecutor(max_workers=5) as pool:
-        view = pool.submit(look, kube, names, home, caller_namespaces(settings), certificates=True)
+        view = pool.submit(look, kube, names, home, caller_namespaces(settings))
         spaces = pool.submit(kube.list_all, "/api/v1/namespaces")
         pods = pool.submit(kube.list_all, "/api/v1/pods", labelSelector=MESHED_BY)
         deployments = pool.submit(kube.list_all, f"/apis/apps/v1/namespaces/{home}/deployments")
@@ -44,9 +44,7 @@ def see(kube: Kube, settings: Settings, records: Sequence[Record]) -> Standing:
             view=view.result(),
             namespaces=frozenset(space["metadata"]["name"] for space in spaces.result()[0]),
             pods=tuple(pods.result()[0]),
-            deployments=tuple(
-                item for item in deployments.result()[0] if item["metadata"]["name"] in DEPLOYMENTS
-            ),
+            deployments=parts(deployments.result()[0]),
             helm=releases.result(),
             records=tuple(records),
         )
@@ -69,7 +67,7 @@ def calendar(kube: Kube, settings: Settings, view: ClusterView, records: Sequenc
 class Prepared:
     """What Helm is given for one hop: the archive of each chart, and the control plane's values."""
 
-    charts: dict[str, Path]
+    charts: dict[ChartName, Path]
     values: dict[str, Any]
     helm_binary: str
     notes: tuple[str, ...]
@@ -135,5 +133,5 @@ def roll_back(
 def _parts(kube: Kube, home: str) -> set[str]:
     """The releases that the control plane's Deployments are of: several, where Helm was killed between them."""
     found, _ = kube.list_all(f"/apis/apps/v1/namespaces/{home}/deployments")
-    own = [each for each in found if each["metadata"]["name"] in DEPLOYMENTS]
-    return {release for each in own if (release := created_by(each))}
+    own = (Workload({"kind": "Deployment", **each}) for each in parts(found))
+    return {release for each in own if (release := each.created_by)}

@@ -143,6 +143,13 @@ check_option: Callable[[Command], Command] = click.option(
     "--check", is_flag=True, help="Dry run: look, refuse and plan as the real run would, and change nothing."
 )
 
+on_inconclusive_option: Callable[[Command], Command] = click.option(
+    "--on-inconclusive",
+    type=click.Choice(["rollback", "continue", "pause"]),
+    default="rollback",
+    show_default=True,
+    help="What becomes of a run that has waited for a person longer than paused_max_seconds.",
+)
 emit_patches_option: Callable[[Command], Command] = click.option(
     "--emit-patches",
     type=click.Path(file_okay=False, resolve_path=True),

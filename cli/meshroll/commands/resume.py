@@ -2,19 +2,13 @@
 
 import click
 
-from meshroll.commands.options import take_option, where_and_how
+from meshroll.commands.options import on_inconclusive_option, take_option, where_and_how
 from meshroll.commands.run import run_playbook, taking
 from meshroll.core.errors import ExitCode
 
 
 @click.command()
-@click.option(
-    "--on-inconclusive",
-    type=click.Choice(["rollback", "continue", "pause"]),
-    default="rollback",
-    show_default=True,
-    help="What becomes of a run that has waited for a person longer than paused_max_seconds.",
-)
+@on_inconclusive_option
 @take_option
 @where_and_how
 def command(on_inconclusive: str, take: list[str]) -> ExitCode:

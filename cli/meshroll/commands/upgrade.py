@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from meshroll.commands.options import check_option, where_and_how
+from meshroll.commands.options import check_option, on_inconclusive_option, where_and_how
 from meshroll.commands.run import run_playbook
 from meshroll.core.errors import ExitCode
 
@@ -17,13 +17,7 @@ from meshroll.core.errors import ExitCode
     is_flag=True,
     help="For a job: does nothing unless an upgrade is due and meshroll_upgrade lets it begin now.",
 )
-@click.option(
-    "--on-inconclusive",
-    type=click.Choice(["rollback", "continue", "pause"]),
-    default="rollback",
-    show_default=True,
-    help="What becomes of an upgrade that has waited at a gate for longer than paused_max_seconds.",
-)
+@on_inconclusive_option
 @where_and_how
 def command(check: bool, to: str | None, scheduled: bool, on_inconclusive: str) -> ExitCode:
     """Upgrade Linkerd hop by hop, prove each hop, take the one that fails back.

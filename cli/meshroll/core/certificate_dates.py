@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from meshroll.core.certificates import EXPIRES_SOON, Certificate
+from meshroll.core.moments import rfc3339
 
 State = Literal["valid", "expiring", "expired", "not_yet_valid", "not_read"]
 # What each webhook guards, by the name of its configuration, and its kind in the API. An injector whose certificate has
@@ -38,7 +39,7 @@ def dated(what: str, certificates: Sequence[Certificate], now: datetime) -> list
             what=what,
             state=_state(each, now),
             subject=each.subject,
-            not_after=each.not_after.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            not_after=rfc3339(each.not_after),
             days_left=(each.not_after - now).days,
         )
         for each in certificates

@@ -80,6 +80,11 @@ def namespace_problems(
     ]
 
 
+def parts(deployments: Iterable[Object]) -> tuple[Object, ...]:
+    """Of the Deployments in Linkerd's namespace those of the control plane itself."""
+    return tuple(item for item in deployments if item["metadata"]["name"] in DEPLOYMENTS)
+
+
 def not_up(deployments: Sequence[Object]) -> list[str]:
     """What of the control plane is not available yet, a phrase each; empty when all of it is."""
     by_name = {deployment["metadata"]["name"]: deployment for deployment in deployments}

@@ -17,7 +17,6 @@ from meshroll.core.places import is_address, shown
 from meshroll.core.releases import Edge
 
 LABEL = "linkerd.io/extension"
-CREATED_BY = "linkerd.io/created-by"
 CNI = "cni"
 # In the order in which they are upgraded.
 CHARTS = {
@@ -71,7 +70,7 @@ def detect(namespaces: Iterable[Object], workloads: Iterable[Workload]) -> tuple
         found[name, workload.namespace] = Extension(
             name,
             workload.namespace,
-            known.release or _release(workload),
+            known.release or workload.created_by,
             known.helm or annotations_of(workload.manifest).get(HELM_RELEASE),
         )
     return tuple(found[key] for key in sorted(found))
@@ -81,15 +80,6 @@ def _name(workload: Workload) -> str | None:
     if workload.kind == "DaemonSet" and labels_of(workload.manifest).get("k8s-app") == "linkerd-cni":
         return CNI
     return labels_of(workload.manifest).get(LABEL)
-
-
-def _release(workload: Workload) -> str | None:
-    """``linkerd.io/created-by: linkerd/helm edge-26.6.3``, on the workload or on its pods."""
-    for told in (annotations_of(workload.manifest), workload.template_annotations):
-        made_with = told.get(CREATED_BY, "").rpartition(" ")[2]
-        if made_with.startswith("edge-"):
-            return made_with
-    return None
 
 
 def steps(extensions: Iterable[Extension], to: Edge, chart_source: str) -> tuple[ExtensionStep, ...]:

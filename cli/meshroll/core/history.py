@@ -17,6 +17,7 @@ from meshroll.core.errors import Locked, Problem, UsageError
 from meshroll.core.gate.signals import Signals
 from meshroll.core.hop_history import UPGRADE, carried_on, open_upgrade
 from meshroll.core.journal import UNFINISHED, Command, Entry, Record, Theft, touches
+from meshroll.core.moments import rfc3339
 from meshroll.core.plan import to_builtins
 
 PREVIOUS = "previous"
@@ -283,7 +284,7 @@ def opened(
         command=_COMMANDS.get(looked.direction, "rollback"),
         holder=holder,
         namespaces=looked.namespaces,
-        started_at=max([now, *after_all]).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        started_at=rfc3339(max([now, *after_all])),
         release=looked.release,
         asked=looked.asked,
         plan=looked.steps,

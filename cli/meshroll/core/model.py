@@ -16,6 +16,7 @@ INJECT = "linkerd.io/inject"
 # Beside linkerd.io/inject: disabled, it says that meshroll wrote that, and not the team.
 KEPT_OUT = "meshroll.io/kept-out"
 PROXY_CONTAINER = "linkerd-proxy"
+CREATED_BY = "linkerd.io/created-by"
 PROXY_VERSION = "linkerd.io/proxy-version"
 
 
@@ -71,6 +72,15 @@ class Workload:
     def opted_out(self) -> bool:
         annotations = self.template_annotations
         return annotations.get(INJECT) == "disabled" and KEPT_OUT not in annotations
+
+    @property
+    def created_by(self) -> str | None:
+        """The release of Linkerd that made it: ``linkerd.io/created-by: linkerd/helm edge-26.6.3``, or on its pods."""
+        for told in (annotations_of(self.manifest), self.template_annotations):
+            release = told.get(CREATED_BY, "").rpartition(" ")[2]
+            if release.startswith("edge-"):
+                return release
+        return None
 
     @property
     def replicas(self) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import msgspec
 
 from meshroll.core.injection import pinned_proxy
-from meshroll.core.model import INJECT, KEPT_OUT, NamespaceView, Workload
+from meshroll.core.model import INJECT, KEPT_OUT, ClusterView, NamespaceView, Workload
 from meshroll.core.settings import Client, Namespace, Settings
 
 
@@ -38,6 +38,14 @@ def brought_up(space: NamespaceView, namespace: Namespace) -> list[Workload]:
             or any(pod.proxy for pod in space.pods_of(workload.id))
         )
     ]
+
+
+def all_brought_up(view: ClusterView, settings: Settings) -> Iterator[tuple[NamespaceView, Workload]]:
+    """brought_up() of every namespace of the settings, with its namespace."""
+    for namespace in settings.namespaces:
+        space = view.namespaces[namespace.name]
+        for workload in brought_up(space, namespace):
+            yield space, workload
 
 
 def caller_namespaces(settings: Settings) -> list[str]:

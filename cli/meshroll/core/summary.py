@@ -89,7 +89,7 @@ def _summary(
     hops = record.hops if record else []
     # The plan of an upgrade is that of a hop's data plane, which may have nothing to do.
     if plan and code == ExitCode.SUCCESS and plan.nothing_to_do and not hops:
-        lines += [line for line in (NOTHING_TO_DO[plan.direction],) if line]
+        lines += [NOTHING_TO_DO[plan.direction]] if plan.direction in NOTHING_TO_DO else []
     elif check_mode and plan:
         pods = sum(change.pods for change in plan.changes())
         lines.append(f"Would change {_objects(plan.changes())} and restart {pods} pods.")
@@ -121,8 +121,6 @@ NOTHING_TO_DO = {
     "in": "Nothing to do: the cluster is as the inventory wants it.",
     "fallback": "Nothing to do: there is no proxy to take out and no client to set back.",
     "previous": "Nothing to do: no rollout of these namespaces is left to take back.",
-    "verify": "",
-    "upgrade": "",
     "none": "Nothing to resume: every run of these namespaces came to its end.",
 }
 

@@ -13,6 +13,7 @@ from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART
 from meshroll.core.config_maps import NAMESPACE as JOURNAL_NAMESPACE
 from meshroll.core.control_plane import INSTALLING
 from meshroll.core.errors import Problem
+from meshroll.core.extensions import LABEL as EXTENSION
 from meshroll.core.helm_records import ENDED, HelmRelease, in_the_way
 from meshroll.core.history import left_open, open_uninstall
 from meshroll.core.identity import ISSUER_SECRET, TRUST_ROOTS
@@ -20,7 +21,6 @@ from meshroll.core.journal import Record
 from meshroll.core.model import Object, Pod, annotations_of, labels_of
 from meshroll.core.ownership import HELM_RELEASE
 
-EXTENSION = "linkerd.io/extension"
 # On every pod that the injector has given a proxy.
 MESHED_BY = "linkerd.io/control-plane-ns"
 # On every pod of the control plane itself.
@@ -49,17 +49,18 @@ class Standing:
     @property
     def helm_crds(self) -> list[Object]:
         """The CRDs that go with Helm's release of them, and take their custom resources with them."""
-        return [
-            crd
-            for crd in self.crds
-            if annotations_of(crd).get(HELM_RELEASE) == CRDS_CHART
-            and annotations_of(crd).get(HELM_KEEPS[0]) != HELM_KEEPS[1]
-        ]
+        return [crd for crd in self.crds if helm_deletes(crd)]
 
     @property
     def unfinished(self) -> bool:
         """Whether an uninstall has begun here and not ended."""
         return open_uninstall(self.records) is not None
+
+
+def helm_deletes(crd: Object) -> bool:
+    """Whether it goes with Helm's release of Linkerd's CRDs, or with one that has it no more."""
+    annotations = annotations_of(crd)
+    return annotations.get(HELM_RELEASE) == CRDS_CHART and annotations.get(HELM_KEEPS[0]) != HELM_KEEPS[1]
 
 
 class Kept(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from meshroll.adapters.kube.journal import ensure_namespace
 from meshroll.adapters.kube.requests import WRITE_TIMEOUT_SECONDS
 from meshroll.core.config_maps import NAMESPACE
 from meshroll.core.errors import Interrupted, Locked, MeshrollError, Problem
+from meshroll.core.moments import rfc3339
 
 PATH = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 NAME = "meshroll"
@@ -145,7 +146,7 @@ class Lock:
         if lease is None or not holder:
             raise _busy("Nobody holds this cluster's lock.", "There is nothing to steal.")
         run_id = str((lease["metadata"].get("annotations") or {}).get(RUN, ""))
-        at = self._kube.server_now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = rfc3339(self._kube.server_now())
         told = {"run": run_id, "by": by, "at": at, "reason": reason}
         self._annotations = {
             RUN: self._annotations[RUN],

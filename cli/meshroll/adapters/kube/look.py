@@ -176,13 +176,4 @@ def _control_plane(kube: Kube, namespace: str) -> ControlPlane:
 def _release(injector: Object, values: Mapping[str, Any]) -> str | None:
     """What made the injector; the values' version where it does not say."""
     version = values.get("linkerdVersion") or (values.get("proxy") or {}).get("image", {}).get("version")
-    return created_by(injector) or (str(version) if version else None)
-
-
-def created_by(deployment: Object) -> str | None:
-    """The release that made a part of the control plane: ``linkerd.io/created-by: linkerd/helm edge-26.6.3``."""
-    for holder in (deployment, deployment["spec"]["template"]):
-        release = annotations_of(holder).get("linkerd.io/created-by", "").rpartition(" ")[2]
-        if release.startswith("edge-"):
-            return release
-    return None
+    return Workload({"kind": "Deployment", **injector}).created_by or (str(version) if version else None)

@@ -14,6 +14,7 @@ from meshroll.core.gate.summing_up import reasons_of
 from meshroll.core.gate.together import together
 from meshroll.core.gate.verdict import Finding, Outcome, WorkloadVerdict, rank
 from meshroll.core.journal import Line
+from meshroll.core.moments import rfc3339
 from meshroll.core.report.model import GateReport, Interval, Row
 
 
@@ -52,7 +53,7 @@ def _gate(recording: Recording) -> GateReport:
 
 def moment(at_seconds: float) -> str:
     """Unix time as RFC 3339 UTC."""
-    return datetime.fromtimestamp(at_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return rfc3339(datetime.fromtimestamp(at_seconds, UTC))
 
 
 def after(recording: Recording) -> Mapping[str, Signals]:

@@ -8,11 +8,10 @@ from typing import Any
 
 from meshroll.core.chart_values import CRDS_CHART
 from meshroll.core.extensions import CNI
-from meshroll.core.model import Object, annotations_of, containers_of, kubernetes_minor
-from meshroll.core.ownership import HELM_RELEASE
+from meshroll.core.model import Object, containers_of, kubernetes_minor
 from meshroll.core.scan.facts import Facts
 from meshroll.core.scan.row import Hit, Scanner, listed
-from meshroll.core.uninstall import HELM_KEEPS
+from meshroll.core.uninstall import HELM_KEEPS, helm_deletes
 
 KUBERNETES_MIN = (1, 31)
 # iptables-nft goes through the kernel's nft_compat; the kernels that distributions still called 3.10 and 4.x of before
@@ -36,13 +35,7 @@ def _gateway_api(facts: Facts) -> Iterator[Hit]:
 
 def _gateway_api_left_out(facts: Facts) -> Iterator[Hit]:
     """Helm looks for the annotation on the object as it is in the cluster, so annotating it before is enough."""
-    going = [
-        crd["metadata"]["name"]
-        for crd in facts.objects("gateway_crds")
-        if annotations_of(crd).get(HELM_RELEASE) == CRDS_CHART
-        and annotations_of(crd).get(HELM_KEEPS[0]) != HELM_KEEPS[1]
-    ]
-    for name in going:
+    for name in (crd["metadata"]["name"] for crd in facts.objects("gateway_crds") if helm_deletes(crd)):
         yield Hit(
             f"The CRD {name} is Helm's release {CRDS_CHART}'s own, and nothing tells Helm to keep it: it is deleted, "
             f"and all {name.partition('.')[0]} with it.",

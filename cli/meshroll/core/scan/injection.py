@@ -103,10 +103,7 @@ def _known_before(facts: Facts) -> tuple[str, ...]:
 
 
 def _inherited_before(facts: Facts) -> tuple[str, ...]:
-    running = _running(facts)
-    if running >= GA_SINCE:
-        return INHERITED_AFTER
-    return (NATIVE_BETA, NATIVE_ALPHA) if running >= BETA_SINCE else (NATIVE_ALPHA,)
+    return INHERITED_AFTER if _running(facts) >= GA_SINCE else _known_before(facts)
 
 
 def _running(facts: Facts) -> Edge:

@@ -13,6 +13,7 @@ from meshroll.core.errors import MeshrollError, Problem, Refused
 from meshroll.core.hop_history import UPGRADE, open_upgrade
 from meshroll.core.journal import Record
 from meshroll.core.model import ClusterView
+from meshroll.core.moments import rfc3339
 from meshroll.core.release_policy import Bounds, choose, survey
 from meshroll.core.releases import Catalogue, Edge, Release
 from meshroll.core.settings import Settings
@@ -79,8 +80,8 @@ def due(
         state=state,
         release=edge,
         target=target.edge,
-        since=_text(since),
-        next_start=_text(opening) if opening else None,
+        since=rfc3339(since),
+        next_start=rfc3339(opening) if opening else None,
         why=f"An upgrade to {target.edge} is {'due from' if state == 'waiting' else f'{state} since'} "
         f"{since:%Y-%m-%d}.{withdrawn}",
     )
@@ -165,7 +166,3 @@ def _since(running: Release, fits_since: date, changed_at: datetime | None, sett
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,10 +12,10 @@ from dataclasses import replace
 from meshroll.core.injection import pinned_proxy, sidecar_mode
 from meshroll.core.judged import callers_by_service, subjects_of
 from meshroll.core.model import ClusterView, NamespaceView, Pod
-from meshroll.core.plan import Plan, Step
+from meshroll.core.plan import Plan, Step, Subject
 from meshroll.core.releases import Edge
-from meshroll.core.scope import brought_up, only
-from meshroll.core.settings import Namespace, Settings
+from meshroll.core.scope import all_brought_up, brought_up, only
+from meshroll.core.settings import Settings
 from meshroll.core.wave_steps import wave_steps
 from meshroll.core.waves import budgeted
 
@@ -38,11 +38,19 @@ def hop_plan(
     notes: list[str] = []
     for namespace in settings.namespaces:
         space = view.namespaces[namespace.name]
+        taken = [workload.id for workload in brought_up(space, namespace)]
+        meshed = [workload.id for workload in space.workloads if space.fully_meshed(workload.id)]
+        callers = callers_by_service(view, space)
         mark = f"plane:{space.name}/{edge}"
         if new_control_plane or mark in pending:
-            judged += _old_proxies(view, space, namespace, edge, mark)
-        waves += _waves(view, space, namespace, settings, edge, run_id, pending)
-        notes += _left_as_they_are(space, namespace, edge)
+            subjects = subjects_of(view, namespace, callers, meshed, meshed)
+            judged += _old_proxies(space, edge, subjects, mark)
+        if taken:
+            mode = sidecar_mode(namespace.sidecar, view.kubernetes_version, edge)
+            waves += wave_steps(
+                view, namespace, settings.waves, callers, mode, edge, run_id, pending, taken, meshed
+            ).steps
+        notes += _left_as_they_are(space, taken, edge)
     return Plan("upgrade", str(edge), budgeted([*judged, *waves], view, settings.max_restarting_pods), notes)
 
 
@@ -71,48 +79,20 @@ def behind(view: ClusterView, settings: Settings, edge: Edge) -> list[str]:
     """The workloads (NAMESPACE/KIND/NAME) of the inventory that have a proxy of another release than ``edge``."""
     return [
         f"{space.name}/{workload.id}"
-        for namespace in settings.namespaces
-        for space in [view.namespaces[namespace.name]]
-        for workload in brought_up(space, namespace)
+        for space, workload in all_brought_up(view, settings)
         if any(_release(pod) not in (None, str(edge)) for pod in space.pods_of(workload.id))
     ]
 
 
-def _old_proxies(
-    view: ClusterView, space: NamespaceView, namespace: Namespace, edge: Edge, mark: str
-) -> list[Step]:
-    meshed = [workload.id for workload in space.workloads if space.fully_meshed(workload.id)]
-    callers = callers_by_service(view, space)
-    subjects = subjects_of(view, namespace, callers, meshed, meshed)
+def _old_proxies(space: NamespaceView, edge: Edge, subjects: list[Subject], mark: str) -> list[Step]:
     if not subjects:
         return []
     title = f"Proxies of {space.name} as they are, under the control plane of {edge}"
     return [Step("verify", title, space.name, gate=True, subjects=subjects, pending=[mark])]
 
 
-def _waves(
-    view: ClusterView,
-    space: NamespaceView,
-    namespace: Namespace,
-    settings: Settings,
-    edge: Edge,
-    run_id: str,
-    pending: Collection[str],
-) -> list[Step]:
-    taken = [workload.id for workload in brought_up(space, namespace)]
-    if not taken:
-        return []
-    mode = sidecar_mode(namespace.sidecar, view.kubernetes_version, edge)
-    meshed = [workload.id for workload in space.workloads if space.fully_meshed(workload.id)]
-    callers = callers_by_service(view, space)
-    return wave_steps(
-        view, namespace, settings.waves, callers, mode, edge, run_id, pending, taken, meshed
-    ).steps
-
-
-def _left_as_they_are(space: NamespaceView, namespace: Namespace, edge: Edge) -> list[str]:
+def _left_as_they_are(space: NamespaceView, taken: Collection[str], edge: Edge) -> list[str]:
     """Workloads whose proxies stay behind, a sentence each."""
-    taken = {workload.id for workload in brought_up(space, namespace)}
     notes = []
     for workload in space.workloads:
         releases = {_release(pod) for pod in space.pods_of(workload.id)} - {None, str(edge)}

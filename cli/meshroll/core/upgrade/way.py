@@ -14,7 +14,7 @@ from meshroll.core.hops import Hop, describe, plan_hops, steps_apart
 from meshroll.core.model import ClusterView, Object, Pod
 from meshroll.core.release_policy import Bounds, choose, denied
 from meshroll.core.releases import Catalogue, Edge
-from meshroll.core.scope import brought_up
+from meshroll.core.scope import all_brought_up
 from meshroll.core.settings import Settings
 from meshroll.core.upgrade.data_plane import behind
 
@@ -114,12 +114,7 @@ Outside = Mapping[str, Mapping[str, int]]
 
 def outside(pods: Iterable[Object], view: ClusterView, settings: Settings) -> Outside:
     """Of all ``pods`` with a proxy, those that are not of a workload which the inventory has brought up."""
-    ours = {
-        (space.name, workload.id)
-        for namespace in settings.namespaces
-        for space in [view.namespaces[namespace.name]]
-        for workload in brought_up(space, namespace)
-    }
+    ours = {(space.name, workload.id) for space, workload in all_brought_up(view, settings)}
     found: dict[str, Counter[str]] = {}
     for manifest in pods:
         pod, name = Pod(manifest), str(manifest["metadata"]["namespace"])
