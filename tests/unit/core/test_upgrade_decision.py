@@ -32,6 +32,7 @@ NOW = datetime(2026, 8, 25, 12, tzinfo=UTC)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 RULE = Rule("rollback", 86400, "")
 MESHED = {"linkerd.io/inject": "enabled"}
+PIN = "config.linkerd.io/proxy-version"
 SWITCH = "linkerd.io/proxy-enable-native-sidecar"
 NATIVE = {f"config.alpha.{SWITCH}": "true", f"config.{SWITCH}": "true"}
 WAITS = {f"config.alpha.{SWITCH}": "false", "config.alpha.linkerd.io/proxy-wait-before-exit-seconds": "10"}
@@ -131,6 +132,12 @@ def test_an_upgrade_goes_over_the_milestones_and_the_first_hop_is_planned() -> N
     assert found.plan.release == str(MILESTONE)
     assert (found.to_do, codes(found), found.due.state) == (True, [], "due")
     assert [hop.to for hop in found.described] == [MILESTONE, NEW]
+
+
+def test_an_upgrade_is_overdue_however_new_what_policy_picks_is() -> None:
+    found = decided(standing(), channel="newest")
+    assert found.hops[-1] == NEW
+    assert found.due.state == "overdue"
 
 
 def test_nothing_is_to_do_where_policy_picks_nothing_newer() -> None:
@@ -428,6 +435,19 @@ def test_proxies_that_would_be_left_too_far_behind_stand_in_the_way_and_others_a
     found = decided(standing(pods=seen))
     assert codes(found) == code
     assert any(note.startswith("parking keeps its proxies") for note in found.plan.notes) == told
+
+
+def test_a_workload_that_keeps_its_proxy_is_named_once_and_nobody_is_told_to_restart_it() -> None:
+    pinned = workload(name="pinned", annotations={**MESHED, PIN: "edge-25.8.5"})
+    home = meshed()
+    seen = [*home.pods, *pods(pinned, proxy="wait", release="edge-25.8.5")]
+    found = decided(standing(spaces=(space(*home.workloads, pinned, pods_seen=seen),)))
+    assert found.plan.notes == ["charging/Deployment/pinned keeps its proxy: it is pinned to edge-25.8.5."]
+    job = pod(workload(name="canary"), proxy="wait", release=str(OLD)).manifest
+    found = decided(standing(pods=[*(each.manifest for each in home.pods), job]))
+    assert [note.partition(":")[0] for note in found.plan.notes] == [
+        "charging keeps its proxies until its pods restart"
+    ]
 
 
 def test_a_cluster_without_linkerd_or_with_another_is_refused() -> None:

@@ -31,6 +31,7 @@ from meshroll.core.upgrade.way import (
     outside,
     outside_notes,
     skew_problems,
+    unnamed,
     way,
 )
 from meshroll.core.upgrade.windows import frozen, is_open
@@ -117,18 +118,18 @@ def decide(
     pending = [mark for mark in (earlier.pending if earlier else []) if mark not in waived]
     first = found.hops[0] if found.hops else installed
     plan = hop_plan(view, settings, first, run_id, pending, first != installed and hop is None)
-    left = outside(standing.pods, view, settings)
     problems = [
         *not_now(standing),
         *(moved(standing, earlier) if earlier else []),
         *(not_healthy(standing) if hop is None else []),
         *standing.helm_problems(hop, now),
         *gateway_api_problems(view, found.hops, catalogue),
-        *skew_problems(left, found.hops, catalogue.milestones),
+        *skew_problems(outside(standing.pods, view, settings), found.hops, catalogue.milestones),
         *checks.problems(checks.Case(view, settings, "upgrade", first, _unjudged(pending))),
         *(failed_before(records, found.hops) if asked.scheduled else []),
         *(each for each in issuer.problems if hop is None or each.code == OVER),
     ]
+    left = unnamed(standing.pods, view, settings)
     notes = [*plan.notes, *outside_notes(left, found.target), *issuer.notes]
     if earlier and not found.hops:
         notes.append(f"Upgrade {earlier.run_id} did not come to its end, and nothing of it is left to do.")

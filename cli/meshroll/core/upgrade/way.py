@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -115,12 +115,27 @@ Outside = Mapping[str, Mapping[str, int]]
 def outside(pods: Iterable[Object], view: ClusterView, settings: Settings) -> Outside:
     """Of all ``pods`` with a proxy, those that are not of a workload which the inventory has brought up."""
     ours = {(space.name, workload.id) for space, workload in all_brought_up(view, settings)}
+    return _but_for(ours, pods, view)
+
+
+def unnamed(pods: Iterable[Object], view: ClusterView, settings: Settings) -> Outside:
+    """Of those that are outside() the ones of no workload in hand: a hop's plan names such a workload by itself."""
+    in_hand = {
+        (namespace.name, workload.id)
+        for namespace in settings.namespaces
+        for workload in view.namespaces[namespace.name].workloads
+    }
+    return _but_for(in_hand, pods, view)
+
+
+def _but_for(workloads: Collection[tuple[str, str]], pods: Iterable[Object], view: ClusterView) -> Outside:
+    """``workloads`` as (namespace, id)."""
     found: dict[str, Counter[str]] = {}
     for manifest in pods:
         pod, name = Pod(manifest), str(manifest["metadata"]["namespace"])
         if name == view.control_plane.namespace or pod.finished or pod.ending or pod.proxy is None:
             continue
-        if pod.proxy.release and (name, pod.owner) not in ours:
+        if pod.proxy.release and (name, pod.owner) not in workloads:
             found.setdefault(name, Counter())[pod.proxy.release] += 1
     return found
 
