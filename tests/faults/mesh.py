@@ -119,11 +119,12 @@ class Mesh:
         """What there is now is what to go back to."""
         self.state, self.proxies = self.estate.state(), self.proxies_here()
         newest = {each.record for each in helm.releases(self.kube, HOME).values()}
-        self.records = {
-            secret["metadata"]["labels"]["name"]: secret
-            for secret in _records(self.kube)
-            if secret["metadata"]["name"] in newest
-        }
+        self.records = {}
+        for secret in _records(self.kube):
+            if secret["metadata"]["name"] in newest:
+                self.records[secret["metadata"]["labels"]["name"]] = secret
+            else:  # Helm keeps ten, and one that is dropped for the next is a write more
+                self.kube.delete(f"{RECORDS}/{secret['metadata']['name']}")
 
     def put_back(self) -> None:
         """Linkerd, the namespace's objects and its pods as they were; and nobody remembers a run."""
