@@ -21,8 +21,8 @@ CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/servers.policy.li
 TRIES = 3
 # How many an undisturbed one makes.
 MADE = {
-    "uninstall": {"meshroll": 8, "helm's records": 2, "helm": 40},
-    "uninstall --crds": {"meshroll": 8, "helm's records": 4, "helm": 50},
+    "uninstall": {"meshroll": 8, "helm's records": 2, "helm": 41},
+    "uninstall --crds": {"meshroll": 8, "helm's records": 4, "helm": 51},
 }
 
 
