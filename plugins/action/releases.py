@@ -10,8 +10,8 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 from meshroll.adapters import catalogue
 from meshroll.adapters.charts import ChartSource
 from meshroll.adapters.events import now
+from meshroll.adapters.kube.facts import SCANNED, see
 from meshroll.adapters.kube.look import look
-from meshroll.adapters.kube.scan import see
 from meshroll.core.checks.cluster import running_edge
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.release_answer import Seen, answer
@@ -41,7 +41,7 @@ class ActionModule(MeshrollAction):
         available = ChartSource.read(own.chart_source, known).edges
         installed = running_edge(view.control_plane) if view.control_plane.installed else None
         bounds = Bounds(settings.release, day, view.kubernetes_version, available)
-        facts = see(kube, view, own.values) if installed else Facts(view)
+        facts = see(kube, view, SCANNED, own.values) if installed else Facts(view)
         return bounds, Seen(installed, facts, own.chart_source)
 
 

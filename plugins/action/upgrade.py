@@ -10,7 +10,7 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 from meshroll.adapters import catalogue, helm, readiness, renewal, upgrade
 from meshroll.adapters.baseline import measure_before
 from meshroll.adapters.charts import ChartSource
-from meshroll.adapters.kube import scan as scanning
+from meshroll.adapters.kube import facts as seeing
 from meshroll.core.breaking_changes import met
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, merged
 from meshroll.core.errors import Failed, Paused, Problem, Refused, RollbackFailed, UsageError
@@ -103,7 +103,7 @@ class ActionModule(MeshrollAction):
         if decision.described:
             earlier = open_upgrade(records)
             taken = earlier.open_hop.to if earlier and earlier.open_hop else None
-            facts = scanning.see(kube, standing.view, given)
+            facts = seeing.see(kube, standing.view, seeing.SCANNED, given)
             found = hits(decision.described, taken, facts, settings.upgrade.accept, own.chart_source)
             problems += found.problems
             notes += found.notes
@@ -181,7 +181,9 @@ class ActionModule(MeshrollAction):
             preparing = upgrade.Preparing(work.kube, standing, settings, source)
             if record.open_hop is None:
                 # Earlier hops, and whoever else works here, may have changed what this one hits.
-                facts = scanning.see(work.kube, standing.view, merged(preparing.running.values, own.values))
+                facts = seeing.see(
+                    work.kube, standing.view, seeing.SCANNED, merged(preparing.running.values, own.values)
+                )
                 changes = met(catalogue.breaking_changes(), Edge.parse(taken.start), edge)
                 if problems := scan(changes, facts, settings.upgrade.accept).problems:
                     raise Refused(problems)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from meshroll.adapters.kube import journal, lock, mirror, scan
+from meshroll.adapters.kube import facts, journal, lock, mirror
 from meshroll.core import changes
 from meshroll.core.certificate_dates import WEBHOOKS
 from meshroll.core.checks.namespaces import NEEDED, NEEDED_TO_PROBE
@@ -115,11 +115,11 @@ def test_who_renews_the_issuer_may_touch_its_secret_and_identity_and_nothing_els
 @pytest.mark.parametrize(
     "path",
     [
-        scan.PODS,
-        scan.CONFIG_MAPS,
-        *scan.WHOLE.values(),
-        *scan.ONLY_METADATA.values(),
-        *scan.OTHER_POLICIES.values(),
+        facts.PODS,
+        facts.CONFIG_MAPS,
+        *(path for kind, path in facts.EVERYWHERE.items() if kind in facts.SCANNED),
+        *facts.ONLY_METADATA.values(),
+        *facts.OTHER_POLICIES.values(),
     ],
 )
 def test_what_is_scanned_may_be_listed(path: str) -> None:
@@ -129,7 +129,7 @@ def test_what_is_scanned_may_be_listed(path: str) -> None:
 def test_the_crds_that_are_scanned_may_be_read_by_name_and_nothing_more_may_be_done() -> None:
     rules = ROLES["ClusterRole", None, "meshroll-scan"]
     named = {name for rule in rules for name in rule.get("resourceNames", [])}
-    assert named == {path.rpartition("/")[2] for path in scan.GATEWAY_CRDS}
+    assert named == {path.rpartition("/")[2] for path in facts.GATEWAY_CRDS}
     assert {verb for rule in rules for verb in rule["verbs"]} == {"list", "get"}
     assert not any("secrets" in rule["resources"] for rule in rules)
 

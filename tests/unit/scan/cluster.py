@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
+from meshroll.core.facts import Kind
 from meshroll.core.model import ClusterView, ControlPlane, Pod, Workload, annotations_of, labels_of
 from meshroll.core.scan import Facts, MeshedPod
-from meshroll.core.scan.facts import Kind
 
 EXAMPLES = Path(__file__).parent / "examples"
 Json = dict[str, Any]

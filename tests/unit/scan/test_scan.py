@@ -10,8 +10,8 @@ from unit.scan.cluster import Example, example, facts
 
 from meshroll.adapters.catalogue import breaking_changes
 from meshroll.core.errors import UsageError
+from meshroll.core.facts import Kind
 from meshroll.core.scan import SCANNERS, Facts, Hidden, Scanned, idle, refuse_unknown, scan
-from meshroll.core.scan.facts import Kind
 from meshroll.core.settings import Acceptance
 
 CHANGES = {change.id: change for change in breaking_changes()}

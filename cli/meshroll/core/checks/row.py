@@ -1,19 +1,22 @@
-"""A check is a row: an id, when it applies, and a pure function from what was seen to what is wrong."""
+"""A check is a row: what has to hold, why, what to do, and a pure function from what was seen to what is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from meshroll.core.errors import Problem
+from meshroll.core.facts import Facts, Need
 from meshroll.core.injection import Sidecar, sidecar_mode, uninjected
 from meshroll.core.model import ClusterView, NamespaceView, Workload
 from meshroll.core.releases import Edge
+from meshroll.core.scan.row import Hit
 from meshroll.core.scope import brought_up, eligible, home_clients
 from meshroll.core.settings import Namespace, Settings
 
 Direction = Literal["in", "upgrade", "out", "verify", "probe"]
+Severity = Literal["block", "warn", "note"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Case:
     """One cluster's snapshot and what is wanted of it. ``edge`` is None on the way out, where none is needed.
 
     ``unjudged`` (NAMESPACE/KIND/NAME) are workloads that an unfinished run has changed: its gate judges them.
+    ``facts`` is None where nothing was read beside the view: then rows that need some are left out.
     """
 
     view: ClusterView
@@ -28,6 +32,13 @@ class Case:
     direction: Direction
     edge: Edge | None = None
     unjudged: frozenset[str] = frozenset()
+    facts: Facts | None = None
+
+    @property
+    def seen(self) -> Facts:
+        """For rows that need facts."""
+        assert self.facts is not None, "a row without its facts is left out"
+        return self.facts
 
     def spaces(self) -> Iterator[tuple[Namespace, NamespaceView]]:
         """The namespaces that exist; those that do not are one check's business."""
@@ -65,7 +76,27 @@ def _undone(workload: Workload, space: NamespaceView, namespace: Namespace) -> b
 
 @dataclass(frozen=True)
 class Check:
+    """``title`` is what holds where nothing is found; ``why`` and ``fix`` are what the docs say of it.
+
+    run         yields what is wrong: Hits, told under the row's id, or Problems where a row has several codes; raises
+                Unseen for what it could not look at
+    needs       what it looks at beside the view
+    acceptable  whether an operator may go on all the same; not where a run could not come to its end
+    """
+
     id: str
     title: str
-    run: Callable[[Case], list[Problem]]
+    run: Callable[[Case], Iterable[Problem | Hit]]
     directions: tuple[Direction, ...] = ("in",)
+    severity: Severity = "block"
+    needs: tuple[Need, ...] = ()
+    acceptable: bool = False
+    why: str = ""
+    fix: str = ""
+
+    def problem(self, found: Problem | Hit) -> Problem:
+        if isinstance(found, Problem):
+            return found
+        return Problem(
+            self.id, found.text, found.fix or self.fix, namespace=found.namespace, object=found.object
+        )

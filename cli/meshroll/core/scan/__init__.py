@@ -9,8 +9,8 @@ from typing import Any, Literal
 from meshroll.core.accepted import Accepted
 from meshroll.core.breaking_changes import BreakingChange, Severity
 from meshroll.core.errors import Problem, UsageError
+from meshroll.core.facts import Facts, Hidden, MeshedPod, Unseen
 from meshroll.core.scan import cluster, injection, metrics, services, traffic, values
-from meshroll.core.scan.facts import Facts, Hidden, MeshedPod, Unseen
 from meshroll.core.scan.row import Scanner
 from meshroll.core.settings import Acceptance, nearest
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from meshroll.core.chart_values import CRDS_CHART
 from meshroll.core.extensions import CNI
+from meshroll.core.facts import Facts
 from meshroll.core.model import Object, containers_of, kubernetes_minor
-from meshroll.core.scan.facts import Facts
 from meshroll.core.scan.row import Hit, Scanner, listed
 from meshroll.core.uninstall import HELM_KEEPS, helm_deletes
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from meshroll.core.facts import Facts
 from meshroll.core.injection import GA_SINCE, NATIVE_ALPHA, NATIVE_BETA, NATIVE_GA, PROXY_PIN, WAIT
 from meshroll.core.model import Workload
 from meshroll.core.releases import Edge
-from meshroll.core.scan.facts import Facts
 from meshroll.core.scan.row import Hit, Scanner, by_namespace, listed, one
 
 # linkerd2 d3788f6a6: from here on the injector reads the beta annotation.

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from meshroll.core.chart_values import CONTROL_PLANE_CHART
+from meshroll.core.facts import Facts, Kind, Unseen
 from meshroll.core.model import Object, Workload, annotations_of, containers_of
 from meshroll.core.ownership import HELM_RELEASE
-from meshroll.core.scan.facts import Facts, Kind, Unseen
 from meshroll.core.scan.row import Hit, Scanner, listed
 
 OLD_PORT = re.compile(r"(?<![-\w])admin-http(?![-\w])")

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal
 
+from meshroll.core.facts import MeshedPod
 from meshroll.core.model import Object
-from meshroll.core.scan.facts import MeshedPod
 from meshroll.core.selectors import keys_of, selects
 
 Way = Literal["Ingress", "Egress"]

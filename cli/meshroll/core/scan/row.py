@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from meshroll.core.scan.facts import Facts
+from meshroll.core.facts import Facts
 
 NAMED_MAX = 3
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from meshroll.core.facts import Facts
 from meshroll.core.model import Object
-from meshroll.core.scan.facts import Facts
 from meshroll.core.scan.row import Hit, Scanner, listed
 
 # linkerd2 policy-controller/core/src/outbound.rs (AppProtocol::from_str), word for word.

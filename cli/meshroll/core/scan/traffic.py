@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from meshroll.core.facts import Facts, Unseen
 from meshroll.core.model import Object, containers_of, labels_of
-from meshroll.core.scan.facts import Facts, Unseen
 from meshroll.core.scan.reach import cuts
 from meshroll.core.scan.row import Hit, Scanner, listed
 from meshroll.core.selectors import selects

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from meshroll.core.facts import Facts
 from meshroll.core.model import Object
-from meshroll.core.scan.facts import Facts
 from meshroll.core.scan.row import Hit, Scanner, by_namespace, listed, one
 
 # Charts name their images after this; another name is a mirror, which has to have what the release needs.

@@ -1,9 +1,9 @@
-"""One look at what the scanners need beside a ClusterView: read side by side, and never more of an object than that."""
+"""What checks and scanners need beside a ClusterView: read side by side, and never more of an object than that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,16 +11,17 @@ from typing import Any
 from meshroll.adapters.kube.client import METADATA, METADATA_LIST, TABLE, ApiError, Kube, Object
 from meshroll.adapters.kube.connection import JSON
 from meshroll.core.callers import config_maps_used
+from meshroll.core.facts import Facts, Hidden, Kind, MeshedPod, Need, Requested, Unseen
 from meshroll.core.model import ClusterView, Pod
 from meshroll.core.ownership import LAST_APPLIED
-from meshroll.core.scan.facts import Facts, Hidden, Kind, MeshedPod, Unseen
+from meshroll.core.quantities import requested
 from meshroll.core.scan.metrics import scrapes
 from meshroll.core.uninstall import MESHED_BY
 
 PODS = "/api/v1/pods"
 CONFIG_MAPS = "/api/v1/namespaces/{namespace}/configmaps"
 # Whole, because their specs are what matters. A kind that the API server does not serve has no objects.
-WHOLE: dict[Kind, str] = {
+EVERYWHERE: dict[Kind, str] = {
     "services": "/api/v1/services",
     "network_policies": "/apis/networking.k8s.io/v1/networkpolicies",
     "servers": "/apis/policy.linkerd.io/v1beta3/servers",
@@ -28,6 +29,17 @@ WHOLE: dict[Kind, str] = {
     "links": "/apis/multicluster.linkerd.io/v1alpha1/links",
     "pod_monitors": "/apis/monitoring.coreos.com/v1/podmonitors",
     "service_monitors": "/apis/monitoring.coreos.com/v1/servicemonitors",
+    "mutating_webhooks": "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+}
+# Of the namespaces in hand alone.
+IN_HAND: dict[Kind, str] = {
+    "pod_disruption_budgets": "/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets",
+    "resource_quotas": "/api/v1/namespaces/{namespace}/resourcequotas",
+    "limit_ranges": "/api/v1/namespaces/{namespace}/limitranges",
+    "jobs": "/apis/batch/v1/namespaces/{namespace}/jobs",
+    "vertical_autoscalers": "/apis/autoscaling.k8s.io/v1/namespaces/{namespace}/verticalpodautoscalers",
+    "scaled_objects": "/apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledobjects",
+    "security_group_policies": "/apis/vpcresources.k8s.aws/v1beta1/namespaces/{namespace}/securitygrouppolicies",
 }
 ONLY_METADATA: dict[Kind, str] = {
     "namespaces": "/api/v1/namespaces",
@@ -49,31 +61,57 @@ GATEWAY_CRDS = tuple(
 )
 
 
-def see(kube: Kube, view: ClusterView, own_values: Mapping[str, Any]) -> Facts:
-    """``own_values`` as Facts has them. What this account may not read is Hidden; raises ApiError for other refusals,
-    Refused where the cluster does not answer.
+# What the scanners of an upgrade look at.
+SCANNED: frozenset[Need] = frozenset(
+    (
+        "meshed_pods",
+        "services",
+        "network_policies",
+        "servers",
+        "external_workloads",
+        "links",
+        "pod_monitors",
+        "service_monitors",
+        "namespaces",
+        "service_profiles",
+        "other_policies",
+        "gateway_crds",
+    )
+)
+
+
+def see(
+    kube: Kube, view: ClusterView, needs: Collection[Need], own_values: Mapping[str, Any] | None = None
+) -> Facts:
+    """The ``needs`` beside ``view``; ``own_values`` as Facts has them.
+
+    What this account may not read is Hidden; raises ApiError for other refusals, Refused where the cluster does not
+    answer.
     """
     home = view.control_plane.namespace
     with ThreadPoolExecutor(max_workers=16) as pool:
         served = _served(kube)
-        pods = pool.submit(_seen, partial(_meshed_pods, kube, home), "pods")
         parts = {
-            kind: pool.submit(_seen, partial(_list, kube, path, served), path) for kind, path in WHOLE.items()
+            kind: pool.submit(_seen, read, what)
+            for kind, (read, what) in _reads(kube, view, served).items()
+            if kind in needs
         }
-        parts |= {
-            kind: pool.submit(_seen, partial(_metadata, kube, path, served), path)
-            for kind, path in ONLY_METADATA.items()
-        }
-        parts["other_policies"] = pool.submit(
-            _seen, partial(_other_policies, kube, served), "policies of the CNI"
-        )
-        parts["gateway_crds"] = pool.submit(_seen, partial(_gateway_crds, kube), "customresourcedefinitions")
+        pods: Future[Any] | None = None
+        if "meshed_pods" in needs:
+            pods = pool.submit(_seen, partial(_meshed_pods, kube, home), "pods")
+        requests: Future[Any] | None = None
+        if "pod_requests" in needs:
+            requests = pool.submit(_seen, partial(_requests, kube, view), "pods")
         facts = Facts(
             view=view,
-            own_values=own_values,
-            pods=pods.result(),
+            own_values=own_values or {},
+            pods=pods.result() if pods else (),
             listed={kind: part.result() for kind, part in parts.items()},
+            api_groups=served,
+            requests=requests.result() if requests else (),
         )
+        if pods is None:
+            return facts
         config_maps = {
             namespace: pool.submit(_seen, partial(_config_maps, kube, namespace, names), "configmaps")
             for namespace, names in _config_maps_to_read(facts).items()
@@ -81,6 +119,19 @@ def see(kube: Kube, view: ClusterView, own_values: Mapping[str, Any]) -> Facts:
         }
         read = {namespace: part.result() for namespace, part in config_maps.items()}
     return replace(facts, config_maps=read)
+
+
+def _reads(
+    kube: Kube, view: ClusterView, served: frozenset[str]
+) -> dict[Kind, tuple[Callable[[], Iterable[Object]], str]]:
+    """How each kind is read, and what an account that may not read it is told that it may not read."""
+    return {
+        **{kind: (partial(_list, kube, path, served), path) for kind, path in EVERYWHERE.items()},
+        **{kind: (partial(_in_hand, kube, view, path, served), path) for kind, path in IN_HAND.items()},
+        **{kind: (partial(_metadata, kube, path, served), path) for kind, path in ONLY_METADATA.items()},
+        "other_policies": (partial(_other_policies, kube, served), "policies of the CNI"),
+        "gateway_crds": (partial(_gateway_crds, kube), "customresourcedefinitions"),
+    }
 
 
 def _seen(read: Callable[[], Iterable[Any]], what: str) -> tuple[Any, ...] | Hidden:
@@ -104,6 +155,11 @@ def _is_served(path: str, served: frozenset[str]) -> bool:
 
 def _list(kube: Kube, path: str, served: frozenset[str]) -> list[Object]:
     return _page_by_page(kube, path, JSON, served)
+
+
+def _in_hand(kube: Kube, view: ClusterView, path: str, served: frozenset[str]) -> Iterator[Object]:
+    for name in view.namespaces:
+        yield from _list(kube, path.format(namespace=name), served)
 
 
 def _metadata(kube: Kube, path: str, served: frozenset[str]) -> list[Object]:
@@ -155,6 +211,18 @@ def _rows(page: Object, home: str) -> Iterator[MeshedPod]:
             labels=meta.get("labels") or {},
             ip="" if address == "<none>" else address,
         )
+
+
+def _requests(kube: Kube, view: ClusterView) -> list[Requested]:
+    """By node and page, so that nothing of a large cluster's pods is kept."""
+    elsewhere = [f"metadata.namespace!={name}" for name in (*view.namespaces, *view.neighbours)]
+    running = ["status.phase!=Succeeded", "status.phase!=Failed"]
+    return kube.list_as(
+        PODS,
+        JSON,
+        lambda page: requested(page.get("items") or []),
+        fieldSelector=",".join([*running, *elsewhere]),
+    )[0]
 
 
 def _other_policies(kube: Kube, served: frozenset[str]) -> Iterator[Object]:

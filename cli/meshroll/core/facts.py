@@ -1,7 +1,6 @@
-"""What one look at a cluster has seen for the scanners, and which parts of it could not be seen.
+"""What one look at a cluster has seen for checks and scanners, and which parts of it could not be seen.
 
-Beside a ClusterView, which knows all workloads and nodes but of everything else only what lives in the namespaces in
-hand: a control plane's upgrade concerns every namespace that has proxies.
+Beside a ClusterView, which is all that a plan needs: these are read where somebody asks for them.
 """
 
 from __future__ import annotations
@@ -29,11 +28,20 @@ Kind = Literal[
     "links",
     "pod_monitors",
     "service_monitors",
+    "pod_disruption_budgets",
+    "resource_quotas",
+    "limit_ranges",
+    "jobs",
+    "vertical_autoscalers",
+    "scaled_objects",
+    "security_group_policies",
+    "mutating_webhooks",
 ]
+Need = Kind | Literal["meshed_pods", "pod_requests"]
 
 
 class Unseen(Exception):
-    """Raised where a scanner asks for a part that could not be read; its text is the reason."""
+    """Raised where a check or a scanner asks for what could not be seen; its text is the reason."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +63,24 @@ class MeshedPod:
 
 
 @dataclass(frozen=True)
+class Requested:
+    """What pods on one node ask for, together."""
+
+    node: str
+    cpu_cores: float
+    memory_bytes: float
+
+
+@dataclass(frozen=True)
 class Facts:
-    """One cluster as the scanners need it.
+    """One cluster as checks and scanners need it; a part that nobody asked for is empty.
 
     own_values   what a hop gives the chart linkerd-control-plane over its defaults: what Helm keeps of the release, as
                  far as that was read, with the inventory's values over it
     pods         those that this control plane's injector gave a proxy, its own aside
-    listed       objects of the whole cluster by kind; only the metadata of namespaces, CRDs and profiles
+    listed       objects by kind; only the metadata of namespaces, CRDs, profiles and other policies
+    api_groups   those that the API server serves: kinds of other products show in them
+    requests     of the running pods in namespaces that the view has not
     config_maps  those that meshed workloads or a Prometheus read, by namespace; without those of the view
     """
 
@@ -69,11 +88,18 @@ class Facts:
     own_values: Mapping[str, Any] = field(default_factory=dict, repr=False)  # keys may be among them
     pods: tuple[MeshedPod, ...] | Hidden = ()
     listed: Mapping[Kind, tuple[Object, ...] | Hidden] = field(default_factory=dict)
+    api_groups: frozenset[str] = frozenset()
+    requests: tuple[Requested, ...] | Hidden = ()
     config_maps: Mapping[str, tuple[Object, ...] | Hidden] = field(default_factory=dict)
 
     def objects(self, kind: Kind) -> tuple[Object, ...]:
         """Raises Unseen."""
         return _seen(self.listed.get(kind, ()))
+
+    @property
+    def requested_elsewhere(self) -> tuple[Requested, ...]:
+        """Raises Unseen."""
+        return _seen(self.requests)
 
     @cached_property
     def meshed_pods(self) -> tuple[MeshedPod, ...]:

@@ -10,7 +10,7 @@ import pytest
 from unit.core.factories import cluster, config_map, space, workload
 from unit.kube.conftest import Answer, Asked, Connect, Server
 
-from meshroll.adapters.kube import scan
+from meshroll.adapters.kube import facts
 from meshroll.adapters.kube.client import ApiError
 from meshroll.core.model import ClusterView
 from meshroll.core.scan import Hidden, MeshedPod
@@ -78,14 +78,14 @@ def test_pods_are_read_as_a_table_page_by_page(server: Server, connect: Connect)
             key="rows",
         ),
     ]
-    plays(server, {scan.PODS: pages})
-    found = scan.see(connect().kube, view(), {})
+    plays(server, {facts.PODS: pages})
+    found = facts.see(connect().kube, view(), facts.SCANNED)
     assert found.meshed_pods == (
         MeshedPod("charging", "omni-1", "Deployment/omni", {"pod-template-hash": "6d4"}, "10.0.0.7"),
         MeshedPod("charging", "alone", "Pod/alone", {"app": "alone"}),
         MeshedPod("charging", "new", "Pod/new", {"app": "new"}),
     )
-    (asked, _) = [each for each in server.asked if urlsplit(each.path).path == scan.PODS]
+    (asked, _) = [each for each in server.asked if urlsplit(each.path).path == facts.PODS]
     query = parse_qs(urlsplit(asked.path).query)
     assert query["labelSelector"] == ["linkerd.io/control-plane-ns=linkerd"]
     assert query["fieldSelector"] == ["status.phase!=Succeeded,status.phase!=Failed"]
@@ -96,30 +96,30 @@ def test_what_a_reading_does_not_need_is_not_kept(server: Server, connect: Conne
         "managedFields": [{}] * 9,
         "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "a": "b"},
     }
-    plays(server, {scan.ONLY_METADATA["namespaces"]: page({"metadata": {"name": "charging", **bulk}})})
-    (namespace,) = scan.see(connect().kube, view(), {}).objects("namespaces")
+    plays(server, {facts.ONLY_METADATA["namespaces"]: page({"metadata": {"name": "charging", **bulk}})})
+    (namespace,) = facts.see(connect().kube, view(), facts.SCANNED).objects("namespaces")
     assert namespace == {"metadata": {"name": "charging", "annotations": {"a": "b"}}}
 
 
 def test_everything_but_one_request_is_a_list_or_a_crd_by_name(server: Server, connect: Connect) -> None:
     plays(server, {})
-    scan.see(connect().kube, view(), {})
+    facts.see(connect().kube, view(), facts.SCANNED)
     assert {asked.method for asked in server.asked} == {"GET"}
     everywhere = {
-        scan.PODS,
-        *scan.WHOLE.values(),
-        *scan.ONLY_METADATA.values(),
-        *scan.OTHER_POLICIES.values(),
+        facts.PODS,
+        *facts.EVERYWHERE.values(),
+        *facts.ONLY_METADATA.values(),
+        *facts.OTHER_POLICIES.values(),
     }
     wanted = {path for path in everywhere if path.startswith("/api/") or path.split("/")[2] in GROUPS}
-    assert paths(server) == {"/apis", *scan.GATEWAY_CRDS, *wanted}
+    assert paths(server) == {"/apis", *facts.GATEWAY_CRDS, *wanted}
 
 
 @pytest.mark.parametrize("status", [401, 422])
 def test_another_refusal_than_403_ends_the_look(server: Server, connect: Connect, status: int) -> None:
-    plays(server, {scan.WHOLE["services"]: Answer(status, {"message": "no"})})
+    plays(server, {facts.EVERYWHERE["services"]: Answer(status, {"message": "no"})})
     with pytest.raises(ApiError) as raised:
-        scan.see(connect().kube, view(), {})
+        facts.see(connect().kube, view(), facts.SCANNED)
     assert raised.value.status == status
 
 
@@ -130,14 +130,14 @@ def test_what_the_account_may_not_read_is_hidden_and_the_rest_is_seen(
     plays(
         server,
         {
-            scan.PODS: no,
-            scan.WHOLE["network_policies"]: no,
-            scan.OTHER_POLICIES["CiliumNetworkPolicy"]: no,
-            scan.GATEWAY_CRDS[0]: no,
-            scan.WHOLE["services"]: page({"metadata": {"name": "tariffs"}}),
+            facts.PODS: no,
+            facts.EVERYWHERE["network_policies"]: no,
+            facts.OTHER_POLICIES["CiliumNetworkPolicy"]: no,
+            facts.GATEWAY_CRDS[0]: no,
+            facts.EVERYWHERE["services"]: page({"metadata": {"name": "tariffs"}}),
         },
     )
-    found = scan.see(connect().kube, view(), {})
+    found = facts.see(connect().kube, view(), facts.SCANNED)
     assert found.pods == Hidden("this account may not read pods")
     assert found.listed["network_policies"] == Hidden("this account may not read networkpolicies")
     assert found.listed["other_policies"] == Hidden("this account may not read policies of the CNI")
@@ -146,17 +146,17 @@ def test_what_the_account_may_not_read_is_hidden_and_the_rest_is_seen(
 
 
 def test_a_kind_that_is_not_served_has_no_objects(server: Server, connect: Connect) -> None:
-    plays(server, {scan.WHOLE["servers"]: None, scan.GATEWAY_CRDS[1]: None})
-    found = scan.see(connect().kube, view(), {})
+    plays(server, {facts.EVERYWHERE["servers"]: None, facts.GATEWAY_CRDS[1]: None})
+    found = facts.see(connect().kube, view(), facts.SCANNED)
     assert found.objects("servers") == ()
     assert found.objects("links") == ()
-    assert len(found.objects("gateway_crds")) == len(scan.GATEWAY_CRDS) - 1
+    assert len(found.objects("gateway_crds")) == len(facts.GATEWAY_CRDS) - 1
 
 
 def test_other_policies_are_counted_by_their_kinds(server: Server, connect: Connect) -> None:
-    cilium = scan.OTHER_POLICIES["CiliumNetworkPolicy"]
+    cilium = facts.OTHER_POLICIES["CiliumNetworkPolicy"]
     plays(server, {cilium: page({"metadata": {"name": "l7", "namespace": "charging"}})})
-    (found,) = scan.see(connect().kube, view(), {}).objects("other_policies")
+    (found,) = facts.see(connect().kube, view(), facts.SCANNED).objects("other_policies")
     assert found["kind"] == "CiliumNetworkPolicy"
 
 
@@ -174,8 +174,8 @@ def test_config_maps_are_read_where_a_meshed_workload_or_a_prometheus_reads_them
     ]
     in_hand = space(workload(annotations=inject, pod_spec=reads), config_maps=(config_map("config", A="1"),))
     maps = page(*({"metadata": {"name": name}, "data": {}} for name in ("config", "other")))
-    plays(server, {scan.CONFIG_MAPS.format(namespace=each): maps for each in ("one", "three")})
-    found = scan.see(connect().kube, view(in_hand, elsewhere=elsewhere), {})
+    plays(server, {facts.CONFIG_MAPS.format(namespace=each): maps for each in ("one", "three")})
+    found = facts.see(connect().kube, view(in_hand, elsewhere=elsewhere), facts.SCANNED)
     assert {
         home: [each["metadata"]["name"] for each in maps] for home, maps in found.config_maps.items()
     } == {  # type: ignore[union-attr]
