@@ -64,6 +64,7 @@ format: $(INSTALLED) ## Format, and mend what can be mended.
 docs: $(INSTALLED) ## Write the pages anew that are made from the commands' help and from data.
 	@PYTHONPATH=tests $(BIN)/python -m contract.command_page > docs/reference/commands.md
 	@PYTHONPATH=tests $(BIN)/python -m contract.breaking_changes_page > docs/reference/breaking-changes.md
+	@PYTHONPATH=tests $(BIN)/python -m contract.checks_page > docs/reference/checks.md
 
 tools: $(INSTALLED) ## Find or build the sandbox's programs (etcd, kube-apiserver, ... Helm, Prometheus).
 	@$(BIN)/python -m meshroll_sandbox.tools

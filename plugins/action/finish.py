@@ -54,6 +54,7 @@ class ActionModule(MeshrollAction):
             "run",
             "report",
             "releases",
+            "checks",
             "removal",
             "upgrade",
         }
@@ -136,6 +137,8 @@ class ActionModule(MeshrollAction):
             entry["report"] = args["report"]
         if releases:
             entry["releases"] = releases
+        if args.get("checks"):
+            entry |= args["checks"]
         return self.write(command, entry, outcome)
 
     def prune(self, journal: Journal) -> None:

@@ -11,10 +11,12 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 
 from meshroll.adapters import manifests
 from meshroll.adapters.baseline import measure_before
+from meshroll.adapters.kube import facts
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.release import release_for
 from meshroll.core import checks, source
+from meshroll.core.accepted import Accepted, still_accepted
 from meshroll.core.certificate_dates import warnings
 from meshroll.core.control_plane import install_notes
 from meshroll.core.drift import Since, in_the_way
@@ -25,6 +27,7 @@ from meshroll.core.history import (
     fingerprint,
     inherited,
     left_uninstalling,
+    open_runs,
     to_undo,
     unfinished,
 )
@@ -88,9 +91,15 @@ class ActionModule(MeshrollAction):
         edge = release_for(settings, view, kube.server_now().date()) if direction == "in" else None
         before = inherited(records, names, going.waived if going else ()) if edge else Inherited()
         found: list[Problem] = [*left_uninstalling(records), *left_upgrading(records)] if edge else []
+        asked: list[checks.Checked] = []
         if refuse:
-            way = "in" if edge else "verify" if direction == "verify" else "out"
-            found += checks.problems(checks.Case(view, settings, way, edge, before.unjudged))
+            way: checks.Direction = "in" if edge else "verify" if direction == "verify" else "out"
+            rows = checks.that_weigh(way)
+            seen = facts.see(kube, view, checks.needs(rows)) if edge else None
+            case = checks.Case(view, settings, way, edge, before.unjudged, seen)
+            earlier = still_accepted(open_runs(records).values())
+            asked = checks.check(case, rows, {**earlier, **self.accepted_checks(settings)})
+            found += checks.blocking_problems(asked)
         if self.run_context.emit_patches and edge is not None:
             named = source.manifests(view, settings, self.run_context.cluster)
             for path in manifests.write(self.run_context.emit_patches, named):
@@ -113,7 +122,7 @@ class ActionModule(MeshrollAction):
         others = [
             f"{name}/{owner}" for name, space in view.namespaces.items() for owner in not_handled(space)
         ]
-        for line in warnings(view.certificates):
+        for line in [*warnings(view.certificates), *checks.lines(asked)]:
             self.warn(line)
         for problem in doubtful(view.identity):
             self.warn(f"{problem.message} {problem.hint}")
@@ -122,8 +131,9 @@ class ActionModule(MeshrollAction):
         for problem in plan.conflicts:
             self.warn(f"{problem.message} {problem.hint}")
         notes = [*plan.notes, *install_notes(view, edge)]
+        accepted = checks.accepted_hits(asked)
         return {
-            **self.looked(plan, notes, records, settings, direction, going, others),
+            **self.looked(plan, notes, records, settings, direction, going, others, accepted),
             "nothing_to_do": idle,
             "baseline": signals,
             "release": str(edge) if edge else None,
@@ -139,6 +149,7 @@ class ActionModule(MeshrollAction):
         direction: str,
         going: Resumption | None = None,
         others: Sequence[str] = (),
+        accepted: Sequence[Accepted] = (),
     ) -> dict[str, Any]:
         """What the rest of the playbook goes by."""
         names = [namespace.name for namespace in settings.namespaces]
@@ -157,6 +168,7 @@ class ActionModule(MeshrollAction):
                 "take": list(self.run_context.take),
                 "rollback_automatic": settings.rollback_automatic,
                 "why": going.why if going else None,
+                "accepted": msgspec.to_builtins(accepted),
             },
             "history": fingerprint(records),
             "nothing_to_do": True,

@@ -23,6 +23,7 @@ from meshroll.adapters.events import Events, now
 from meshroll.adapters.kube.client import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS, Kube
 from meshroll.adapters.kube.journal import Journal, local_folder
 from meshroll.adapters.kube.lock import Lock
+from meshroll.core import checks
 from meshroll.core import settings as inventory
 from meshroll.core.errors import MeshrollError
 from meshroll.core.gate.verdict import Outcome as GateOutcome
@@ -105,6 +106,10 @@ class MeshrollAction(ActionBase):
     def folder(self) -> Path:
         """A new one in Ansible's own of this run, which goes away with the run, also when that is cancelled."""
         return Path(tempfile.mkdtemp(prefix="meshroll-", dir=constants.DEFAULT_LOCAL_TMP))
+
+    def accepted_checks(self, settings: inventory.Settings) -> dict[str, str]:
+        """Reasons by the check's id, of the inventory and the command line. Raises UsageError."""
+        return checks.acceptable(settings.checks, self.run_context.accept)
 
     def lock(self, kube: Kube) -> Lock:
         return Lock(kube, self.holder(), self.run_context.id, alive.path_of_this_run(os.environ))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMMANDS = {
     "releases": "Say which releases there are, which one policy picks, and why not a newer one.",
+    "preflight": "Say what of a cluster and its namespaces stands in the way; changes nothing.",
     "rollout": "Take namespaces onto the mesh, gate each wave, roll back on failure.",
     "rollback": "Take namespaces off the mesh, or back to what the last run found.",
     "upgrade": "Upgrade Linkerd hop by hop, prove each hop, take the one that fails back.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -156,6 +156,17 @@ emit_patches_option: Callable[[Command], Command] = click.option(
     metavar="DIR",
     help="Write a manifest to commit for each Service that is refused because something else owns it.",
 )
+accept_option: Callable[[Command], Command] = click.option(
+    "--accept",
+    metavar="ID",
+    multiple=True,
+    help="Go on although this check blocks; may be given several times. meshroll_checks.accept does it for good.",
+)
+
+
+def accepting(ids: Sequence[str]) -> dict[str, list[str]]:
+    """The run variable of ``--accept``."""
+    return {"meshroll_accept": list(ids)} if ids else {}
 
 
 def emitting(folder: str | None) -> dict[str, str]:

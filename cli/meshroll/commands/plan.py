@@ -2,7 +2,14 @@
 
 import click
 
-from meshroll.commands.options import emit_patches_option, emitting, way_back, where_and_how
+from meshroll.commands.options import (
+    accept_option,
+    accepting,
+    emit_patches_option,
+    emitting,
+    way_back,
+    where_and_how,
+)
 from meshroll.commands.run import run_playbook
 from meshroll.core.errors import ExitCode
 
@@ -15,8 +22,9 @@ from meshroll.core.errors import ExitCode
     help="Plan a rollback to there instead of a rollout.",
 )
 @emit_patches_option
+@accept_option
 @where_and_how
-def command(rollback: str | None, emit_patches: str | None) -> ExitCode:
+def command(rollback: str | None, emit_patches: str | None, accept: tuple[str, ...]) -> ExitCode:
     """Say what a rollout or rollback would do; changes nothing.
 
     \b
@@ -29,4 +37,5 @@ def command(rollback: str | None, emit_patches: str | None) -> ExitCode:
     \b
     Exit codes: 0 with or without changes, 3 refused.
     """
-    return run_playbook("plan", extra_vars={"plan_direction": rollback or "in", **emitting(emit_patches)})
+    asked = {"plan_direction": rollback or "in", **emitting(emit_patches), **accepting(accept)}
+    return run_playbook("plan", extra_vars=asked)

@@ -2,7 +2,15 @@
 
 import click
 
-from meshroll.commands.options import check_option, emit_patches_option, emitting, take_option, where_and_how
+from meshroll.commands.options import (
+    accept_option,
+    accepting,
+    check_option,
+    emit_patches_option,
+    emitting,
+    take_option,
+    where_and_how,
+)
 from meshroll.commands.run import run_playbook, taking
 from meshroll.core.errors import ExitCode
 
@@ -11,8 +19,9 @@ from meshroll.core.errors import ExitCode
 @check_option
 @take_option
 @emit_patches_option
+@accept_option
 @where_and_how
-def command(check: bool, take: list[str], emit_patches: str | None) -> ExitCode:
+def command(check: bool, take: list[str], emit_patches: str | None, accept: tuple[str, ...]) -> ExitCode:
     """Take namespaces onto the mesh, gate each wave, roll back on failure.
 
     \b
@@ -27,4 +36,5 @@ def command(check: bool, take: list[str], emit_patches: str | None) -> ExitCode:
     Exit codes: 0 done or nothing to do, 3 refused, 4 failed and rolled back,
     5 rollback incomplete, 7 locked, 8 drift, 9 paused for a person, 130 interrupted.
     """
-    return run_playbook("rollout", check=check, extra_vars={**taking(take), **emitting(emit_patches)})
+    asked = {**taking(take), **emitting(emit_patches), **accepting(accept)}
+    return run_playbook("rollout", check=check, extra_vars=asked)

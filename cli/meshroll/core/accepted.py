@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from meshroll.core.journal import Record
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """A hit of the breaking change ``id``, with the reason that meshroll_upgrade.accept gives."""
+    """What a check or a breaking change called ``id`` found, with the reason that the inventory gives."""
 
     id: str
     text: str
@@ -25,5 +25,10 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 def accepted_of(record: Record | None) -> Sequence[Accepted]:
-    """What the run began with: ``asked["accepted"]``, as msgspec.to_builtins makes it of Scanned.accepted."""
+    """What the run began with: ``asked["accepted"]``, as msgspec.to_builtins makes it."""
     return msgspec.convert((record.asked.get("accepted") or []) if record else [], list[Accepted])
+
+
+def still_accepted(records: Iterable[Record]) -> dict[str, str]:
+    """Reasons by id that runs began with: whatever goes on with them goes on all the same."""
+    return {each.id: each.reason for record in records for each in accepted_of(record)}

@@ -28,7 +28,8 @@ class Run:
     ``verdicts`` are those of the gates that it has passed, ``left_behind`` what failed on a way out that went on.
     ``take`` (KIND/NAME) may be overwritten although somebody else changed it; ``on_inconclusive`` is what becomes of a
     run that has waited too long for a person. ``conversions`` say how long Services took to become others;
-    ``emit_patches`` is a folder for manifests to commit.
+    ``emit_patches`` is a folder for manifests to commit;
+    ``accept`` are checks (ids) that the command line goes on without.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Run:
     on_inconclusive: OnInconclusive = "rollback"
     conversions: tuple[Mapping[str, Any], ...] = ()
     emit_patches: str | None = None
+    accept: tuple[str, ...] = ()
 
     def validate(self) -> None:
         """Raises UsageError for run variables that no command line would have let pass (a playbook run by hand)."""
@@ -65,6 +67,7 @@ class Run:
             on_inconclusive=variables.get(f"{PREFIX}on_inconclusive") or "rollback",
             conversions=tuple(variables.get(f"{PREFIX}conversions") or ()),
             emit_patches=variables.get(f"{PREFIX}emit_patches"),
+            accept=_names(variables.get(f"{PREFIX}accept")),
         )
 
 

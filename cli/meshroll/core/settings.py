@@ -10,7 +10,7 @@ import datetime
 import difflib
 import re
 import zoneinfo
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -255,10 +255,16 @@ class Freeze(_Settings, frozen=True):
 
 
 class Acceptance(_Settings, frozen=True):
-    """A breaking change (``id`` in data/breaking_changes.yml) that may hit this cluster, and why that is well."""
+    """A breaking change or a check that may hit this cluster, by its id, and why that is well."""
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z")]
     reason: Annotated[str, msgspec.Meta(pattern=r"\S")]
+
+
+def _refuse_twice(accept: Sequence[Acceptance]) -> None:
+    names = [each.id for each in accept]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"`accept` lists {', '.join(twice)} twice")
 
 
 class Upgrade(_Settings, frozen=True):
@@ -274,13 +280,20 @@ class Upgrade(_Settings, frozen=True):
     accept: list[Acceptance] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
-        names = [each.id for each in self.accept]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"`accept` lists {', '.join(twice)} twice")
+        _refuse_twice(self.accept)
         try:
             zoneinfo.ZoneInfo(self.timezone)
         except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
             raise ValueError(f"`timezone` {self.timezone!r} is not one such as Europe/Berlin") from error
+
+
+class Checks(_Settings, frozen=True):
+    """Checks (ids of docs/reference/checks.md) that may block here, and why that is well."""
+
+    accept: list[Acceptance] = msgspec.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        _refuse_twice(self.accept)
 
 
 class Service(_Settings, frozen=True):
@@ -340,6 +353,7 @@ class Settings(_Settings, frozen=True):
     gateway_api: GatewayApi = msgspec.field(default_factory=GatewayApi)
     gate: Gate = msgspec.field(default_factory=Gate)
     upgrade: Upgrade = msgspec.field(default_factory=Upgrade)
+    checks: Checks = msgspec.field(default_factory=Checks)
     waves: list[Wave] = msgspec.field(default_factory=lambda: list(DEFAULT_WAVES))
     namespaces: list[Namespace] = msgspec.field(default_factory=list)
     max_restarting_pods: Annotated[int, msgspec.Meta(ge=1)] | Percent = "10%"
@@ -361,6 +375,7 @@ RUN_VARIABLES = frozenset(
         "on_inconclusive",
         "conversions",
         "emit_patches",
+        "accept",
     }
 )
 PREFIX = "meshroll_"
@@ -388,6 +403,7 @@ _KNOWN_FIELDS = sorted(
             Freeze,
             Acceptance,
             Upgrade,
+            Checks,
             Service,
             Namespace,
         )

@@ -30,6 +30,7 @@ TELLS = {
     "status": Tells(runs=True, certificates=True, calendar=True),
     "runs": Tells(runs=True),
     "report": Tells(standing=False),
+    "preflight": Tells(standing=False),
 }
 
 
@@ -138,6 +139,8 @@ def _next(
     if command == "uninstall":
         crds = " --crds" if record and record.asked.get("crds") else ""
         return f"meshroll uninstall{crds} goes on" if record and code != ExitCode.SUCCESS else None
+    if command == "preflight" and code == ExitCode.SUCCESS:
+        return "meshroll plan says what a rollout would do, meshroll rollout does it"
     if command == "upgrade":
         return _next_of_upgrade(outcome, record, plan, check_mode)
     if code == ExitCode.PAUSED and record:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from meshroll.render.certificates import print_certificates
 from meshroll.render.changes import print_changes, print_plan
+from meshroll.render.checks import print_checks
 from meshroll.render.refresh import print_refreshed
 from meshroll.render.releases import print_releases
 from meshroll.render.runs import print_run, print_runs
@@ -80,6 +81,9 @@ def _print_cluster(console: Console, cluster: Mapping[str, Any], command: str, v
         else:
             print_runs(console, cluster.get("runs", []))
         return
+    if cluster.get("checks"):
+        console.print()
+        print_checks(console, cluster["checks"], verbose)
     if command != "plan":
         for namespace in cluster.get("namespaces", []):
             _print_namespace(console, namespace)

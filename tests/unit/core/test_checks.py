@@ -28,6 +28,7 @@ from unit.core.identities import chain
 
 from meshroll.core import checks
 from meshroll.core.checks import Case
+from meshroll.core.errors import Problem
 from meshroll.core.mesh_identity import Carried, MeshIdentity
 from meshroll.core.model import ControlPlane, Pod, Workload
 from meshroll.core.releases import Edge
@@ -48,6 +49,11 @@ ABSENT = ControlPlane(False, "linkerd", None)
 SAME = ""
 FIRES: list[tuple[str, Callable[[], Case], str]] = [
     ("control-plane-missing", lambda: case(direction="probe", plane=ABSENT), SAME),
+    (
+        "release-unusable",
+        lambda: replace(case(), release_problems=(Problem("control-plane-foreign", "No edge."),)),
+        "control-plane-foreign",
+    ),
     ("injector-not-ready", lambda: case(ready=0), SAME),
     ("certificate-not-valid", lambda: with_certificate("expired"), SAME),
     ("issuer-unusable", lambda: with_identity(MeshIdentity(replace(chain(), signer=None))), SAME),

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from meshroll.core.accepted import Accepted
 from meshroll.core.checks import cluster, namespaces, traffic, workloads
-from meshroll.core.checks.row import Case, Check
+from meshroll.core.checks.row import Case, Check, Direction
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.facts import Need, Unseen
-from meshroll.core.settings import nearest
+from meshroll.core.settings import Checks, nearest
 
-__all__ = ["ALL", "Case", "Check", "Checked", "as_dict", "check", "needs", "problems", "refuse_unknown"]
+__all__ = ["ALL", "Case", "Check", "Checked", "acceptable", "as_dict", "check", "named", "needs", "problems"]
 
 ALL: tuple[Check, ...] = (*cluster.CHECKS, *namespaces.CHECKS, *workloads.CHECKS, *traffic.CHECKS)
 State = Literal["pass", "note", "warn", "block", "accepted", "skipped"]
@@ -42,6 +43,11 @@ def needs(rows: Sequence[Check]) -> frozenset[Need]:
     return frozenset(need for row in rows for need in row.needs)
 
 
+def that_weigh(direction: Direction) -> list[Check]:
+    """Those that a run asks before it begins: notes are for who prepares one."""
+    return [row for row in ALL if direction in row.directions and row.severity != "note"]
+
+
 def rows_of(case: Case, rows: Sequence[Check] = ALL) -> list[Check]:
     """Those that ask about this direction, and can be asked with what was read."""
     return [row for row in rows if case.direction in row.directions and (case.facts or not row.needs)]
@@ -54,14 +60,34 @@ def check(
     return [_checked(row, case, (accepted or {}).get(row.id)) for row in rows_of(case, rows)]
 
 
-def problems(case: Case, accepted: Mapping[str, str] | None = None) -> list[Problem]:
+def problems(case: Case) -> list[Problem]:
     """Every reason to refuse, of all rows at once: an operator mends them together, not one a run."""
-    blocking = [row for row in ALL if row.severity == "block"]
-    return blocking_problems(check(case, blocking, accepted))
+    return blocking_problems(check(case, [row for row in ALL if row.severity == "block"]))
 
 
 def blocking_problems(checked: Sequence[Checked]) -> list[Problem]:
     return [problem for each in checked if each.state == "block" for problem in each.findings]
+
+
+def accepted_hits(checked: Sequence[Checked]) -> list[Accepted]:
+    """What a run goes on with all the same, for its journal and its result."""
+    return [
+        Accepted(found.code, found.message, each.accepted or "", found.namespace, found.object)
+        for each in checked
+        if each.state == "accepted"
+        for found in each.findings
+    ]
+
+
+def lines(checked: Sequence[Checked]) -> list[str]:
+    """What a run that goes on says: a line for each row that warns, and one for those that could not be asked."""
+    told = []
+    for each in checked:
+        if each.state == "warn":
+            more = f" And {len(each.findings) - 1} more." if len(each.findings) > 1 else ""
+            told.append(f"{each.check.id}: {each.findings[0].message}{more}")
+    unasked = [f"{each.check.id} ({each.unseen})" for each in checked if each.state == "skipped"]
+    return told + ([f"Not looked at: {', '.join(unasked)}."] if unasked else [])
 
 
 def _checked(row: Check, case: Case, accepted: str | None) -> Checked:
@@ -75,13 +101,13 @@ def _checked(row: Check, case: Case, accepted: str | None) -> Checked:
     return Checked(row, tuple(found), unseen, accepted if row.acceptable else None)
 
 
-def refuse_unknown(option: str, ids: Sequence[str], rows: Sequence[Check] = ALL) -> None:
-    """Raises UsageError for an id that is none of ``rows``; ``option`` is where it was said."""
-    known = [row.id for row in rows]
+def named(option: str, ids: Sequence[str]) -> list[Check]:
+    """The rows of these ids, all of them for none. Raises UsageError for an id that no row has."""
+    known = [row.id for row in ALL]
     wrong = [
         Problem(
             "check-unknown",
-            f"{option} has {name}, which is no check{'' if rows is ALL else ' that can be accepted'}.",
+            f"{option} has {name}, which is no check of meshroll.",
             nearest(name, known, otherwise="docs/reference/checks.md lists them."),
         )
         for name in ids
@@ -89,6 +115,37 @@ def refuse_unknown(option: str, ids: Sequence[str], rows: Sequence[Check] = ALL)
     ]
     if wrong:
         raise UsageError(wrong)
+    return [row for row in ALL if row.id in ids or not ids]
+
+
+def acceptable(checks: Checks, ids: Sequence[str]) -> dict[str, str]:
+    """Reasons by id: of the inventory, and of ``--accept``. Raises UsageError for what cannot be accepted."""
+    reasons = {each.id: each.reason for each in checks.accept}
+    rows = [
+        *(named("meshroll_checks.accept", list(reasons)) if reasons else ()),
+        *(named("--accept", ids) if ids else ()),
+    ]
+    wrong = [
+        Problem(
+            "check-not-acceptable",
+            f"{row.id} cannot be accepted: no run comes to its end where {row.title!r} does not hold.",
+            row.fix,
+        )
+        for row in rows
+        if not row.acceptable
+    ]
+    if wrong:
+        raise UsageError(wrong)
+    return {**dict.fromkeys(ids, "--accept"), **reasons}
+
+
+def result(case: Case, checked: Sequence[Checked]) -> dict[str, Any]:
+    """What a cluster's entry in the result of `preflight` has."""
+    return {
+        "release": str(case.edge) if case.edge and case.view.control_plane.installed else None,
+        "kubernetes_version": case.view.kubernetes_version,
+        "checks": [as_dict(each) for each in checked],
+    }
 
 
 def as_dict(checked: Checked) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Case:
     """One cluster's snapshot and what is wanted of it. ``edge`` is None on the way out, where none is needed.
 
     ``unjudged`` (NAMESPACE/KIND/NAME) are workloads that an unfinished run has changed: its gate judges them.
+    ``release_problems`` are why no release can be told for this cluster; ``edge`` is a guess then.
     ``facts`` is None where nothing was read beside the view: then rows that need some are left out.
     """
 
@@ -33,6 +34,7 @@ class Case:
     edge: Edge | None = None
     unjudged: frozenset[str] = frozenset()
     facts: Facts | None = None
+    release_problems: tuple[Problem, ...] = ()
 
     @property
     def seen(self) -> Facts:

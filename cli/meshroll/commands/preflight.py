@@ -1,0 +1,27 @@
+"""meshroll preflight: is this cluster, and are these namespaces, fit for the mesh?"""
+
+import click
+
+from meshroll.commands.options import accept_option, accepting, where_and_how
+from meshroll.commands.run import run_playbook
+from meshroll.core.errors import ExitCode
+
+
+@click.command()
+@click.option("--only", metavar="ID", multiple=True, help="Only this check; may be given several times.")
+@accept_option
+@where_and_how
+def command(only: tuple[str, ...], accept: tuple[str, ...]) -> ExitCode:
+    """Say what of a cluster and its namespaces stands in the way; changes nothing.
+
+    \b
+    meshroll preflight -i inventories/prod -n charging
+    meshroll preflight -i inventories/prod --only pod-security --output json
+
+    Asks every check of docs/reference/checks.md, and says what a rollout would cost: restarts, minutes, and what the
+    proxies ask of the nodes. `rollout` asks the same checks and refuses where one of them blocks.
+
+    \b
+    Exit codes: 0 nothing blocks, 2 no such check, 3 something blocks.
+    """
+    return run_playbook("preflight", extra_vars={"preflight_only": list(only), **accepting(accept)})
