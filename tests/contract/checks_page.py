@@ -18,10 +18,10 @@ What `meshroll preflight` asks. One look reads the cluster, then each check says
 | Result | Meaning |
 |---|---|
 | `pass` | What its title says holds |
-| `block` | A rollout would fail or break something: `preflight` and `rollout` refuse (exit 3), with all reasons at once |
+| `block` | A rollout would fail or break something: both refuse (exit 3), with all reasons at once |
 | `warn` | Works otherwise than you may expect; `rollout` says it and goes on |
 | `note` | Something to know; only `preflight` tells it |
-| `accepted` | Would block, and `--accept ID` or [`meshroll_checks.accept`](inventory.md#meshroll_checks) says that it may |
+| `accepted` | Would block, and `--accept ID` or [meshroll_checks](inventory.md#meshroll_checks) says that it may |
 | `skipped` | It could not be looked at, and why; never taken for passed |
 
 What the account has to be allowed to read is in [permissions](rbac.md); a check whose part it may not read is skipped.

@@ -51,7 +51,7 @@ FIRES: list[tuple[str, Callable[[], Case], str]] = [
     ("control-plane-missing", lambda: case(direction="probe", plane=ABSENT), SAME),
     (
         "release-unusable",
-        lambda: replace(case(), release_problems=(Problem("control-plane-foreign", "No edge."),)),
+        lambda: replace(case(), release_problems=(Problem("control-plane-foreign", "No edge.", "Move."),)),
         "control-plane-foreign",
     ),
     ("injector-not-ready", lambda: case(ready=0), SAME),
