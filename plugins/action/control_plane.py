@@ -52,7 +52,9 @@ class ActionModule(MeshrollAction):
             "install": True,
             "changes": wanted.rows,
             "profile": wanted.profile,
-            **helm.for_tasks(wanted.helm_binary, folder, settings, wanted.charts, wanted.values),
+            **helm.for_tasks(
+                wanted.helm_binary, folder, self.for_helm(settings, folder), wanted.charts, wanted.values
+            ),
         }
 
     def verify(self, work: Work, settings: Settings, release: str, values: dict[str, Any]) -> dict[str, Any]:

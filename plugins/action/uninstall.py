@@ -37,12 +37,14 @@ class ActionModule(MeshrollAction):
         return {"changed": True}
 
     def remove(self, settings: Settings, releases: list[str], work: Work) -> None:
-        variables = helm.environment(self.folder())
+        folder = self.folder()
+        variables = helm.environment(folder)
         binary = helm.usable(settings.control_plane.helm_binary, variables)
+        cluster = self.for_helm(settings, folder).cluster
         for name in releases:
             work.check()
             self.events.say("stage", f"Removing {name}", stage=STAGE)
-            helm.uninstall(binary, variables, settings.cluster, settings.control_plane.namespace, name)
+            helm.uninstall(binary, variables, cluster, settings.control_plane.namespace, name)
 
     def look(self, settings: Settings, crds: bool, namespace: str | None, check_mode: bool) -> dict[str, Any]:
         """What goes and what stays, and what the rest of the playbook goes by. Raises Refused, Locked, UsageError."""

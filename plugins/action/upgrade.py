@@ -190,7 +190,11 @@ class ActionModule(MeshrollAction):
             helm.drop(work.kube, standing.records_to_drop(record, work.kube.server_now()))
             prepared = preparing.prepare(edge, folder)
             result["prepared"] = helm.for_tasks(
-                prepared.helm_binary, folder, settings, prepared.charts, prepared.values
+                prepared.helm_binary,
+                folder,
+                self.for_helm(settings, folder),
+                prepared.charts,
+                prepared.values,
             )
         new = result["control_plane"] and record.open_hop is None
         plan = hop_plan(standing.view, settings, edge, record.run_id, record.pending, new)
@@ -204,9 +208,11 @@ class ActionModule(MeshrollAction):
         if hop is None or hop.revision is None:
             return {}
         self.events.say("stage", f"Control plane back to {hop.start}", stage="rollback")
-        variables = helm.environment(self.folder())
+        folder = self.folder()
+        variables = helm.environment(folder)
         binary = helm.usable(own.helm_binary, variables)
-        upgrade.roll_back(work.kube, binary, variables, settings, hop, work.check)
+        reached = self.for_helm(settings, folder)
+        upgrade.roll_back(work.kube, binary, variables, reached, hop, work.check)
         readiness.wait_up(work.kube, own.namespace, own.timeout_seconds, self.report(STAGE), work.check)
         answer = readiness.webhook(work.kube, work.check)
         if answer.kind == "silent":

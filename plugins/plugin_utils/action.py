@@ -18,7 +18,7 @@ import msgspec
 from ansible import constants
 from ansible.plugins.action import ActionBase
 
-from meshroll.adapters import alive
+from meshroll.adapters import alive, cluster_access
 from meshroll.adapters.events import Events, now
 from meshroll.adapters.kube.client import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS, Kube
 from meshroll.adapters.kube.journal import Journal, local_folder
@@ -86,12 +86,18 @@ class MeshrollAction(ActionBase):
         return failure(error)
 
     def connect(self, settings: inventory.Settings) -> Kube:
-        return Kube.connect(
-            settings.cluster.kubeconfig,
-            settings.cluster.context,
-            self.warn,
-            LONG_PATIENCE_SECONDS if self.run_context.begun else SHORT_PATIENCE_SECONDS,
+        return cluster_access.connect(settings.cluster, self.run_context.id, self.warn, self.patience_seconds)
+
+    def for_helm(self, settings: inventory.Settings, folder: Path) -> inventory.Settings:
+        """The settings with a cluster that Helm can reach: it reads nothing but kubeconfigs."""
+        cluster = cluster_access.for_helm(
+            settings.cluster, self.run_context.id, self.warn, self.patience_seconds, folder
         )
+        return msgspec.structs.replace(settings, cluster=cluster)
+
+    @property
+    def patience_seconds(self) -> float:
+        return LONG_PATIENCE_SECONDS if self.run_context.begun else SHORT_PATIENCE_SECONDS
 
     def holder(self) -> str:
         """user@host, as lock and journal name who runs this."""

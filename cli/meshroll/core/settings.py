@@ -36,9 +36,22 @@ class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Base: immutable, and a key that nobody knows is an error."""
 
 
+class Eks(_Settings, frozen=True):
+    """A cluster of Amazon EKS, reached with AWS credentials; ``role_arn`` is assumed first."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}\Z")]
+    region: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+\Z")]
+    role_arn: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/\S+\Z")] | None = None
+
+
 class Cluster(_Settings, frozen=True):
     kubeconfig: str | None = None
     context: str | None = None
+    eks: Eks | None = None
+
+    def __post_init__(self) -> None:
+        if self.eks and (self.kubeconfig or self.context):
+            raise ValueError("give either `eks` or `kubeconfig` and `context`")
 
 
 class PrometheusService(_Settings, frozen=True):
@@ -384,6 +397,7 @@ _KNOWN_FIELDS = sorted(
     {
         field
         for struct in (
+            Eks,
             Cluster,
             PrometheusService,
             BasicAuth,

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from meshroll.adapters.kube.connection import JSON, connection
+from meshroll.adapters.kube.connection import JSON, Connection, connection
 from meshroll.adapters.kube.errors import ApiError, SuppressStatus, refusal
 from meshroll.adapters.kube.requests import Requests
 from meshroll.core.retry import Patience, holds
@@ -61,7 +61,12 @@ class Kube:
 
         Raises UsageError where the file or context is missing or broken.
         """
-        return cls(Requests(connection(kubeconfig, context), log, Patience(patience_seconds)))
+        return cls.over(connection(kubeconfig, context), log, patience_seconds)
+
+    @classmethod
+    def over(cls, opened: Connection, log: Callable[[str], None], patience_seconds: float) -> Kube:
+        """A client of the API server that ``opened`` leads to."""
+        return cls(Requests(opened, log, Patience(patience_seconds)))
 
     def fenced(self, before_write: Callable[[], None]) -> Kube:
         """The same client, which calls ``before_write`` before every try of every write and lets it raise."""

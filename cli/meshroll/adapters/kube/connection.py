@@ -74,7 +74,7 @@ class Connection:
         if body is not None:
             headers["Content-Type"] = content_type
         with self._lock:
-            self._authenticate(headers, method, path, body)
+            self._authenticate(headers)
             pool, host = self._pool, self._host
         before_send()
         response: urllib3.BaseHTTPResponse = pool.request(
@@ -103,12 +103,16 @@ class Connection:
         with self._lock:
             self._clock_offset = offset
 
-    def _authenticate(self, headers: dict[str, str], method: str, path: str, body: bytes | None) -> None:
+    def _authenticate(self, headers: dict[str, str]) -> None:
         """The kubernetes package renews a token that it knows to be old; where it cannot, the old one may still do."""
+        configuration = self._api.configuration
         try:
-            self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+            settings = configuration.auth_settings()
         except UNUSABLE:
-            headers["authorization"] = self._api.configuration.api_key["BearerToken"]
+            headers["authorization"] = configuration.api_key["BearerToken"]
+            return
+        if "BearerToken" in settings:
+            headers["authorization"] = settings["BearerToken"]["value"]
 
     def _open(self) -> None:
         configuration = self._load()

@@ -9,7 +9,8 @@ from typing import Any
 from meshroll.core.errors import Problem, Refused
 
 _HINTS = {
-    401: "The credentials are refused or have expired: log in again (aws sso login, or a new token).",
+    401: "The credentials are refused or have expired: log in again (aws sso login, or a new token). "
+    "On EKS: has whoever this is an access entry in the cluster?",
     403: "The account lacks this permission; docs/reference/rbac.md lists what each command needs.",
     409: "Somebody changed the object at the same moment; run the command again.",
     422: "The API server says why; nothing was changed by this request.",

@@ -1,0 +1,35 @@
+"""The way to the cluster that the inventory names: by a kubeconfig's context, or on EKS by AWS credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from meshroll.adapters.kube.client import Kube
+from meshroll.core.retry import Patience
+from meshroll.core.settings import Cluster
+
+
+def connect(cluster: Cluster, run_id: str, log: Callable[[str], None], patience_seconds: float) -> Kube:
+    """A client of the cluster. Raises UsageError for a kubeconfig that cannot be used, Refused for what AWS refuses."""
+    if cluster.eks is None:
+        return Kube.connect(cluster.kubeconfig, cluster.context, log, patience_seconds)
+    from meshroll.adapters import eks
+
+    aws = eks.Aws(cluster.eks.region, cluster.eks.role_arn, run_id, log, Patience(patience_seconds))
+    return Kube.over(eks.connection(cluster.eks, aws), log, patience_seconds)
+
+
+def for_helm(
+    cluster: Cluster, run_id: str, log: Callable[[str], None], patience_seconds: float, folder: Path
+) -> Cluster:
+    """The cluster as a kubeconfig's context; a kubeconfig is written into ``folder`` where the inventory names none.
+
+    Helm has 15 minutes from here. Raises Refused for what AWS refuses.
+    """
+    if cluster.eks is None:
+        return cluster
+    from meshroll.adapters import eks
+
+    aws = eks.Aws(cluster.eks.region, cluster.eks.role_arn, run_id, log, Patience(patience_seconds))
+    return Cluster(kubeconfig=str(eks.kubeconfig_file(cluster.eks, aws, folder)), context=cluster.eks.name)

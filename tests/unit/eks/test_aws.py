@@ -1,0 +1,181 @@
+"""What AWS answers, what each of its refusals means, and for how long it is asked."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import boto3
+import pytest
+from unit.eks.conftest import (
+    KEY,
+    REGION,
+    ROLE,
+    RUN,
+    SECRET,
+    Answer,
+    Asking,
+    Scripted,
+    create,
+    refused,
+    sts_refused,
+)
+
+from meshroll.core.errors import ExitCode, Problem, Refused
+
+
+def told(asking: Asking, role_arn: str | None = None, region: str = REGION) -> Problem:
+    """What a look at a cluster is refused with."""
+    aws = asking.aws(role_arn, region)
+    with pytest.raises(Refused) as raised:
+        aws.described(aws.session(), "prod")
+    assert raised.value.exit_code == ExitCode.REFUSED
+    (problem,) = raised.value.problems
+    assert problem.hint
+    return problem
+
+
+def test_a_cluster_is_described(moto: str, asking: Asking) -> None:
+    create("prod", env="production")
+    aws = asking.aws()
+    described = aws.described(aws.session(), "prod")
+    assert (described["name"], described["status"], described["tags"]) == (
+        "prod",
+        "ACTIVE",
+        {"env": "production"},
+    )
+
+
+def test_a_cluster_of_another_account_is_described_with_its_role(moto: str, asking: Asking) -> None:
+    create("prod", role_arn=ROLE)
+    aws = asking.aws(ROLE)
+    assert ":222222222222:" in aws.described(aws.session(), "prod")["arn"]
+    assert told(asking).code == "eks-cluster-unknown"
+
+
+def test_the_assumed_roles_session_names_the_run(moto: str, asking: Asking) -> None:
+    session = asking.aws(ROLE).session()
+    assert session.client("sts").get_caller_identity()["Arn"].endswith(f"assumed-role/mesh/meshroll-{RUN}")
+
+
+def test_a_cluster_that_was_deleted_or_is_elsewhere_is_unknown(moto: str, asking: Asking) -> None:
+    create("prod")
+    boto3.client("eks", REGION).delete_cluster(name="prod")
+    create("prod", region="us-east-1")
+    problem = told(asking)
+    assert problem.code == "eks-cluster-unknown"
+    assert "prod in eu-central-1" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        ("AccessDeniedException", 403, "aws-access-denied"),
+        ("ExpiredTokenException", 403, "aws-credentials-expired"),
+        ("UnrecognizedClientException", 403, "aws-credentials-invalid"),
+        ("InvalidSignatureException", 403, "aws-credentials-invalid"),
+        ("ResourceNotFoundException", 404, "eks-cluster-unknown"),
+        ("SomethingNew", 400, "aws-error"),
+    ],
+)
+def test_each_refusal_has_a_code_of_its_own_and_is_not_repeated(
+    scripted: Scripted, asking: Asking, error: str, status: int, code: str
+) -> None:
+    scripted.plays(refused(error, "User arn:x is not allowed to do this", status))
+    problem = told(asking)
+    assert problem.code == code
+    assert "User arn:x is not allowed to do this" in problem.message
+    assert len(scripted.asked) == 1
+
+
+def test_a_role_that_may_not_be_assumed_is_told_apart_from_what_it_may_not_do(
+    scripted: Scripted, asking: Asking
+) -> None:
+    scripted.plays(sts_refused("AccessDenied", "User arn:x is not authorized to perform: sts:AssumeRole"))
+    problem = told(asking, ROLE)
+    assert problem.code == "aws-role-denied"
+    assert ROLE in problem.message
+
+
+def test_throttling_is_waited_for_and_said(scripted: Scripted, asking: Asking) -> None:
+    slow = refused("ThrottlingException", "Rate exceeded", 429)
+    scripted.plays(slow, slow, Answer(200, {"cluster": {"name": "prod", "status": "ACTIVE"}}))
+    aws = asking.aws()
+    assert aws.described(aws.session(), "prod")["status"] == "ACTIVE"
+    assert len(scripted.asked) == 3
+    assert [line.partition(";")[0] for line in asking.said] == [
+        "eks:DescribeCluster: ThrottlingException"
+    ] * 2
+
+
+def test_throttling_that_does_not_end_is_left_with_its_words(scripted: Scripted, asking: Asking) -> None:
+    scripted.plays(refused("TooManyRequestsException", "Rate exceeded", 429))
+    problem = told(asking)
+    assert problem.code == "aws-throttled"
+    assert "Rate exceeded" in problem.message
+    assert sum(asking.time.slept) == pytest.approx(15.0)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_an_aws_that_fails_is_asked_again(scripted: Scripted, asking: Asking, status: int) -> None:
+    scripted.plays(refused("ServerException", "oh", status), Answer(200, {"cluster": {"name": "prod"}}))
+    aws = asking.aws()
+    aws.described(aws.session(), "prod")
+    assert len(asking.time.slept) == 1
+
+
+def test_an_aws_that_is_not_reached_is_not_a_wrong_region(asking: Asking) -> None:
+    assert told(asking).code == "aws-unreachable"
+    assert asking.time.slept
+
+
+def test_a_region_that_nobody_knows_is_named_at_once(asking: Asking) -> None:
+    problem = told(asking, region="eu-middle-1")
+    assert problem.code == "aws-region-unknown"
+    assert "eu-middle-1" in problem.message
+    assert not asking.time.slept
+
+
+def test_no_credentials_are_named_before_anything_is_asked(
+    scripted: Scripted, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert told(asking).code == "aws-credentials-missing"
+    aws = asking.aws()
+    with pytest.raises(Refused, match="No AWS credentials"):
+        aws.token(aws.session(), "prod")
+    assert not scripted.asked
+
+
+def test_a_profile_that_is_not_there_is_named(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    problem = told(asking)
+    assert problem.code == "aws-credentials-missing"
+    assert "nobody" in problem.message
+
+
+def test_what_is_said_never_repeats_the_signed_request(scripted: Scripted, asking: Asking) -> None:
+    repeated = f"The signature does not match.\n\nThe Canonical String was\nx-amz-security-token:{SECRET}"
+    scripted.plays(refused("InvalidSignatureException", repeated, 403))
+    problem = told(asking)
+    assert "The signature does not match" in problem.message
+    assert SECRET not in f"{problem}{asking.said}"
+    assert KEY not in f"{problem}{asking.said}"
+
+
+def test_without_boto3_the_command_that_installs_it_is_named(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true_import = builtins.__import__
+
+    def without(name: str, *rest: Any, **more: Any) -> Any:
+        if name.partition(".")[0] in ("boto3", "botocore"):
+            raise ImportError(name)
+        return true_import(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(Refused) as raised:
+        asking.aws().session()
+    assert raised.value.problems[0].code == "boto3-missing"
+    assert "pip install 'meshroll[eks]'" in raised.value.problems[0].hint
