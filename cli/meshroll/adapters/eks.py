@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ import yaml
 from meshroll.adapters import clock
 from meshroll.adapters.kube.connection import Connection
 from meshroll.core import eks as core
+from meshroll.core.eks_inventory import Found
 from meshroll.core.errors import Problem, Refused
 from meshroll.core.retry import Patience
 from meshroll.core.settings import Eks
@@ -25,6 +27,9 @@ Answer = TypeVar("Answer")
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 20.0
+# AWS lets an account ask for some descriptions a second only.
+LOOKS = 8
+PATIENCE = Patience(60.0)
 # A token that is about to end is waited for by every request, those that keep the lock included.
 EARLY_PATIENCE = Patience(5.0)
 EARLY_PAUSE_SECONDS = 60.0
@@ -142,6 +147,32 @@ class Aws:
         found: Mapping[str, Any] = answered["cluster"]
         return found
 
+    def clusters(self) -> list[Found]:
+        """All clusters of the region, by name; one that is deleted meanwhile is left out. Raises Refused."""
+        session = self.session()
+        client = self.call("a client", None, lambda: self.client(session, "eks"))
+        names: list[str] = []
+        more: dict[str, str] = {}
+        while True:
+            page = self.call("eks:ListClusters", None, lambda: client.list_clusters(**more))  # noqa: B023
+            names += page["clusters"]
+            if not page.get("nextToken"):
+                break
+            more = {"nextToken": page["nextToken"]}
+
+        def look(name: str) -> Found | None:
+            try:
+                asked = lambda: client.describe_cluster(name=name)  # noqa: E731
+                described = self.call("eks:DescribeCluster", name, asked)["cluster"]
+            except Refused as error:
+                if error.problems[0].code == "eks-cluster-unknown":
+                    return None
+                raise
+            return Found.of(described, self.region, self.role_arn)
+
+        with ThreadPoolExecutor(LOOKS) as pool:
+            return [found for found in pool.map(look, sorted(names)) if found]
+
     def _said(self, code: str, message: str, status: int, asked: str, cluster: str | None) -> core.Said:
         known = self.region in _known_regions()
         return core.Said(code, message, status, asked, self.region, self.role_arn, cluster, known)
@@ -191,6 +222,22 @@ def kubeconfig_file(eks: Eks, aws: Aws, folder: Path) -> Path:
     path.touch(mode=0o600)
     path.write_text(yaml.safe_dump(core.kubeconfig(eks, described, aws.token(session, eks.name))))
     return path
+
+
+def find(
+    regions: Sequence[str], role_arns: Sequence[str], tags: Mapping[str, Any], log: Callable[[str], None]
+) -> list[Found]:
+    """The clusters that carry ``tags``, of every region and account; of the own account where no role is named.
+
+    Raises Refused: half of an inventory would be taken for all of it.
+    """
+    found: list[Found] = []
+    roles: Sequence[str | None] = role_arns or [None]
+    for role_arn in roles:
+        for region in regions:
+            aws = Aws(region, role_arn, "inventory", log, PATIENCE)
+            found += [each for each in aws.clusters() if each.has(tags)]
+    return found
 
 
 def _configuration(eks: Eks, aws: Aws) -> Any:

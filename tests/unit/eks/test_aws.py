@@ -179,3 +179,33 @@ def test_without_boto3_the_command_that_installs_it_is_named(
         asking.aws().session()
     assert raised.value.problems[0].code == "boto3-missing"
     assert "pip install 'meshroll[eks]'" in raised.value.problems[0].hint
+
+
+def test_more_clusters_than_one_page_are_all_found(moto: str, asking: Asking) -> None:
+    names = [f"c{number:03}" for number in range(105)]
+    for name in names:
+        create(name)
+    assert [found.name for found in asking.aws().clusters()] == names
+
+
+def test_a_cluster_that_goes_away_between_list_and_look_is_left_out(
+    scripted: Scripted, asking: Asking
+) -> None:
+    there = {"name": "a", "arn": f"arn:aws:eks:{REGION}:1:cluster/a", "status": "ACTIVE"}
+    scripted.script = lambda asked: {
+        "/clusters": Answer(200, {"clusters": ["gone", "a"]}),
+        "/clusters/a": Answer(200, {"cluster": there}),
+    }.get(asked.partition("?")[0], refused("ResourceNotFoundException", "No cluster found", 404))
+    assert [found.name for found in asking.aws().clusters()] == ["a"]
+
+
+def test_one_cluster_that_may_not_be_looked_at_makes_no_shorter_list(
+    scripted: Scripted, asking: Asking
+) -> None:
+    scripted.script = lambda asked: (
+        Answer(200, {"clusters": ["a"]})
+        if asked.partition("?")[0] == "/clusters"
+        else refused("AccessDeniedException", "no", 403)
+    )
+    with pytest.raises(Refused, match="eks:DescribeCluster"):
+        asking.aws().clusters()
