@@ -1,4 +1,4 @@
-"""Where the Ansible collection is: inside the installed package, or in the checkout."""
+"""Where the Ansible collection and the sample inventory are: inside the installed package, or in the checkout."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def collections_path() -> Path:
 def playbook_file(command: str) -> Path:
     """The playbook of a command."""
     return collection_root() / "playbooks" / f"{command}.yml"
+
+
+def sample_inventory() -> Path:
+    """The inventory that shows every setting."""
+    package = Path(__file__).parent
+    installed = package / "_content" / "inventory"
+    return installed if installed.is_dir() else package.parents[1] / "inventories" / "sample"

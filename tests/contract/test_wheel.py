@@ -43,6 +43,10 @@ def test_the_sandboxs_files_are_in_it(content: set[str], folder: str) -> None:
     assert {f"{SANDBOX}/inventory/{name}" for name in files("inventories/sandbox")} <= content
 
 
+def test_the_sample_inventory_is_in_it(content: set[str]) -> None:
+    assert {f"meshroll/_content/inventory/{name}" for name in files("inventories/sample")} <= content
+
+
 def test_policy_that_is_data_is_in_it_and_nothing_else_is(content: set[str]) -> None:
     assert {f"meshroll/data/{name}" for name in files("cli/meshroll/data")} <= content
     assert {name.split("/")[0] for name in content} <= {"meshroll", "meshroll_sandbox"} | {

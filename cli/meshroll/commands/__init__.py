@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 COMMANDS = {
+    "init": "Write a commented inventory, from kubeconfig contexts or from AWS.",
     "releases": "Say which releases there are, which one policy picks, and why not a newer one.",
     "preflight": "Say what of a cluster and its namespaces stands in the way; changes nothing.",
     "rollout": "Take namespaces onto the mesh, gate each wave, roll back on failure.",

@@ -23,32 +23,46 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "clusters.eks.yml"
 
 
-def ask(file: Path, *words: str, **wanted: Any) -> subprocess.CompletedProcess[str]:
-    """`ansible-inventory --list` of a file of the plugin with these options."""
-    content = {"plugin": "meshroll.linkerd.eks", "regions": [REGION], **wanted}
-    file.write_text(yaml.safe_dump(content))
+def ansible_inventory(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`ansible-inventory --list` of a file or folder."""
     return subprocess.run(
-        [sys.executable, "-m", "ansible", "inventory", "-i", str(file), "--list", *words],
+        [sys.executable, "-m", "ansible", "inventory", "-i", str(place), "--list", *words],
         env={
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": str(collections_path()),
             "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
-            "ANSIBLE_LOCAL_TEMP": str(file.parent / "tmp"),
+            "ANSIBLE_LOCAL_TEMP": str(place.parent / "tmp"),
         },
-        cwd=file.parent,
+        cwd=place.parent,
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def listed(file: Path, *words: str, **wanted: Any) -> dict[str, Any]:
-    done = ask(file, *words, **wanted)
+def read(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(
         done.stdout, object_hook=lambda item: item.get("__ansible_unsafe", item)
     )
     return found
+
+
+def hosts_of(place: Path) -> dict[str, Any]:
+    """Hosts of an inventory with their variables."""
+    known: dict[str, Any] = read(ansible_inventory(place))["_meta"]["hostvars"]
+    return known
+
+
+def ask(file: Path, *words: str, **wanted: Any) -> subprocess.CompletedProcess[str]:
+    """What Ansible makes of a file of the plugin with these options."""
+    content = {"plugin": "meshroll.linkerd.eks", "regions": [REGION], **wanted}
+    file.write_text(yaml.safe_dump(content))
+    return ansible_inventory(file, *words)
+
+
+def listed(file: Path, *words: str, **wanted: Any) -> dict[str, Any]:
+    return read(ask(file, *words, **wanted))
 
 
 def test_clusters_are_hosts_that_meshroll_reaches_and_tags_are_groups(moto: str, file: Path) -> None:
