@@ -19,6 +19,7 @@ from meshroll_sandbox.standins.kubeconfig import read_kubeconfig
 from meshroll_sandbox.status import Status
 
 __all__ = ["scripted"]
+pytestmark = pytest.mark.exhaustive
 PROD = Eks(name="prod", region=REGION)
 
 
