@@ -181,11 +181,16 @@ def test_without_boto3_the_command_that_installs_it_is_named(
     assert "pip install 'meshroll[eks]'" in raised.value.problems[0].hint
 
 
-def test_more_clusters_than_one_page_are_all_found(moto: str, asking: Asking) -> None:
-    names = [f"c{number:03}" for number in range(105)]
-    for name in names:
-        create(name)
-    assert [found.name for found in asking.aws().clusters()] == names
+def test_more_clusters_than_one_page_are_all_found(scripted: Scripted, asking: Asking) -> None:
+    def script(asked: str) -> Answer:
+        if asked.startswith("/clusters/"):
+            name = asked.removeprefix("/clusters/")
+            return Answer(200, {"cluster": {"name": name, "arn": f"arn:aws:eks:{REGION}:1:cluster/{name}"}})
+        last = "nextToken=more" in asked
+        return Answer(200, {"clusters": ["b"]} if last else {"clusters": ["c", "a"], "nextToken": "more"})
+
+    scripted.script = script
+    assert [found.name for found in asking.aws().clusters()] == ["a", "b", "c"]
 
 
 def test_a_cluster_that_goes_away_between_list_and_look_is_left_out(
