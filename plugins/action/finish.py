@@ -29,6 +29,7 @@ from meshroll.core.outcome import (
     unread,
 )
 from meshroll.core.plan import plan_from
+from meshroll.core.prediction import Prediction
 from meshroll.core.release_answer import release_status
 from meshroll.core.runs import run_detail, run_rows
 from meshroll.core.settings import Settings
@@ -139,6 +140,8 @@ class ActionModule(MeshrollAction):
             entry["releases"] = releases
         if args.get("checks"):
             entry |= args["checks"]
+            if predicted := args["checks"].get("predicted"):
+                entry["summary"].append(msgspec.convert(predicted, Prediction).line)
         return self.write(command, entry, outcome)
 
     def prune(self, journal: Journal) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, failure
 
-from meshroll.adapters import catalogue
+from meshroll.adapters import catalogue, linkerd_cli
 from meshroll.adapters.kube import facts
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.release import release_for
 from meshroll.core import checks
 from meshroll.core.errors import Problem, Refused
+from meshroll.core.facts import Facts, Hidden
+from meshroll.core.model import ClusterView
+from meshroll.core.prediction import Prediction, predict
+from meshroll.core.releases import Edge
 from meshroll.core.scope import caller_namespaces
 from meshroll.core.settings import Settings
+from meshroll.core.way_in import rollout_plan
 
 
 class ActionModule(MeshrollAction):
@@ -38,9 +45,21 @@ class ActionModule(MeshrollAction):
             problems = error.problems
             edge = next(catalogue.read(settings.catalogue).newest_first()).version
         seen = facts.see(kube, view, checks.needs(rows))
+        if "linkerd_check" in checks.needs(rows):
+            there = view.control_plane.installed
+            found = linkerd_cli.check(settings) if there else Hidden("Linkerd is not installed")
+            seen = replace(seen, linkerd_check=found)
         case = checks.Case(view, settings, "in", edge, facts=seen, release_problems=problems)
         asked = checks.check(case, rows, accepted)
         told = {"checks": checks.result(case, asked)}
         if blocking := checks.blocking_problems(asked):
             return {**failure(Refused(blocking)), **told}
+        if not args.get("only") and names:
+            told["checks"]["predicted"] = msgspec.to_builtins(self.predict(view, settings, edge, seen))
         return told
+
+    def predict(self, view: ClusterView, settings: Settings, edge: Edge, seen: Facts) -> Prediction:
+        """Of a rollout from here on: where something blocks there is none to tell of."""
+        plan = rollout_plan(view, settings, edge, self.run_context.id, (), ())
+        elsewhere = None if isinstance(seen.requests, Hidden) else seen.requests
+        return predict(plan, view, settings, elsewhere)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from meshroll_sandbox.parts import egress_selector_file, prometheus_file
+from meshroll_sandbox.parts import SERVICE_RANGE, egress_selector_file, prometheus_file
 from meshroll_sandbox.paths import SandboxFolder, content_root, inventory_source
 from meshroll_sandbox.pki import CONTEXT, Pki, write_private
 from meshroll_sandbox.state import State
@@ -55,7 +55,11 @@ def connection(layout: SandboxFolder, state: State) -> dict[str, object]:
             "scrape": "existing",
             "scrape_interval_seconds": 1,
         },
-        "meshroll_control_plane": {"chart_source": chart_source(state), "helm_binary": state.helm},
+        "meshroll_control_plane": {
+            "chart_source": chart_source(state),
+            "helm_binary": state.helm,
+            "values": {"clusterNetworks": f"10.0.0.0/8,{SERVICE_RANGE}"},
+        },
         "meshroll_gateway_api": {"file": state.gateway_api},
         "meshroll_certificates": {"anchor_key_file": str(layout.root / "anchor.key")},
     }

@@ -7,10 +7,12 @@ before the first proxy is there; traffic (inbound without mTLS) shows afterwards
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from meshroll.core.model import ClusterView, NamespaceView, Object, Workload, containers_of
+
+_WORD = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -25,18 +27,58 @@ class Caller:
 
 def callers_of(view: ClusterView, namespace: str, service: str) -> list[Caller]:
     """Workloads anywhere in the cluster that name the Service's host; its own servers aside."""
-    names = [service, *(_aliases(view, namespace, service))]
+    told = [(workload, _told(view, workload)) for workload in view.all_workloads]
+    names = (service, *_aliases(view, namespace, service))
+    return _callers(view, namespace, service, dict.fromkeys(names, told))
+
+
+def _told(view: ClusterView, workload: Workload) -> list[str]:
+    space = view.space(workload.namespace)
+    return list(texts(workload, space.config_maps if space else ()))
+
+
+def _callers(
+    view: ClusterView,
+    namespace: str,
+    service: str,
+    naming: Mapping[str, Sequence[tuple[Workload, Sequence[str]]]],
+) -> list[Caller]:
+    """``naming``: by a Service's name, the workloads that may name it, with what they are told."""
     servers = _servers(view, namespace, service)
-    found = []
+    found: dict[str, Caller] = {}
+    for name in (service, *_aliases(view, namespace, service)):
+        for workload, told in naming.get(name, ()):
+            caller = Caller(workload.namespace, workload)
+            if caller.name in found or (workload.namespace == namespace and workload.id in servers):
+                continue
+            if any(mentions(text, name, namespace, workload.namespace) for text in told):
+                found[caller.name] = caller
+    return [found[name] for name in sorted(found)]
+
+
+def all_callers(view: ClusterView) -> dict[tuple[str, str], list[Caller]]:
+    """callers_of() every Service of the namespaces in hand that has some, by (namespace, Service).
+
+    Each workload's texts are searched once for the names of all Services, and only then for the hosts.
+    """
+    services = [
+        (space, service["metadata"]["name"])
+        for space in view.namespaces.values()
+        for service in space.services
+    ]
+    wanted = {name for _, name in services}
+    naming: dict[str, list[tuple[Workload, list[str]]]] = {}
     for workload in view.all_workloads:
-        if workload.namespace == namespace and workload.id in servers:
-            continue
-        space = view.space(workload.namespace)
-        config_maps = space.config_maps if space else ()
-        told = list(texts(workload, config_maps))
-        if any(mentions(text, name, namespace, workload.namespace) for name in names for text in told):
-            found.append(Caller(workload.namespace, workload))
-    return sorted(found, key=lambda caller: caller.name)
+        told = _told(view, workload)
+        for name in wanted & {word for text in told for word in _WORD.findall(text)}:
+            naming.setdefault(name, []).append((workload, told))
+    found: dict[tuple[str, str], list[Caller]] = {}
+    for space, name in services:
+        if any(each in naming for each in (name, *_aliases(view, space.name, name))):
+            callers = _callers(view, space.name, name, naming)
+            if callers:
+                found[space.name, name] = callers
+    return found
 
 
 def mentions(text: str, service: str, namespace: str, own_namespace: str) -> bool:

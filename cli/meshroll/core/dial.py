@@ -24,6 +24,14 @@ def current_mode(client: Client, workload: Workload, view: NamespaceView) -> Mod
     return None
 
 
+def says_pooled(client: Client, workload: Workload, view: NamespaceView) -> bool:
+    """Whether a switch of its dial mode, and not only of its target, says that it pools connections now."""
+    return any(
+        switch.pooled != switch.per_request and _value(switch, workload, view) == switch.pooled
+        for switch in client.dial
+    )
+
+
 def template_fields(client: Client, workload: Workload, mode: Mode) -> list[tuple[str, str]]:
     """(JSON pointer, value) of each variable in the template that ``mode`` sets."""
     wanted = []

@@ -36,8 +36,12 @@ Kind = Literal[
     "scaled_objects",
     "security_group_policies",
     "mutating_webhooks",
+    "validating_webhooks",
+    "cilium_config",
+    "felix_configurations",
+    "helm_records",
 ]
-Need = Kind | Literal["meshed_pods", "pod_requests"]
+Need = Kind | Literal["meshed_pods", "pod_requests", "clock", "linkerd_check"]
 
 
 class Unseen(Exception):
@@ -72,6 +76,17 @@ class Requested:
 
 
 @dataclass(frozen=True)
+class LinkerdChecked:
+    """One of `linkerd check`'s own checks that did not succeed; ``error``: else it is a warning."""
+
+    category: str
+    description: str
+    error: bool
+    said: str
+    hint: str
+
+
+@dataclass(frozen=True)
 class Facts:
     """One cluster as checks and scanners need it; a part that nobody asked for is empty.
 
@@ -81,6 +96,8 @@ class Facts:
     listed       objects by kind; only the metadata of namespaces, CRDs, profiles and other policies
     api_groups   those that the API server serves: kinds of other products show in them
     requests     of the running pods in namespaces that the view has not
+    ahead_seconds  how far this machine's clock is ahead of the API server's
+    linkerd_check  what `linkerd check` found wrong
     config_maps  those that meshed workloads or a Prometheus read, by namespace; without those of the view
     """
 
@@ -90,11 +107,18 @@ class Facts:
     listed: Mapping[Kind, tuple[Object, ...] | Hidden] = field(default_factory=dict)
     api_groups: frozenset[str] = frozenset()
     requests: tuple[Requested, ...] | Hidden = ()
+    ahead_seconds: float = 0.0
+    linkerd_check: tuple[LinkerdChecked, ...] | Hidden = ()
     config_maps: Mapping[str, tuple[Object, ...] | Hidden] = field(default_factory=dict)
 
     def objects(self, kind: Kind) -> tuple[Object, ...]:
         """Raises Unseen."""
         return _seen(self.listed.get(kind, ()))
+
+    @property
+    def linkerd_checked(self) -> tuple[LinkerdChecked, ...]:
+        """Raises Unseen."""
+        return _seen(self.linkerd_check)
 
     @property
     def requested_elsewhere(self) -> tuple[Requested, ...]:

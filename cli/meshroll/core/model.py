@@ -246,13 +246,17 @@ class Pod:
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """Linkerd's control plane as it stands, or as it will once installed (``installed`` False)."""
+    """Linkerd's control plane as it stands, or as it will once installed (``installed`` False).
+
+    ``deployments`` are all of its namespace.
+    """
 
     installed: bool
     namespace: str
     release: str | None
     injectors_ready: int = 0
     values: Mapping[str, Any] = field(default_factory=dict)
+    deployments: tuple[Object, ...] = ()
 
 
 @dataclass(frozen=True)

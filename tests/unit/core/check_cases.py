@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from unit.core.factories import EDGE, Json, cluster, service, settings, space, workload
+from unit.core.factories import EDGE, Json, cluster, control_plane_parts, service, settings, space, workload
 
 from meshroll.core import checks
 from meshroll.core.certificate_dates import Dated, State
@@ -34,7 +34,8 @@ def case(
 ) -> Case:
     """A healthy namespace with one Deployment, but for what is said."""
     found = space(*(workloads or [workload()]), **view)
-    plane = plane or ControlPlane(True, "linkerd", str(edge), injectors_ready=ready, values=values or {})
+    parts = control_plane_parts()
+    plane = plane or ControlPlane(True, "linkerd", str(edge), ready, values or {}, parts)
     seen = cluster(found, kubernetes=kubernetes, plane=plane, nodes=nodes, elsewhere=elsewhere)
     asked = settings({**NAMESPACE, "name": found.name, **(wanted or {})}, **(variables or {}))
     return Case(seen, asked, direction, edge)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from meshroll.core.control_plane import DEPLOYMENTS
 from meshroll.core.injection import Sidecar
 from meshroll.core.model import ClusterView, ControlPlane, NamespaceView, Pod, Workload
 from meshroll.core.releases import Edge
@@ -175,6 +176,22 @@ def space(
     return NamespaceView(name, {"metadata": metadata}, tuple(workloads), tuple(seen), **found)
 
 
+def control_plane_parts(replicas: int = 2, lacking: str = "") -> tuple[Json, ...]:
+    """The Deployments of a control plane that is up, but for one pod of ``lacking``."""
+    return tuple(
+        {
+            "metadata": {"name": name, "namespace": "linkerd", "generation": 1},
+            "spec": {"replicas": replicas},
+            "status": {
+                "observedGeneration": 1,
+                "availableReplicas": replicas - (name == lacking),
+                "updatedReplicas": replicas,
+            },
+        }
+        for name in DEPLOYMENTS
+    )
+
+
 def cluster(
     *spaces: NamespaceView,
     kubernetes: str = "v1.33.1",
@@ -182,6 +199,6 @@ def cluster(
     nodes: Sequence[Json] = (),
     elsewhere: Sequence[Workload] = (),
 ) -> ClusterView:
-    running = plane or ControlPlane(True, "linkerd", str(EDGE), injectors_ready=2)
+    running = plane or ControlPlane(True, "linkerd", str(EDGE), 2, deployments=control_plane_parts())
     named = {each.name: each for each in spaces}
     return ClusterView(kubernetes, tuple(nodes), running, "v1.2.1", named, tuple(elsewhere))

@@ -96,6 +96,7 @@ def test_inventory_says_where_everything_is(tmp_path: Path) -> None:
         "meshroll_control_plane": {
             "chart_source": f"http://127.0.0.1:{PORTS['standins']}/charts",
             "helm_binary": "/tools/helm",
+            "values": {"clusterNetworks": "10.0.0.0/8,127.96.0.0/16"},
         },
         "meshroll_gateway_api": {"file": "/tools/gateway-api.yaml"},
         "meshroll_certificates": {"anchor_key_file": str(layout.root / "anchor.key")},

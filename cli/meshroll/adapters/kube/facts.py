@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,8 @@ EVERYWHERE: dict[Kind, str] = {
     "pod_monitors": "/apis/monitoring.coreos.com/v1/podmonitors",
     "service_monitors": "/apis/monitoring.coreos.com/v1/servicemonitors",
     "mutating_webhooks": "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+    "validating_webhooks": "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+    "felix_configurations": "/apis/crd.projectcalico.org/v1/felixconfigurations",
 }
 # Of the namespaces in hand alone.
 IN_HAND: dict[Kind, str] = {
@@ -54,6 +57,8 @@ OTHER_POLICIES = {
     "AdminNetworkPolicy": "/apis/policy.networking.k8s.io/v1alpha1/adminnetworkpolicies",
     "SecurityGroupPolicy": "/apis/vpcresources.k8s.aws/v1beta1/securitygrouppolicies",
 }
+CILIUM_CONFIG = "/api/v1/namespaces/kube-system/configmaps/cilium-config"
+HELM_RECORDS = "/api/v1/namespaces/{namespace}/secrets"
 # Those that linkerd-crds has ever made.
 GATEWAY_CRDS = tuple(
     f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.gateway.networking.k8s.io"
@@ -109,6 +114,7 @@ def see(
             listed={kind: part.result() for kind, part in parts.items()},
             api_groups=served,
             requests=requests.result() if requests else (),
+            ahead_seconds=_ahead_seconds(kube) if "clock" in needs else 0.0,
         )
         if pods is None:
             return facts
@@ -131,6 +137,8 @@ def _reads(
         **{kind: (partial(_metadata, kube, path, served), path) for kind, path in ONLY_METADATA.items()},
         "other_policies": (partial(_other_policies, kube, served), "policies of the CNI"),
         "gateway_crds": (partial(_gateway_crds, kube), "customresourcedefinitions"),
+        "cilium_config": (partial(_one, kube, CILIUM_CONFIG), "cilium-config"),
+        "helm_records": (partial(_helm_records, kube, view), "secrets"),
     }
 
 
@@ -229,6 +237,25 @@ def _other_policies(kube: Kube, served: frozenset[str]) -> Iterator[Object]:
     for kind, path in OTHER_POLICIES.items():
         for item in _metadata(kube, path, served):
             yield {"kind": kind, "metadata": item["metadata"]}
+
+
+def _one(kube: Kube, path: str) -> Iterator[Object]:
+    found = kube.get(path)
+    if found is not None:
+        yield _trimmed(found)
+
+
+def _helm_records(kube: Kube, view: ClusterView) -> list[Object]:
+    """Their labels say how each release stands; what is in them is not read."""
+    path = HELM_RECORDS.format(namespace=view.control_plane.namespace)
+    return kube.list_as(
+        path, METADATA_LIST, lambda page: page.get("items") or [], labelSelector="owner=helm"
+    )[0]
+
+
+def _ahead_seconds(kube: Kube) -> float:
+    kube.get("/version")
+    return (datetime.now(UTC) - kube.server_now()).total_seconds()
 
 
 def _gateway_crds(kube: Kube) -> Iterator[Object]:

@@ -170,6 +170,7 @@ def _control_plane(kube: Kube, namespace: str) -> ControlPlane:
         release=_release(injector, values),
         injectors_ready=int((injector.get("status") or {}).get("readyReplicas", 0)),
         values=values,
+        deployments=tuple(deployments),
     )
 
 

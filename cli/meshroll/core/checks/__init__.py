@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from meshroll.core.accepted import Accepted
-from meshroll.core.checks import cluster, namespaces, traffic, workloads
+from meshroll.core.checks import (
+    balancing,
+    capacity,
+    cluster,
+    control_plane,
+    eks,
+    namespaces,
+    policies,
+    ports,
+    traffic,
+    workloads,
+)
 from meshroll.core.checks.row import Case, Check, Direction
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.facts import Need, Unseen
@@ -15,7 +26,18 @@ from meshroll.core.settings import Checks, nearest
 
 __all__ = ["ALL", "Case", "Check", "Checked", "acceptable", "as_dict", "check", "named", "needs", "problems"]
 
-ALL: tuple[Check, ...] = (*cluster.CHECKS, *namespaces.CHECKS, *workloads.CHECKS, *traffic.CHECKS)
+ALL: tuple[Check, ...] = (
+    *cluster.CHECKS,
+    *control_plane.CHECKS,
+    *eks.CHECKS,
+    *capacity.CHECKS,
+    *namespaces.CHECKS,
+    *policies.CHECKS,
+    *workloads.CHECKS,
+    *traffic.CHECKS,
+    *balancing.CHECKS,
+    *ports.CHECKS,
+)
 State = Literal["pass", "note", "warn", "block", "accepted", "skipped"]
 
 
@@ -44,8 +66,12 @@ def needs(rows: Sequence[Check]) -> frozenset[Need]:
 
 
 def that_weigh(direction: Direction) -> list[Check]:
-    """Those that a run asks before it begins: notes are for who prepares one."""
-    return [row for row in ALL if direction in row.directions and row.severity != "note"]
+    """Those that a run asks before it begins: notes, and what another command finds, are for who prepares one."""
+    return [
+        row
+        for row in ALL
+        if direction in row.directions and row.severity != "note" and "linkerd_check" not in row.needs
+    ]
 
 
 def rows_of(case: Case, rows: Sequence[Check] = ALL) -> list[Check]:

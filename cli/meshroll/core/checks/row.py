@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
+from meshroll.core.callers import Caller, all_callers
 from meshroll.core.errors import Problem
 from meshroll.core.facts import Facts, Need
 from meshroll.core.injection import Sidecar, sidecar_mode, uninjected
@@ -41,6 +43,17 @@ class Case:
         """For rows that need facts."""
         assert self.facts is not None, "a row without its facts is left out"
         return self.facts
+
+    @cached_property
+    def values(self) -> Mapping[str, Any]:
+        """The control plane's, as far as they are known: those of the inventory where it is not installed yet."""
+        plane = self.view.control_plane
+        return plane.values if plane.installed else self.settings.control_plane.values
+
+    @cached_property
+    def callers(self) -> Mapping[tuple[str, str], Sequence[Caller]]:
+        """Of each Service of the namespaces in hand that has some, by (namespace, Service)."""
+        return all_callers(self.view)
 
     def spaces(self) -> Iterator[tuple[Namespace, NamespaceView]]:
         """The namespaces that exist; those that do not are one check's business."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from meshroll.core.facts import Facts
-from meshroll.core.model import Object
+from meshroll.core.model import Object, Workload
 from meshroll.core.scan.row import Hit, Scanner, listed
 
 # linkerd2 policy-controller/core/src/outbound.rs (AppProtocol::from_str), word for word.
@@ -21,9 +21,16 @@ _DIALLED = re.compile(
 
 
 def _app_protocol(facts: Facts) -> Iterator[Hit]:
+    meshed = facts.meshed_namespaces
+    yield from unknown_protocols(
+        each for each in facts.objects("services") if each["metadata"]["namespace"] in meshed
+    )
+
+
+def unknown_protocols(services: Iterable[Object]) -> Iterator[Hit]:
     """Headless Services aside, whose appProtocol the proxies never see."""
-    for service in facts.objects("services"):
-        if service["metadata"]["namespace"] not in facts.meshed_namespaces or not _has_address(service):
+    for service in services:
+        if not _has_address(service):
             continue
         for port in service["spec"].get("ports") or []:
             protocol = port.get("appProtocol")
@@ -45,34 +52,48 @@ class _Dialled:
     callers: list[str]
 
 
-def _undeclared(facts: Facts, profiled: bool) -> Iterator[Hit]:
-    """As far as commands, arguments, variables and ConfigMaps of meshed workloads tell.
+def undeclared(
+    services: Iterable[Object],
+    callers: Iterable[tuple[Workload, Iterable[str]]],
+    concerns: Callable[[Workload, str, str], bool] = lambda *_: True,
+) -> Iterator[Hit]:
+    """As far as what ``callers`` are told tells: commands, arguments, variables and ConfigMaps of each.
 
-    A ServiceProfile of the Service, in its namespace or in the caller's, let the connection through for longer.
+    ``concerns`` leaves calls out, by the caller and the Service's namespace and name.
     """
+    known = {
+        (each["metadata"]["namespace"], each["metadata"]["name"]): each
+        for each in services
+        if _has_address(each)
+    }
+    found: dict[tuple[str, str, int], _Dialled] = {}
+    for workload, told in callers:
+        for text in told:
+            for match in _DIALLED.finditer(text):
+                name, namespace, port = match[1], match[2] or workload.namespace, int(match[3])
+                service = known.get((namespace, name))
+                if service is None or port in _declared(service):
+                    continue
+                if concerns(workload, namespace, name):
+                    dialled = found.setdefault((namespace, name, port), _Dialled(service, port, []))
+                    dialled.callers.append(f"{workload.namespace}/{workload.id}")
+    yield from (_told(found[key]) for key in sorted(found))
+
+
+def _undeclared(facts: Facts, profiled: bool) -> Iterator[Hit]:
+    """A ServiceProfile of the Service, in its namespace or in the caller's, let the connection through for longer."""
     profiles = {
         (each["metadata"]["namespace"], each["metadata"]["name"])
         for each in facts.objects("service_profiles")
     }
     domain = facts.values.get("clusterDomain") or "cluster.local"
-    services = {
-        (each["metadata"]["namespace"], each["metadata"]["name"]): each
-        for each in facts.objects("services")
-        if _has_address(each)
-    }
-    found: dict[tuple[str, str, int], _Dialled] = {}
-    for workload in facts.meshed_workloads:
-        for text in facts.texts(workload):
-            for match in _DIALLED.finditer(text):
-                name, namespace, port = match[1], match[2] or workload.namespace, int(match[3])
-                service = services.get((namespace, name))
-                if service is None or port in _declared(service):
-                    continue
-                profile = f"{name}.{namespace}.svc.{domain}"
-                if profiled == bool({(namespace, profile), (workload.namespace, profile)} & profiles):
-                    dialled = found.setdefault((namespace, name, port), _Dialled(service, port, []))
-                    dialled.callers.append(f"{workload.namespace}/{workload.id}")
-    yield from (_told(found[key]) for key in sorted(found))
+
+    def concerns(caller: Workload, namespace: str, name: str) -> bool:
+        profile = f"{name}.{namespace}.svc.{domain}"
+        return profiled == bool({(namespace, profile), (caller.namespace, profile)} & profiles)
+
+    callers = [(workload, facts.texts(workload)) for workload in facts.meshed_workloads]
+    yield from undeclared(facts.objects("services"), callers, concerns)
     facts.refuse_hidden_config_maps()
 
 

@@ -1,0 +1,178 @@
+"""What a rollout will cost: restarts, minutes, and what its proxies ask of nodes that have so much left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from statistics import median
+
+import msgspec
+
+from meshroll.core.facts import Requested
+from meshroll.core.model import ClusterView, NamespaceView, Object, Workload
+from meshroll.core.plan import Plan, Step
+from meshroll.core.proxy_resources import proxy_request
+from meshroll.core.quantities import quantity, requested
+from meshroll.core.settings import Gate, Settings
+
+# Where no pod tells how long one takes until it is Ready.
+READY_SECONDS = 30.0
+# A pod that became Ready long after it was made had been not Ready in between.
+READY_SECONDS_MAX = 600.0
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """``minutes_min``: every gate decides as soon as it may; ``minutes_max``: each takes its longest window.
+
+    proxies_*  what the proxies of all pods that get one ask for, together
+    free_*     what no pod asked for yet, on nodes that take pods; None where the pods of other namespaces are not read
+    """
+
+    restarting_pods: int
+    minutes_min: int
+    minutes_max: int
+    proxies: int
+    proxies_cpu_cores: float
+    proxies_memory_bytes: float
+    free_cpu_cores: float | None
+    free_memory_bytes: float | None
+
+    @property
+    def line(self) -> str:
+        if not self.restarting_pods:
+            return "A rollout would restart no pod."
+        free = ""
+        if self.free_cpu_cores is not None and self.free_memory_bytes is not None:
+            free = (
+                f" of {self.free_cpu_cores:.1f} and {self.free_memory_bytes / 2**20:,.0f} MiB that are free"
+            )
+        asked = (
+            f"{self.proxies_cpu_cores:.1f} CPU cores and {self.proxies_memory_bytes / 2**20:,.0f} MiB{free}"
+        )
+        if not (self.proxies_cpu_cores or self.proxies_memory_bytes):
+            asked = "nothing, because no request is set"
+        return (
+            f"A rollout would restart {self.restarting_pods} pods in about {self.minutes_min} to {self.minutes_max} "
+            f"minutes, gates included. {self.proxies} proxies ask for {asked}."
+        )
+
+
+def predict(
+    plan: Plan, view: ClusterView, settings: Settings, elsewhere: Iterable[Requested] | None
+) -> Prediction:
+    """``elsewhere``: what pods of other namespaces ask for, None where that is not known."""
+    seconds = [step_seconds(step, view.namespaces[step.namespace], settings.gate) for step in plan.steps]
+    proxies, cpu_cores, memory_bytes = 0, 0.0, 0.0
+    for step in plan.steps:
+        space = view.namespaces[step.namespace]
+        for workload in _meshed_by(step, space):
+            without = sum(1 for pod in space.pods_of(workload.id) if pod.proxy is None)
+            asks = proxy_request(workload, space, view.control_plane.values)
+            proxies += without
+            cpu_cores += without * asks.cpu_cores
+            memory_bytes += without * asks.memory_bytes
+    free = None if elsewhere is None else room(view, elsewhere)
+    return Prediction(
+        restarting_pods=sum(change.pods for change in plan.changes()),
+        minutes_min=math.ceil(sum(low for low, _ in seconds) / 60),
+        minutes_max=math.ceil(sum(high for _, high in seconds) / 60),
+        proxies=proxies,
+        proxies_cpu_cores=cpu_cores,
+        proxies_memory_bytes=memory_bytes,
+        free_cpu_cores=None if free is None else sum(cpu for cpu, _ in free.values()),
+        free_memory_bytes=None if free is None else sum(memory for _, memory in free.values()),
+    )
+
+
+def _meshed_by(step: Step, space: NamespaceView) -> Iterable[Workload]:
+    if step.stage != "wave":
+        return []
+    return [found for name in step.workloads if (found := space.workload(name)) is not None]
+
+
+def step_seconds(step: Step, space: NamespaceView, gate: Gate) -> tuple[float, float]:
+    """(least, most) that a step takes: its slowest workload, or its pods in turn where fewer may restart at once."""
+    changed = [found for name in {c.name for c in step.changes} if (found := _named(space, name))]
+    restart = max((rollout_seconds(workload, space) for workload in changed), default=0.0)
+    pods = sum(change.pods for change in step.changes)
+    in_turn = math.ceil(pods / max(step.restart_budget_pods, 1)) * max(
+        (ready_seconds(workload, space) for workload in changed), default=0.0
+    )
+    restart = max(restart, in_turn)
+    if not step.gate:
+        return restart, restart
+    settled = restart + gate.settle_seconds
+    return settled + gate.window_seconds, settled + gate.window_max_seconds
+
+
+def _named(space: NamespaceView, name: str) -> Workload | None:
+    return next((each for each in space.workloads if each.name == name and each.kind != "CronJob"), None)
+
+
+def rollout_seconds(workload: Workload, space: NamespaceView) -> float:
+    """By its own strategy: so many pods at a time, each until it is Ready.
+
+    A StatefulSet and a DaemonSet (by default) go one by one; a Deployment by maxSurge and maxUnavailable of 25 %.
+    """
+    at_once = max(1, _at_once(workload))
+    return math.ceil(workload.replicas / at_once) * ready_seconds(workload, space)
+
+
+def _at_once(workload: Workload) -> int:
+    spec, replicas = workload.manifest["spec"], workload.replicas
+    if workload.kind == "Deployment":
+        strategy = spec.get("strategy") or {}
+        if strategy.get("type") == "Recreate":
+            return replicas
+        rolling = strategy.get("rollingUpdate") or {}
+        surge = math.ceil(pods_of(rolling.get("maxSurge", "25%"), replicas))
+        return surge + math.floor(pods_of(rolling.get("maxUnavailable", "25%"), replicas))
+    rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
+    return math.ceil(pods_of(rolling.get("maxUnavailable", 1), replicas))
+
+
+def pods_of(told: int | str, replicas: int) -> float:
+    """A number of pods, or a share of them; Kubernetes rounds surge up and unavailable pods of a Deployment down."""
+    return float(told) if isinstance(told, int) else int(told.removesuffix("%")) * replicas / 100
+
+
+def ready_seconds(workload: Workload, space: NamespaceView) -> float:
+    """From a pod's making until it was Ready, the median of those that are there, and minReadySeconds."""
+    took = [
+        seconds
+        for pod in space.pods_of(workload.id)
+        if (seconds := _took_seconds(pod.manifest)) is not None and 0 <= seconds <= READY_SECONDS_MAX
+    ]
+    wait = float(workload.manifest["spec"].get("minReadySeconds") or 0)
+    return (median(took) if took else READY_SECONDS) + wait
+
+
+def _took_seconds(pod: Object) -> float | None:
+    for condition in (pod.get("status") or {}).get("conditions") or []:
+        ready = condition["type"] == "Ready" and condition["status"] == "True"
+        if ready and condition.get("lastTransitionTime") and pod["metadata"].get("creationTimestamp"):
+            made = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+            return (datetime.fromisoformat(condition["lastTransitionTime"]) - made).total_seconds()
+    return None
+
+
+def room(view: ClusterView, elsewhere: Iterable[Requested]) -> Mapping[str, tuple[float, float]]:
+    """(CPU cores, bytes of memory) that no pod asks for, by the nodes that take pods."""
+    free: dict[str, tuple[float, float]] = {}
+    for node in view.nodes:
+        allocatable = (node.get("status") or {}).get("allocatable") or {}
+        if not (node.get("spec") or {}).get("unschedulable"):
+            name = node["metadata"]["name"]
+            free[name] = (quantity(allocatable.get("cpu", 0)), quantity(allocatable.get("memory", 0)))
+    here = [
+        pod.manifest
+        for space in (*view.namespaces.values(), *view.neighbours.values())
+        for pod in space.pods
+        if not pod.finished
+    ]
+    for asked in (*requested(here), *elsewhere):
+        if asked.node in free:
+            cpu, memory = free[asked.node]
+            free[asked.node] = (cpu - asked.cpu_cores, memory - asked.memory_bytes)
+    return free
