@@ -1,5 +1,7 @@
 """meshroll preflight: is this cluster, and are these namespaces, fit for the mesh?"""
 
+from importlib.resources import files
+
 import click
 
 from meshroll.commands.options import accept_option, accepting, where_and_how
@@ -10,8 +12,11 @@ from meshroll.core.errors import ExitCode
 @click.command()
 @click.option("--only", metavar="ID", multiple=True, help="Only this check; may be given several times.")
 @accept_option
+@click.option(
+    "--print-scrape-config", is_flag=True, help="Print what Prometheus needs to be told, and do nothing else."
+)
 @where_and_how
-def command(only: tuple[str, ...], accept: tuple[str, ...]) -> ExitCode:
+def command(only: tuple[str, ...], accept: tuple[str, ...], print_scrape_config: bool) -> ExitCode:
     """Say what of a cluster and its namespaces stands in the way; changes nothing.
 
     \b
@@ -24,4 +29,7 @@ def command(only: tuple[str, ...], accept: tuple[str, ...]) -> ExitCode:
     \b
     Exit codes: 0 nothing blocks, 2 no such check, 3 something blocks.
     """
+    if print_scrape_config:
+        click.echo(files("meshroll").joinpath("data/scrape_config.yml").read_text(encoding="utf-8"), nl=False)
+        return ExitCode.SUCCESS
     return run_playbook("preflight", extra_vars={"preflight_only": list(only), **accepting(accept)})
