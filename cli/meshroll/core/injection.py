@@ -10,6 +10,7 @@ from typing import Literal
 
 from meshroll.core.changes import Change, fields_between, pointer
 from meshroll.core.errors import Problem
+from meshroll.core.go_values import boolean
 from meshroll.core.model import INJECT, KEPT_OUT, NamespaceView, Pod, Workload, kubernetes_minor
 from meshroll.core.releases import Edge, supports_native_sidecar
 from meshroll.core.settings import Namespace
@@ -22,6 +23,8 @@ NATIVE_GA = "config.linkerd.io/proxy-enable-native-sidecar"
 WAIT = "config.alpha.linkerd.io/proxy-wait-before-exit-seconds"
 PROXY_PIN = "config.linkerd.io/proxy-version"
 RESTARTED_BY = "meshroll.io/restarted-by-run"
+# linkerd2 d3788f6a6: the first edge that reads the beta annotation.
+BETA_SINCE = Edge(25, 10, 2)
 # The first edge that reads the GA annotation, and that no longer inherits the beta one from a namespace.
 GA_SINCE = Edge(26, 5, 2)
 # All that a rollout writes on a template or a namespace, and that the way out takes away again.
@@ -50,6 +53,22 @@ def sidecar_annotations(
         NATIVE_GA: native if edge >= GA_SINCE else None,
         WAIT: None if mode == "native" else str(wait_seconds),
     }
+
+
+def native_said(own: Mapping[str, str], handed_down: Mapping[str, str], edge: Edge) -> bool | None:
+    """The kind of sidecar that annotations ask for in this release: of a pod, then of its namespace; None: of none.
+
+    A key of the namespace counts where the pod has not the same key, whatever other key the pod has.
+    """
+    if edge >= GA_SINCE:
+        known, inherited = [NATIVE_GA, NATIVE_BETA, NATIVE_ALPHA], [NATIVE_GA, NATIVE_ALPHA]
+    else:
+        known = inherited = [NATIVE_BETA, NATIVE_ALPHA] if edge >= BETA_SINCE else [NATIVE_ALPHA]
+    for key in known:
+        value = own.get(key, handed_down.get(key) if key in inherited else None)
+        if value is not None:
+            return bool(boolean(value))
+    return None
 
 
 def injected(

@@ -105,32 +105,67 @@ def _certificates_over(case: Case) -> list[Problem]:
 
 CHECKS = (
     Check(
-        "release-unusable",
-        "there is a release to install, or one runs that meshroll drives",
-        lambda case: case.release_problems,
-        why="Only edge releases are free, and only they have a way from one to the next that meshroll knows. A stable "
-        "release (2.14 and older) or Buoyant Enterprise is upgraded by its own tools.",
-        fix="`meshroll releases --for CLUSTER` says what policy picks and why nothing newer.",
+        "control-plane-missing",
+        "there is a proxy to be had",
+        _no_control_plane,
+        ("probe",),
+        why="Without Linkerd's injector no pod gets a proxy, so there is nothing to prove.",
+        fix="Install it: `meshroll rollout` does.",
     ),
-    Check("control-plane-missing", "there is a proxy to be had", _no_control_plane, ("probe",)),
-    Check("injector-not-ready", "the injector answers", _injector_away, ("in", "upgrade", "probe")),
-    Check("certificate-not-valid", "the mesh's certificates are valid", _certificates_over),
-    Check("issuer-unusable", "identity can start with its issuer", lambda case: unusable(case.view.identity)),
+    Check(
+        "injector-not-ready",
+        "the injector answers",
+        _injector_away,
+        ("in", "upgrade", "probe"),
+        why="While no injector answers, its webhook lets pods start unmeshed (failurePolicy Ignore, the default) or "
+        "refuses them (Fail) (linkerd2 #11623, #13702).",
+        fix="Get linkerd-proxy-injector Ready: kubectl -n linkerd get pods -l "
+        "linkerd.io/control-plane-component=proxy-injector.",
+    ),
+    Check(
+        "certificate-not-valid",
+        "the mesh's certificates are valid",
+        _certificates_over,
+        acceptable=True,
+        why="A proxy gets no identity from a trust anchor or an issuer that is over, and the API server does not ask "
+        "an injector whose certificate is.",
+        fix="Renew the certificate that is named; docs/how-to/certificates.md has the steps for each.",
+    ),
+    Check(
+        "issuer-unusable",
+        "identity can start with its issuer",
+        lambda case: unusable(case.view.identity),
+        acceptable=True,
+        why="linkerd-identity runs on with the issuer that it has and ignores one that its anchors did not sign, or "
+        "whose key does not fit (linkerd2 #8018). It does not start again with it, and then no proxy gets an identity.",
+        fix="Put an issuer there that the trust anchors signed, with its key; `meshroll upgrade` renews it.",
+    ),
     Check(
         "proxies-without-anchor",
         "running proxies know the issuer's trust anchor",
         lambda case: without_anchor(case.view.identity),
+        acceptable=True,
+        why="A pod keeps the trust anchors that it was born with. One that does not know the anchor of the present "
+        "issuer refuses every proxy that has its identity from it (linkerd2 #4287).",
+        fix="Restart the workloads that are named before others get identities of the new anchor.",
     ),
     Check(
         "native-sidecar-unsupported",
         "the cluster carries the sidecar mode asked for",
         _kubernetes_too_old,
         ("in", "upgrade"),
+        why="Kubernetes before 1.29 refuses pods with native sidecars (linkerd2 #13033), and Linkerd before "
+        "edge-25.12.3 gets named ports, opaque ports and the end of Jobs wrong in them (linkerd2 #14289).",
+        fix="Set `sidecar: wait` or `auto`, or upgrade what is too old.",
     ),
     Check(
         "values-wait-beside-native",
         "control plane values do not contradict native sidecars",
         _values_wait_beside_native,
         ("in", "upgrade"),
+        acceptable=True,
+        why="Below edge-26.5.2 the injector fails where native sidecars and a wait before exit come together, so pods "
+        "start unmeshed or are refused; from then on the wait is passed over (linkerd2 #12164).",
+        fix="Set proxy.waitBeforeExitSeconds to 0 in the control plane's values, or `sidecar: wait`.",
     ),
 )

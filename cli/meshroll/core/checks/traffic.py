@@ -44,7 +44,28 @@ def _callers(case: Case) -> list[Problem]:
 
 
 CHECKS = (
-    Check("service-unconvertible", "every listed Service can be converted", _services),
-    Check("dial-mode-unset", "every listed client can be switched", _clients),
-    Check("caller-not-listed", "every caller of a listed Service is accounted for", _callers),
+    Check(
+        "service-unconvertible",
+        "every listed Service can be converted",
+        _services,
+        why="Applying a Service without clusterIP: None over a headless one changes nothing (kubernetes #135345), and "
+        "some Services have to stay headless, such as those that govern a StatefulSet.",
+        fix="Do what the finding says of the Service, or take it out of `services`.",
+    ),
+    Check(
+        "dial-mode-unset",
+        "every listed client can be switched",
+        _clients,
+        why="A client that keeps one connection pins one server from the moment on that its own balancing is gone. "
+        "Where its dial mode is not found as the inventory has it, nothing could be switched.",
+        fix="Correct `dial` of the client, or list its Service.",
+    ),
+    Check(
+        "caller-not-listed",
+        "every caller of a listed Service is accounted for",
+        _callers,
+        why="The balancer is in the caller's proxy. A caller that nobody thought of keeps its connections to one pod "
+        "once the Service is no longer headless.",
+        fix="List the caller under `clients`, or let it dial once per request.",
+    ),
 )

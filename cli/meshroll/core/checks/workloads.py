@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
-from meshroll.core.injection import PROXY_PIN, pinned_proxy, sidecar_problems
-from meshroll.core.model import INJECT, Object, Workload
+from meshroll.core.injection import PROXY_PIN, pinned_proxy
+from meshroll.core.model import INJECT, Workload
 from meshroll.core.ownership import gitops_owner
-
-CPU_REQUEST = "config.linkerd.io/proxy-cpu-request"
-MEMORY_REQUEST = "config.linkerd.io/proxy-memory-request"
 
 
 def _gitops(case: Case) -> list[Problem]:
@@ -120,50 +117,6 @@ def _not_ready(case: Case) -> list[Problem]:
     return found
 
 
-def _autoscalers(case: Case) -> list[Problem]:
-    """Utilization counts every container; a proxy without requests makes it unknown and the HPA stands still."""
-    found = []
-    resources = ((case.view.control_plane.values.get("proxy") or {}).get("resources")) or {}
-    for namespace, space, workload in case.taken():
-        annotations = {**space.annotations, **workload.template_annotations}
-        for autoscaler in space.autoscalers:
-            target = autoscaler["spec"]["scaleTargetRef"]
-            if (target["kind"], target["name"]) != (workload.kind, workload.name):
-                continue
-            for resource, key in (("cpu", CPU_REQUEST), ("memory", MEMORY_REQUEST)):
-                set_by_values = (resources.get(resource) or {}).get("request")
-                if _scales_on(autoscaler, resource) and key not in annotations and not set_by_values:
-                    found.append(
-                        _problem(
-                            "hpa-without-proxy-request",
-                            namespace.name,
-                            workload.id,
-                            f"HPA {autoscaler['metadata']['name']} scales {workload.id} on {resource}; its proxy has "
-                            f"no {resource} request.",
-                            f"Annotate the pod template with {key}.",
-                        )
-                    )
-    return found
-
-
-def _scales_on(autoscaler: Object, resource: str) -> bool:
-    return any(
-        metric.get("type") == "Resource"
-        and metric["resource"]["name"] == resource
-        and metric["resource"]["target"].get("type") == "Utilization"
-        for metric in autoscaler["spec"].get("metrics") or []
-    )
-
-
-def _sidecar(case: Case) -> list[Problem]:
-    return [
-        problem
-        for namespace, _, workload in case.taken()
-        if workload.kind != "CronJob"
-        for problem in sidecar_problems(workload, case.mode(namespace), namespace)
-    ]
-
-
 def _pinned_proxy(case: Case) -> list[Problem]:
     """A pin survives upgrades of the control plane, so its pods would never prove to be of this release."""
     found = []
@@ -201,19 +154,59 @@ def _problem(code: str, namespace: str, workload: str, message: str, hint: str) 
 
 
 CHECKS = (
-    Check("gitops-managed", "no GitOps tool would undo the change", _gitops, ("in", "out")),
-    Check("workload-unknown", "every named workload is there, may be meshed and has pods", _named_absent),
     Check(
-        "workload-not-restartable", "every workload restarts by itself", _strategy, ("in", "upgrade", "out")
+        "gitops-managed",
+        "no GitOps tool would undo the change",
+        _gitops,
+        ("in", "out"),
+        acceptable=True,
+        why="Argo CD and Flux put back what differs from Git: a workload would lose its proxy again at the next sync, "
+        "after it was judged.",
+        fix="Make the change in Git, or stop syncing the annotations (ignoreDifferences).",
     ),
-    Check("workload-degraded", "every pod is Ready before it is judged", _not_ready, ("in", "upgrade")),
-    Check("hpa-without-proxy-request", "autoscalers keep working beside a proxy", _autoscalers),
     Check(
-        "wait-exceeds-grace-period",
-        "the proxy's wait ends before the pod is killed",
-        _sidecar,
+        "workload-unknown",
+        "every named workload is there, may be meshed and has pods",
+        _named_absent,
+        why="A workload that is named in the inventory is to be meshed and proved. One that is not there, opts out or "
+        "has no pods cannot be.",
+        fix="Correct `workloads` in the inventory.",
+    ),
+    Check(
+        "workload-not-restartable",
+        "every workload restarts by itself",
+        _strategy,
+        ("in", "upgrade", "out"),
+        acceptable=True,
+        why="Pods get a proxy when they are made. Those of a workload that is paused, OnDelete or partitioned stay as "
+        "they are, and the run would wait for them until its time is over.",
+        fix="Resume it, or set RollingUpdate without a partition.",
+    ),
+    Check(
+        "workload-degraded",
+        "every pod is Ready before it is judged",
+        _not_ready,
         ("in", "upgrade"),
+        acceptable=True,
+        why="A workload that is ill before would be blamed on the mesh after, and a restart may end what was left of "
+        "it.",
+        fix="Let it get well, or mend it, before it is restarted.",
     ),
-    Check("proxy-version-pinned", "no workload is pinned to another release's proxy", _pinned_proxy),
-    Check("host-network", "no workload uses the host's network", _host_network),
+    Check(
+        "proxy-version-pinned",
+        "no workload is pinned to another release's proxy",
+        _pinned_proxy,
+        acceptable=True,
+        why="A pin survives upgrades of the control plane, so the pods would never prove to be of its release, and "
+        "grow too old for it.",
+        fix=f"Take {PROXY_PIN} off the pod template and the namespace.",
+    ),
+    Check(
+        "host-network",
+        "no workload uses the host's network",
+        _host_network,
+        why="The injector leaves out pods on the host's network, because redirecting their traffic would redirect the "
+        "node's (linkerd2 pkg/inject/report.go).",
+        fix="Annotate its pod template with linkerd.io/inject: disabled.",
+    ),
 )

@@ -9,6 +9,7 @@ from typing import Any
 from meshroll.core.chart_values import CRDS_CHART
 from meshroll.core.extensions import CNI
 from meshroll.core.facts import Facts
+from meshroll.core.go_values import duration_seconds
 from meshroll.core.model import Object, containers_of, kubernetes_minor
 from meshroll.core.scan.row import Hit, Scanner, listed
 from meshroll.core.uninstall import HELM_KEEPS, helm_deletes
@@ -17,8 +18,6 @@ KUBERNETES_MIN = (1, 31)
 # iptables-nft goes through the kernel's nft_compat; the kernels that distributions still called 3.10 and 4.x of before
 # their switch to nft (RHEL 7 and its kin) lack parts of it.
 KERNEL_MIN = (4, 18)
-# Go's time.ParseDuration.
-_DURATION = re.compile(r"[-+]?0|[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+")
 CLI_IMAGE = re.compile(r"/cli-bin(?:[:@]|$)")
 
 
@@ -91,7 +90,7 @@ def _cli_image(facts: Facts) -> Iterator[Hit]:
 def _link_probe_period(facts: Facts) -> Iterator[Hit]:
     for link in facts.objects("links"):
         period = str((link["spec"].get("probeSpec") or {}).get("period") or "")
-        if period and not _DURATION.fullmatch(period):
+        if period and duration_seconds(period) is None:
             yield _of_link(link, f"has probeSpec.period {period}, which is no duration such as {period}s.")
 
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 
 from meshroll.core.facts import Facts
-from meshroll.core.injection import GA_SINCE, NATIVE_ALPHA, NATIVE_BETA, NATIVE_GA, PROXY_PIN, WAIT
+from meshroll.core.go_values import boolean
+from meshroll.core.injection import GA_SINCE, NATIVE_BETA, PROXY_PIN, WAIT, native_said
 from meshroll.core.model import Workload
 from meshroll.core.releases import Edge
 from meshroll.core.scan.row import Hit, Scanner, by_namespace, listed, one
-
-# linkerd2 d3788f6a6: from here on the injector reads the beta annotation.
-BETA_SINCE = Edge(25, 10, 2)
-# Those that the injector copies from a namespace to a pod that does not have them (linkerd2 pkg/inject/inject.go).
-INHERITED_AFTER = (NATIVE_GA, NATIVE_ALPHA)
-# Go's strconv.ParseBool.
-TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 
 
 def _pins(facts: Facts) -> Iterator[Hit]:
@@ -36,7 +30,7 @@ def _native_default(facts: Facts) -> Iterator[Hit]:
     changed = [
         (workload.namespace, workload.id)
         for workload in facts.meshed_workloads
-        if _said(workload, facts, _known_before(facts), _inherited_before(facts)) is None
+        if _said(workload, facts, _running(facts)) is None
         and not _default_before(facts)
         and _native_after(workload, facts)
     ]
@@ -56,7 +50,7 @@ def _beta_on_namespace(facts: Facts) -> Iterator[Hit]:
         if beta is None or NATIVE_BETA in workload.template_annotations:
             continue
         after = _native_after(workload, facts)
-        if after != (beta in TRUE):
+        if after != bool(boolean(beta)):
             changed.setdefault((workload.namespace, after), []).append(workload.id)
     for (namespace, after), workloads in sorted(changed.items()):
         yield Hit(
@@ -87,7 +81,7 @@ def _wait_ignored(facts: Facts) -> Iterator[Hit]:
 def _native_after(workload: Workload, facts: Facts) -> bool:
     """The kind of sidecar from edge-26.5.2 on."""
     default = (facts.own_values.get("proxy") or {}).get("nativeSidecar", True)
-    said = _said(workload, facts, (NATIVE_GA, NATIVE_BETA, NATIVE_ALPHA), INHERITED_AFTER)
+    said = _said(workload, facts, GA_SINCE)
     return bool(default) if said is None else said
 
 
@@ -95,35 +89,12 @@ def _default_before(facts: Facts) -> bool:
     return bool((facts.view.control_plane.values.get("proxy") or {}).get("nativeSidecar"))
 
 
-def _known_before(facts: Facts) -> tuple[str, ...]:
-    running = _running(facts)
-    if running >= GA_SINCE:
-        return (NATIVE_GA, NATIVE_BETA, NATIVE_ALPHA)
-    return (NATIVE_BETA, NATIVE_ALPHA) if running >= BETA_SINCE else (NATIVE_ALPHA,)
-
-
-def _inherited_before(facts: Facts) -> tuple[str, ...]:
-    return INHERITED_AFTER if _running(facts) >= GA_SINCE else _known_before(facts)
-
-
 def _running(facts: Facts) -> Edge:
     return Edge.parse(facts.view.control_plane.release or "")
 
 
-def _said(
-    workload: Workload, facts: Facts, known: Collection[str], inherited: Collection[str]
-) -> bool | None:
-    """What annotations say of it: the first of ``known`` that the pod has, or the namespace hands down; None: nothing.
-
-    A key of the namespace counts where the pod has not the same key, whatever other key the pod has.
-    """
-    handed_down: Mapping[str, str] = facts.annotations(workload.namespace)
-    own = workload.template_annotations
-    for key in known:
-        value = own.get(key, handed_down.get(key) if key in inherited else None)
-        if value is not None:
-            return value in TRUE
-    return None
+def _said(workload: Workload, facts: Facts, edge: Edge) -> bool | None:
+    return native_said(workload.template_annotations, facts.annotations(workload.namespace), edge)
 
 
 SCANNERS: dict[str, Scanner] = {
