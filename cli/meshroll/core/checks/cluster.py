@@ -105,6 +105,14 @@ def _certificates_over(case: Case) -> list[Problem]:
 
 CHECKS = (
     Check(
+        "release-unusable",
+        "there is a release to install, or one runs that meshroll drives",
+        lambda case: case.release_problems,
+        why="Only edge releases are free, and only they have a way from one to the next that meshroll knows. A stable "
+        "release (2.14 and older) or Buoyant Enterprise is upgraded by its own tools.",
+        fix="`meshroll releases --for CLUSTER` says what policy picks and why nothing newer.",
+    ),
+    Check(
         "control-plane-missing",
         "there is a proxy to be had",
         _no_control_plane,
