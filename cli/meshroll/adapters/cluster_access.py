@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from meshroll.adapters.aws import Aws
 from meshroll.adapters.kube.client import Kube
 from meshroll.core.retry import Patience
-from meshroll.core.settings import Cluster
+from meshroll.core.settings import Cluster, Eks
 
 
 def connect(cluster: Cluster, run_id: str, log: Callable[[str], None], patience_seconds: float) -> Kube:
@@ -16,7 +17,7 @@ def connect(cluster: Cluster, run_id: str, log: Callable[[str], None], patience_
         return Kube.connect(cluster.kubeconfig, cluster.context, log, patience_seconds)
     from meshroll.adapters import eks
 
-    aws = eks.Aws(cluster.eks.region, cluster.eks.role_arn, run_id, log, Patience(patience_seconds))
+    aws = _aws(cluster.eks, run_id, log, patience_seconds)
     return Kube.over(eks.connection(cluster.eks, aws), log, patience_seconds)
 
 
@@ -31,5 +32,9 @@ def for_helm(
         return cluster
     from meshroll.adapters import eks
 
-    aws = eks.Aws(cluster.eks.region, cluster.eks.role_arn, run_id, log, Patience(patience_seconds))
+    aws = _aws(cluster.eks, run_id, log, patience_seconds)
     return Cluster(kubeconfig=str(eks.kubeconfig_file(cluster.eks, aws, folder)), context=cluster.eks.name)
+
+
+def _aws(eks: Eks, run_id: str, log: Callable[[str], None], patience_seconds: float) -> Aws:
+    return Aws(eks.region, eks.role_arn, run_id, log, Patience(patience_seconds))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +15,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from meshroll.adapters.eks import Aws
+from meshroll.adapters.aws import Aws
 from meshroll.core.retry import Patience
 
 REGION = "eu-central-1"
@@ -48,13 +49,20 @@ def _moto_server() -> Iterator[str]:
     server.stop()
 
 
+def ask_moto(moto: str, path: str, data: bytes = b"") -> None:
+    """One of moto's own calls."""
+    import urllib.request
+
+    asked = urllib.request.Request(  # noqa: S310 - loopback
+        f"{moto}/moto-api/{path}", data=data, headers={"Content-Type": "text/plain"}, method="POST"
+    )
+    urllib.request.urlopen(asked).close()  # noqa: S310 - loopback
+
+
 @pytest.fixture
 def moto(_moto_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of an AWS that is empty."""
-    import urllib.request
-
-    reset = urllib.request.Request(f"{_moto_server}/moto-api/reset", method="POST")  # noqa: S310 - loopback
-    urllib.request.urlopen(reset).close()  # noqa: S310 - loopback
+    ask_moto(_moto_server, "reset")
     monkeypatch.setenv("AWS_ENDPOINT_URL", _moto_server)
     return _moto_server
 
@@ -92,6 +100,16 @@ class Time:
 
     def seconds(self) -> float:
         return self.now
+
+
+@contextmanager
+def guarded(moto: str) -> Iterator[None]:
+    """moto asks IAM whether each call is allowed."""
+    ask_moto(moto, "reset-auth", b"0")
+    try:
+        yield
+    finally:
+        ask_moto(moto, "reset-auth", b"inf")
 
 
 @dataclass

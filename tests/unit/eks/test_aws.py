@@ -17,10 +17,12 @@ from unit.eks.conftest import (
     Asking,
     Scripted,
     create,
+    guarded,
     refused,
     sts_refused,
 )
 
+from meshroll.adapters.eks import clusters, described, token
 from meshroll.core.errors import ExitCode, Problem, Refused
 
 
@@ -28,7 +30,7 @@ def told(asking: Asking, role_arn: str | None = None, region: str = REGION) -> P
     """What a look at a cluster is refused with."""
     aws = asking.aws(role_arn, region)
     with pytest.raises(Refused) as raised:
-        aws.described(aws.session(), "prod")
+        described(aws, aws.session(), "prod")
     assert raised.value.exit_code == ExitCode.REFUSED
     (problem,) = raised.value.problems
     assert problem.hint
@@ -38,8 +40,8 @@ def told(asking: Asking, role_arn: str | None = None, region: str = REGION) -> P
 def test_a_cluster_is_described(moto: str, asking: Asking) -> None:
     create("prod", env="production")
     aws = asking.aws()
-    described = aws.described(aws.session(), "prod")
-    assert (described["name"], described["status"], described["tags"]) == (
+    found = described(aws, aws.session(), "prod")
+    assert (found["name"], found["status"], found["tags"]) == (
         "prod",
         "ACTIVE",
         {"env": "production"},
@@ -49,7 +51,7 @@ def test_a_cluster_is_described(moto: str, asking: Asking) -> None:
 def test_a_cluster_of_another_account_is_described_with_its_role(moto: str, asking: Asking) -> None:
     create("prod", role_arn=ROLE)
     aws = asking.aws(ROLE)
-    assert ":222222222222:" in aws.described(aws.session(), "prod")["arn"]
+    assert ":222222222222:" in described(aws, aws.session(), "prod")["arn"]
     assert told(asking).code == "eks-cluster-unknown"
 
 
@@ -88,6 +90,46 @@ def test_each_refusal_has_a_code_of_its_own_and_is_not_repeated(
     assert len(scripted.asked) == 1
 
 
+def test_an_account_without_the_permission_is_told_which_one_it_lacks(
+    moto: str, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iam = boto3.client("iam", REGION)
+    iam.create_user(UserName="ci")
+    key = iam.create_access_key(UserName="ci")["AccessKey"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    with guarded(moto):
+        problem = told(asking, ROLE)
+    assert problem.code == "aws-role-denied"
+    assert ":user/ci is not authorized to perform: sts:AssumeRole" in problem.message
+
+
+def test_keys_that_aws_does_not_know_are_invalid(moto: str, asking: Asking) -> None:
+    with guarded(moto):
+        problem = told(asking, ROLE)
+    assert problem.code == "aws-credentials-invalid"
+    assert KEY not in str(problem)
+
+
+def test_no_two_refusals_are_told_alike(scripted: Scripted, asking: Asking) -> None:
+    said = []
+    for error, status in (
+        ("AccessDeniedException", 403),
+        ("ThrottlingException", 429),
+        ("ExpiredTokenException", 403),
+        ("ResourceNotFoundException", 404),
+    ):
+        scripted.plays(refused(error, "No", status))
+        said.append(told(asking))
+    assert [problem.message for problem in said] == [
+        "AWS denies eks:DescribeCluster in eu-central-1: No.",
+        "AWS turns eks:DescribeCluster in eu-central-1 away, because the account asks for too much: No.",
+        "The AWS credentials have expired (eks:DescribeCluster): No.",
+        "There is no EKS cluster prod in eu-central-1: No.",
+    ]
+    assert len({problem.code for problem in said}) == len({problem.hint for problem in said}) == len(said)
+
+
 def test_a_role_that_may_not_be_assumed_is_told_apart_from_what_it_may_not_do(
     scripted: Scripted, asking: Asking
 ) -> None:
@@ -101,7 +143,7 @@ def test_throttling_is_waited_for_and_said(scripted: Scripted, asking: Asking) -
     slow = refused("ThrottlingException", "Rate exceeded", 429)
     scripted.plays(slow, slow, Answer(200, {"cluster": {"name": "prod", "status": "ACTIVE"}}))
     aws = asking.aws()
-    assert aws.described(aws.session(), "prod")["status"] == "ACTIVE"
+    assert described(aws, aws.session(), "prod")["status"] == "ACTIVE"
     assert len(scripted.asked) == 3
     assert [line.partition(";")[0] for line in asking.said] == [
         "eks:DescribeCluster: ThrottlingException"
@@ -120,7 +162,7 @@ def test_throttling_that_does_not_end_is_left_with_its_words(scripted: Scripted,
 def test_an_aws_that_fails_is_asked_again(scripted: Scripted, asking: Asking, status: int) -> None:
     scripted.plays(refused("ServerException", "oh", status), Answer(200, {"cluster": {"name": "prod"}}))
     aws = asking.aws()
-    aws.described(aws.session(), "prod")
+    described(aws, aws.session(), "prod")
     assert len(asking.time.slept) == 1
 
 
@@ -144,7 +186,7 @@ def test_no_credentials_are_named_before_anything_is_asked(
     assert told(asking).code == "aws-credentials-missing"
     aws = asking.aws()
     with pytest.raises(Refused, match="No AWS credentials"):
-        aws.token(aws.session(), "prod")
+        token(aws, aws.session(), "prod")
     assert not scripted.asked
 
 
@@ -190,7 +232,7 @@ def test_more_clusters_than_one_page_are_all_found(scripted: Scripted, asking: A
         return Answer(200, {"clusters": ["b"]} if last else {"clusters": ["c", "a"], "nextToken": "more"})
 
     scripted.script = script
-    assert [found.name for found in asking.aws().clusters()] == ["a", "b", "c"]
+    assert [found.name for found in clusters(asking.aws())] == ["a", "b", "c"]
 
 
 def test_a_cluster_that_goes_away_between_list_and_look_is_left_out(
@@ -201,7 +243,7 @@ def test_a_cluster_that_goes_away_between_list_and_look_is_left_out(
         "/clusters": Answer(200, {"clusters": ["gone", "a"]}),
         "/clusters/a": Answer(200, {"cluster": there}),
     }.get(asked.partition("?")[0], refused("ResourceNotFoundException", "No cluster found", 404))
-    assert [found.name for found in asking.aws().clusters()] == ["a"]
+    assert [found.name for found in clusters(asking.aws())] == ["a"]
 
 
 def test_one_cluster_that_may_not_be_looked_at_makes_no_shorter_list(
@@ -213,4 +255,4 @@ def test_one_cluster_that_may_not_be_looked_at_makes_no_shorter_list(
         else refused("AccessDeniedException", "no", 403)
     )
     with pytest.raises(Refused, match="eks:DescribeCluster"):
-        asking.aws().clusters()
+        clusters(asking.aws())

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.eks.conftest import KEY, REGION, SECRET, Asking, Time
 
-from meshroll.adapters.eks import EARLY_PATIENCE, Token
+from meshroll.adapters.aws import EARLY_PATIENCE, Renewed
+from meshroll.adapters.eks import token
 from meshroll.core import eks
+from meshroll.core.aws import session_name
 from meshroll.core.errors import Problem, Refused
 from meshroll.core.retry import Patience
 
@@ -62,7 +64,7 @@ def test_a_token_is_a_signed_question_to_the_regions_sts_who_one_is(
     asking: Asking, region: str, host: str
 ) -> None:
     aws = asking.aws(region=region)
-    parts = urlsplit(url := url_of(aws.token(aws.session(), "prod")))
+    parts = urlsplit(url := url_of(token(aws, aws.session(), "prod")))
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     assert (parts.scheme, parts.netloc, parts.path) == ("https", host, "/")
     assert (query["Action"], query["Version"]) == ("GetCallerIdentity", "2011-06-15")
@@ -79,12 +81,12 @@ def test_an_old_habit_of_one_sts_for_all_regions_is_not_kept(
 ) -> None:
     monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "legacy")
     aws = asking.aws()
-    assert urlsplit(url_of(aws.token(aws.session(), "prod"))).netloc == f"sts.{REGION}.amazonaws.com"
+    assert urlsplit(url_of(token(aws, aws.session(), "prod"))).netloc == f"sts.{REGION}.amazonaws.com"
 
 
 def test_a_token_of_a_role_carries_the_roles_session(moto: str, asking: Asking) -> None:
     aws = asking.aws("arn:aws:iam::222222222222:role/mesh")
-    query = parse_qs(urlsplit(url_of(aws.token(aws.session(), "prod"))).query)
+    query = parse_qs(urlsplit(url_of(token(aws, aws.session(), "prod"))).query)
     assert query["X-Amz-Security-Token"]
     assert not query["X-Amz-Credential"][0].startswith(KEY)
 
@@ -96,7 +98,7 @@ def test_any_url_can_be_read_back_from_its_token(url: str) -> None:
 
 @given(st.text())
 def test_a_sessions_name_is_one_that_sts_takes(run_id: str) -> None:
-    name = eks.session_name(run_id)
+    name = session_name(run_id)
     assert 2 <= len(name) <= 64
     assert all(letter.isascii() and (letter.isalnum() or letter in "_+=,.@-") for letter in name)
 
@@ -116,49 +118,49 @@ class Making:
             raise Refused(Problem("aws-unreachable", "Away.", "Wait."))
         return f"token {len(self.asked)}"
 
-    def token(self) -> Token:
-        return Token(self, self.time.seconds)
+    def renewed(self) -> Renewed[str]:
+        return Renewed(self, eks.RENEW_AFTER_SECONDS, eks.TOKEN_SECONDS, self.time.seconds)
 
 
 def test_a_token_is_used_for_ten_minutes_and_then_made_anew_with_five_to_spare() -> None:
     making = Making()
-    token = making.token()
+    made = making.renewed()
     making.time.now += 599
-    assert token.current() == "token 1"
+    assert made.current() == "token 1"
     making.time.now += 1
-    assert token.current() == "token 2"
-    assert token.current() == "token 2"
+    assert made.current() == "token 2"
+    assert made.current() == "token 2"
     assert making.asked == [None, EARLY_PATIENCE]
 
 
 def test_a_token_that_still_counts_is_used_while_aws_is_away_and_aws_is_asked_once_a_minute() -> None:
     making = Making()
-    token = making.token()
+    made = making.renewed()
     making.away = True
     for _ in range(300):
         making.time.now += 1
-        assert token.current() == "token 1"
+        assert made.current() == "token 1"
     making.time.now += 299
     for _ in range(300):
-        assert token.current() == "token 1"
+        assert made.current() == "token 1"
         making.time.now += 1
     assert len(making.asked) == 1 + 5
 
 
 def test_a_token_that_is_over_is_never_used_and_what_aws_says_is_told() -> None:
     making = Making()
-    token = making.token()
+    made = making.renewed()
     making.away = True
     making.time.now += eks.TOKEN_SECONDS
     with pytest.raises(Refused, match="Away"):
-        token.current()
+        made.current()
     assert making.asked[-1] is None
     making.away = False
-    assert token.current() == "token 3"
+    assert made.current() == "token 3"
 
 
 def test_a_machine_that_slept_past_the_end_makes_one_at_once() -> None:
     making = Making()
-    token = making.token()
+    made = making.renewed()
     making.time.now += 8 * 3600
-    assert token.current() == "token 2"
+    assert made.current() == "token 2"
