@@ -114,6 +114,17 @@ def test_a_namespace_of_the_inventory_keeps_its_settings() -> None:
         ({"url": "http://a", "bearer_token_file": "t"}, "https://"),
         ({"url": "http://a", "basic_auth": {"username": "u", "password_file": "p"}}, "https://"),
         ({"url": "https://u:s3#cret@a"}, "%23"),
+        ({"url": "https://a", "sigv4": {"region": "eu-west-1"}, "bearer_token_file": "t"}, "give one of"),
+        ({"url": "http://a", "sigv4": {"region": "eu-west-1"}}, "https://"),
+        ({"service": {"namespace": "m", "name": "p"}, "sigv4": {"region": "eu-west-1"}}, "go with `url`"),
+        ({"url": "https://a", "sigv4": {}}, "region"),
+        (
+            {
+                "url": "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1",
+                "sigv4": {"region": "eu-west-2"},
+            },
+            "`url` is of eu-west-1, and `sigv4.region` says eu-west-2",
+        ),
         ({"url": "https://a", "basic_auth": {"username": "u", "password": "s3cret"}}, "password_file"),
         ({"url": "https://a", "tenant": "a\nb"}, "tenant"),
     ],
@@ -135,6 +146,20 @@ def test_ways_in_to_prometheus_that_contradict_each_other_are_refused_without_a_
 def test_a_token_goes_over_tls_or_stays_on_this_machine(url: str) -> None:
     settings = parse({"meshroll_prometheus": {"url": url, "bearer_token_file": "token"}})
     assert settings.prometheus.bearer_token_file == "token"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "aps-workspaces.eu-west-1.amazonaws.com",
+        "aps-workspaces-fips.eu-west-1.amazonaws.com",
+        "vpce-0f.aps-workspaces.eu-west-1.vpce.amazonaws.com",
+        "metrics.example",
+    ],
+)
+def test_a_workspace_is_reached_by_any_of_its_names(host: str) -> None:
+    given = {"url": f"https://{host}/workspaces/ws-1", "sigv4": {"region": "eu-west-1"}}
+    assert parse({"meshroll_prometheus": given}).prometheus.sigv4
 
 
 def test_credentials_in_the_url_need_no_tls() -> None:

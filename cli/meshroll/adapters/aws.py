@@ -59,6 +59,19 @@ class Aws:
             aws_session_token=given["SessionToken"],
         )
 
+    def credentials(self, session: Any) -> Any:
+        """The session's, which may renew themselves. Raises Refused aws-credentials-missing among others."""
+
+        def found() -> Any:
+            from botocore.exceptions import NoCredentialsError
+
+            credentials = session.get_credentials()
+            if credentials is None:
+                raise NoCredentialsError
+            return credentials
+
+        return self.call("credentials", None, found)
+
     def _session(self, **credentials: str) -> Any:
         boto3 = boto3_module()
         import botocore.session

@@ -27,14 +27,11 @@ def token(aws: Aws, session: Any, cluster: str) -> str:
     """A bearer token for ``cluster``. Signed here: nothing is sent, and credentials that ended are not noticed."""
     from botocore.signers import RequestSigner
 
+    credentials = aws.credentials(session)
+
     def signed() -> str:
         # EKS takes the hosts of STS only, so an endpoint of one's own (AWS_ENDPOINT_URL) is not signed for.
         client = aws.client(session, "sts", ignore_configured_endpoint_urls=True)
-        credentials = session.get_credentials()
-        if credentials is None:
-            from botocore.exceptions import NoCredentialsError
-
-            raise NoCredentialsError
         signer = RequestSigner(
             client.meta.service_model.service_id, aws.region, "sts", "v4", credentials, session.events
         )

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import urllib3
 from urllib3 import exceptions
@@ -19,6 +19,7 @@ from urllib3 import exceptions
 from meshroll.adapters import clock, prometheus_access
 from meshroll.adapters.kube.errors import ApiError
 from meshroll.adapters.prometheus_access import PrometheusError
+from meshroll.adapters.prometheus_sigv4 import Signer
 from meshroll.core import prometheus_problems as problems
 from meshroll.core.errors import MeshrollError, Problem
 from meshroll.core.retry import TRANSIENT, Patience, retry_after_seconds
@@ -67,6 +68,8 @@ class UrlTransport:
                 unquote(parts.username), unquote(parts.password or "")
             )
         self._log, self._sleep, self._seconds = log, sleep, seconds
+        sigv4 = self._access.sigv4
+        self._signer = Signer(sigv4, log, sleep, seconds) if sigv4 else None
         self._pool = urllib3.PoolManager(
             maxsize=CONNECTIONS,
             ssl_context=prometheus_access.tls(self._access.ca_file),
@@ -79,15 +82,18 @@ class UrlTransport:
         return self._url
 
     def get(self, path: str, params: Mapping[str, str]) -> bytes:
+        # AWS signs a space as %20, and takes a plus for one.
+        url = f"{self._url}{path}?{urlencode(params, quote_via=quote, safe='')}"
         begun, tries = self._seconds(), 0
         while True:
             tries += 1
             said, asked_seconds = None, 0.0
             headers = prometheus_access.headers(self._access) | self._own
+            if self._signer:
+                headers |= self._signer.headers(url)
             try:
-                response = self._pool.request(
-                    "GET", f"{self._url}{path}?{urlencode(params)}", headers=headers
-                )
+                # A signature is for one address, and urllib3 would send its session token along to another.
+                response = self._pool.request("GET", url, headers=headers, redirect=self._signer is None)
             except (exceptions.HTTPError, ValueError) as error:
                 problem, again = self._failure(error)
                 why = problem.code.removeprefix("prometheus-")
@@ -101,6 +107,10 @@ class UrlTransport:
                 why, again = f"status {status} {response.reason or ''}".strip(), status in TRANSIENT
                 asked_seconds = retry_after_seconds(answered.get("Retry-After", ""), answered.get("Date", ""))
                 problem = _refusal(self._url, status, why, asked_seconds)
+                if self._signer and (
+                    denied := self._signer.refusal(self._url, status, answered, response.data)
+                ):
+                    problem, said = denied, None
             wait_seconds = PATIENCE.wait_seconds(
                 tries, self._seconds() - begun, random.random(), asked_seconds
             )

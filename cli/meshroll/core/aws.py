@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from meshroll.core.errors import Problem
 
 SESSION_NAME_CHARACTERS_MAX = 64
+# How long the credentials of an assumed role count, unless one asks for less.
+ROLE_SECONDS = 3600.0
 
 THROTTLING = frozenset(
     {
@@ -98,14 +100,34 @@ class Said:
         away = self.code in _UNREACHABLE and self.code != "SSLError" and self.region_known
         return self.code in THROTTLING or away or self.status >= 500
 
+    @property
+    def is_of_access(self) -> bool:
+        """Whether it is about who asks."""
+        return self.code in _DENIED or self.is_of_credentials
+
+    @property
+    def is_of_credentials(self) -> bool:
+        """Whether it is about them, and not about what they may do."""
+        return self.code in _EXPIRED | _INVALID
+
+    @property
+    def what(self) -> str:
+        """The first line of AWS' message; further ones may repeat the request that was signed, with its token."""
+        return self.message.strip().partition("\n")[0].rstrip(".")
+
+    @property
+    def whose(self) -> str:
+        return f" as {self.role_arn}" if self.role_arn else ""
+
+
+def error_code(header: str) -> str:
+    """Of x-amzn-ErrorType, where a colon and the way to a schema may follow it."""
+    return header.partition(":")[0]
+
 
 def problem(said: Said) -> Problem:
-    """What went wrong and what to do, by a code of its own. Never holds more than the first line of AWS' message.
-
-    Further lines of it may repeat the request that was signed, with its session token.
-    """
-    what = said.message.strip().partition("\n")[0].rstrip(".")
-    whose = f" as {said.role_arn}" if said.role_arn else ""
+    """What went wrong and what to do, by a code of its own."""
+    what, whose = said.what, said.whose
     for codes, code, sentence, hint in (
         (
             THROTTLING,

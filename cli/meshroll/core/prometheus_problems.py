@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from meshroll.core import aws
+from meshroll.core.aws import Said
 from meshroll.core.errors import Problem
 
 REACH = "Check meshroll_prometheus (url, or service with namespace, name and port), and the way there."
@@ -45,7 +47,21 @@ def unauthorized(where: str, why: str) -> Problem:
         "prometheus-unauthorized",
         f"Prometheus at {where} refuses access ({why}).",
         "Set meshroll_prometheus.bearer_token_file or basic_auth; if it is set, is what the file holds of now, and "
-        "may it query? Grafana Mimir and Cortex want meshroll_prometheus.tenant as well.",
+        "may it query? Grafana Mimir and Cortex want meshroll_prometheus.tenant as well, Amazon Managed Prometheus "
+        "wants meshroll_prometheus.sigv4.",
+    )
+
+
+def aws_unauthorized(where: str, said: Said) -> Problem:
+    """Of a request that was signed: credentials that AWS does not take are told as everywhere."""
+    if said.is_of_credentials:
+        return aws.problem(said)
+    return Problem(
+        "prometheus-aws-denied",
+        f"Amazon Managed Prometheus at {where} refuses access{said.whose}: {said.what or f'status {said.status}'}.",
+        f"Who asks needs {said.asked} on the workspace (docs/how-to/prometheus.md has the policy). Does the URL end "
+        "with /workspaces/ and the workspace's id, and is the workspace of this account, or of meshroll_prometheus."
+        "sigv4.role_arn's?",
     )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+# Also by way of a VPC endpoint, whose own name comes before it.
+_AWS = re.compile(r"(?:^|\.)aps-workspaces(?:-fips)?\.([a-z0-9-]+)\.")
 
 
 def complaint(url: str) -> str | None:
@@ -25,6 +29,12 @@ def complaint(url: str) -> str | None:
 
 def has_credentials(url: str) -> bool:
     return "@" in urlsplit(url).netloc
+
+
+def aws_region(url: str) -> str | None:
+    """The region of a workspace of Amazon Managed Service for Prometheus, None where that is none."""
+    found = _AWS.search(urlsplit(url).hostname or "")
+    return found[1] if found else None
 
 
 def readable_on_the_way(url: str) -> bool:

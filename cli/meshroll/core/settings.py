@@ -36,12 +36,16 @@ class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Base: immutable, and a key that nobody knows is an error."""
 
 
+AwsRegion = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+\Z")]
+AwsRole = Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/\S+\Z")]
+
+
 class Eks(_Settings, frozen=True):
     """A cluster of Amazon EKS, reached with AWS credentials; ``role_arn`` is assumed first."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}\Z")]
-    region: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+\Z")]
-    role_arn: Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/\S+\Z")] | None = None
+    region: AwsRegion
+    role_arn: AwsRole | None = None
 
 
 class Cluster(_Settings, frozen=True):
@@ -67,6 +71,13 @@ class BasicAuth(_Settings, frozen=True):
     password_file: str
 
 
+class Sigv4(_Settings, frozen=True):
+    """Requests are signed with AWS credentials, as Amazon Managed Prometheus wants them; ``role_arn`` assumed first."""
+
+    region: AwsRegion
+    role_arn: AwsRole | None = None
+
+
 class Prometheus(_Settings, frozen=True):
     """Where Prometheus is and how it lets one in; secrets are named by their files."""
 
@@ -74,18 +85,19 @@ class Prometheus(_Settings, frozen=True):
     service: PrometheusService | None = None
     basic_auth: BasicAuth | None = None
     bearer_token_file: str | None = None
+    sigv4: Sigv4 | None = None
     ca_file: str | None = None
     tenant: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9!_.*'()|-]+$")] | None = None
     scrape: Literal["existing", "podmonitor"] = "existing"
     scrape_interval_seconds: PositiveSeconds = 30.0
 
     def __post_init__(self) -> None:
-        logins = [self.basic_auth, self.bearer_token_file]
+        logins = [self.basic_auth, self.bearer_token_file, self.sigv4]
         if not self.url:
             if any([*logins, self.ca_file, self.tenant]):
                 raise ValueError(
-                    "`basic_auth`, `bearer_token_file`, `ca_file` and `tenant` go with `url`; through `service` "
-                    "the cluster's own credentials count, and no others are passed on"
+                    "`basic_auth`, `bearer_token_file`, `sigv4`, `ca_file` and `tenant` go with `url`; through "
+                    "`service` the cluster's own credentials count, and no others are passed on"
                 )
             return
         if self.service:
@@ -94,13 +106,16 @@ class Prometheus(_Settings, frozen=True):
             raise ValueError(wrong)
         if len([each for each in logins if each]) + prometheus_url.has_credentials(self.url) > 1:
             raise ValueError(
-                "give one of `basic_auth`, `bearer_token_file` and a username and password in `url`"
+                "give one of `basic_auth`, `bearer_token_file`, `sigv4` and a username and password in `url`"
             )
         if any(logins) and prometheus_url.readable_on_the_way(self.url):
             raise ValueError(
-                "with `basic_auth` or `bearer_token_file`, `url` has to be https:// (or this machine itself); "
+                "with `basic_auth`, `bearer_token_file` or `sigv4`, `url` has to be https:// (or this machine itself); "
                 "else whoever is on the way can read the secret"
             )
+        region = prometheus_url.aws_region(self.url)
+        if self.sigv4 and region and region != self.sigv4.region:
+            raise ValueError(f"`url` is of {region}, and `sigv4.region` says {self.sigv4.region}")
 
 
 class ReleasePolicy(_Settings, frozen=True):
