@@ -125,9 +125,10 @@ class Aws:
         while True:
             answered = self.call(asked, cluster, partial(page, **wanted, **more))
             found += answered[key]
-            if not answered.get("nextToken"):
+            # EC2 writes it with a capital.
+            more = {key: answered[key] for key in ("nextToken", "NextToken") if answered.get(key)}
+            if not more:
                 return found
-            more = {"nextToken": answered["nextToken"]}
 
     def _said(self, code: str, message: str, status: int, asked: str, cluster: str | None) -> core.Said:
         known = self.region in _known_regions()
