@@ -85,7 +85,14 @@ def judged(
     )
 
 
-def more_than(total: Array, bad: Array, most: Array, noise: Noise, level: Array | float) -> Flags:
+def more_than(
+    total: Array,
+    bad: Array,
+    most: Array,
+    noise: Noise,
+    level: Array | float,
+    fresh_level: float = FRESH_LEVEL,
+) -> Flags:
     """Whether more were bad than ``most``, which may differ from block to block.
 
     On the whole, and in its latest third alone: what has passed already is no reason to undo anything.
@@ -96,7 +103,7 @@ def more_than(total: Array, bad: Array, most: Array, noise: Noise, level: Array 
     enough = bad_blocks >= max(min(BAD_BLOCKS_MIN, blocks), BAD_BLOCKS_RATIO_MIN * blocks)
     whole = _tail(total, bad, most, noise)
     fresh = _tail(total[:, latest:], bad[:, latest:], most[:, latest:], noise)
-    found: Flags = enough & (whole < level) & (fresh < FRESH_LEVEL)
+    found: Flags = enough & (whole < level) & (fresh < fresh_level)
     return found
 
 

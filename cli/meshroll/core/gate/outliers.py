@@ -1,7 +1,8 @@
 """Which pods fail more than the others of their workload in the same blocks.
 
-The others are the control: what shakes all pods alike is no fault of one. Arrays are pods x blocks, and the pods of a
-workload follow one another.
+The others are the control: what shakes all pods alike is no fault of one. It is no excuse either, and nor is another
+pod that restarts: blocks in which the others fail far more than they do otherwise are left out. Arrays are pods x blocks,
+and the pods of a workload follow one another.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from meshroll.core.gate.excess import STEADY, more_than
-from meshroll.core.gate.noise import AS_MEASURED, CLUSTERS_UNKNOWN, SWINGS_MIN, Noise, noise_of, upper_bound
+from meshroll.core.gate.noise import (
+    AS_MEASURED,
+    CLUSTERS_UNKNOWN,
+    PIECES_MIN,
+    SWINGS_MIN,
+    SWINGS_USUAL,
+    Noise,
+    noise_of,
+    upper_bound,
+)
 from meshroll.core.gate.tails import Array, Flags
 
 # What a pod has answered before it is compared.
@@ -21,6 +31,10 @@ REQUESTS_MIN = 100
 FAILING_RATIO_MIN = 0.025
 # Pods are not alike: these much more than the others fail is chance or their place.
 FAILED_TIMES, FAILED_FLOOR = 1.5, 0.005
+# Of what the others fail on the whole; more in one block, and more than a pod should, and the block says nothing.
+SHAKEN_TIMES = 4.0
+# The latest third of a pod's blocks is a few hundred requests. That it still fails more need not be proved twice.
+FRESH_LEVEL = 0.4
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,9 @@ def failing(responses: Array, failures: Array, starts: Sequence[int], level: Arr
     """
     others, others_failed = (_rest(each, starts) for each in (responses, failures))
     shared = (responses > 0) & (others > 0)
+    share = others_failed / np.maximum(others, 1.0)
+    usual = others_failed.sum(1) / np.maximum(others.sum(1), 1.0)
+    shared &= share <= np.maximum(FAILING_RATIO_MIN, SHAKEN_TIMES * usual)[:, None]
     total, bad, others, others_failed = (
         np.where(shared, each, 0.0) for each in (responses, failures, others, others_failed)
     )
@@ -50,11 +67,23 @@ def failing(responses: Array, failures: Array, starts: Sequence[int], level: Arr
     # The others' phases are in these blocks already, so what is not known of their share is chance alone.
     chance = upper_bound(others, others_failed, Noise(noise.clusters, noise.swings / STEADY))
     unknown = chance - others_failed.sum(1) / np.maximum(others.sum(1), 1.0)
-    share = others_failed / np.maximum(others, 1.0)
     most = total * np.maximum(FAILED_FLOOR, share + np.maximum((FAILED_TIMES - 1) * share, unknown[:, None]))
     enough = np.minimum(total.sum(1), others.sum(1)) >= REQUESTS_MIN
-    found = enough & more_than(total, bad, most, noise_of(total, bad, 1, 2, AS_MEASURED), level)
+    found = enough & more_than(total, bad, most, _noise(total, bad), level, FRESH_LEVEL)
     return Compared(total.sum(1), _ratio(bad, total), _ratio(others_failed, others)), found
+
+
+def _noise(total: Array, bad: Array) -> Noise:
+    """Of each pod in these blocks themselves, because most pods have no past.
+
+    Clusters as they were measured: a fault is mostly one for each request, and drawing them would hide small ones. The
+    phases of so short a time are drawn towards what is usual, or taken to be that.
+    """
+    swings = noise_of(total, bad, 1, 2).swings
+    return Noise(
+        noise_of(total, bad, 1, 2, AS_MEASURED).clusters,
+        swings if total.shape[1] >= PIECES_MIN else np.full_like(swings, SWINGS_USUAL),
+    )
 
 
 def _rest(counts: Array, starts: Sequence[int]) -> Array:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from meshroll.core.gate.tails import Array, Flags
 
 # The chance that a gate without any fault calls a pod Failed: all its pods and looks together.
-FALSE_ALARMS_RATIO = 0.0005
+FALSE_ALARMS_RATIO = 0.001
 # The same for one workload, where a pod is only reported, or the workload is at fault already.
 NAMING_LEVEL = 0.01
 PODS_MIN = 3
