@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
-from generators import Array, Family
+from generators import Array
+from rows import Families, Row
 
 from meshroll.core.gate.calls import Calls, calls_of_all
 from meshroll.core.gate.evenness import evenness
@@ -39,20 +43,22 @@ Both = tuple[float, float]
 """The part of the runs in which the load was called uneven, and in which a client was named."""
 
 
-def pinned(dice: np.random.Generator, runs: int, pods: int) -> Both:
+def pinned(families: Families, runs: int, pods: int) -> Both:
     """30 requests in three blocks, all to one pod. The client goes to it by its address."""
     found = np.zeros((runs, 2), bool)
     for run in range(runs):
         by_block = np.zeros((3, pods))
         # At least one a block: in an interval without a request there is nothing to see.
-        by_block[:, dice.integers(pods)] = 1 + dice.multinomial(27, np.full(3, 1 / 3))
+        by_block[:, families.dice.integers(pods)] = 1 + families.dice.multinomial(27, np.full(3, 1 / 3))
         found[run] = uneven(by_block), named(by_block, "")
     return both(found)
 
 
-def hidden(family: Family, runs: int, per_second: float) -> Both:
+def hidden(families: Families, runs: int, per_second: float) -> Both:
     """The same of each of three client pods, with a server pod to itself: whether the first is named."""
-    totals = family.make(3 * runs, BLOCKS, per_second, 0.0, None, None).total.reshape(runs, 3, BLOCKS)
+    totals = families.shares.make(3 * runs, BLOCKS, per_second, 0.0, None, None).total.reshape(
+        runs, 3, BLOCKS
+    )
     found = np.zeros((runs, 2), bool)
     for run, clients in enumerate(totals):
         together = clients.T  # client n is pinned to pod n
@@ -62,14 +68,12 @@ def hidden(family: Family, runs: int, per_second: float) -> Both:
     return both(found)
 
 
-def even(
-    dice: np.random.Generator, family: Family, runs: int, shares: Array, per_second: float, service: str
-) -> Both:
+def even(families: Families, runs: int, shares: Array, per_second: float, service: str) -> Both:
     """Nobody is pinned: each request goes to a pod by these shares. Each run is one client, and all the load."""
     wrong = np.zeros((runs, 2), bool)
-    totals = family.make(runs, BLOCKS, per_second, 0.0, None, None).total
+    totals = families.shares.make(runs, BLOCKS, per_second, 0.0, None, None).total
     for run, each in enumerate(totals):
-        by_block = np.array([dice.multinomial(int(total), shares) for total in each], float)
+        by_block = np.array([families.dice.multinomial(int(total), shares) for total in each], float)
         wrong[run] = uneven(by_block), named(by_block, service)
     return both(wrong)
 
@@ -81,3 +85,21 @@ def better_of_two(pods: int) -> Array:
 
 def both(runs: Array) -> Both:
     return float(runs[:, 0].mean()), float(runs[:, 1].mean())
+
+
+HEAD = "| who is pinned | target | load called uneven | client named |"
+
+
+def rows(runs: int) -> Iterator[Row]:
+    for pods in (3, 10, 2):
+        case = f"pinned to one of {pods} pods, 30 requests in 3 blocks"
+        yield Row(case, "100 %" if pods > 2 else "named 100 %", partial(pinned, runs=runs, pods=pods))
+    case = "three clients, each pinned to a pod of its own, 1/s"
+    yield Row(case, "named 100 %", partial(hidden, runs=runs, per_second=1))
+    for pods in (2, 3, 5, 10):
+        for rate in (0.1, 1, 50):
+            work = partial(even, runs=runs, shares=better_of_two(pods), per_second=rate, service="service")
+            yield Row(f"better of two, {pods} pods, {rate}/s", "0 %", work)
+    for pods in (2, 3, 10):
+        work = partial(even, runs=runs, shares=np.full(pods, 1 / pods), per_second=0.1, service="")
+        yield Row(f"dials for each request, {pods} pods, 0.1/s", "0 %", work)

@@ -143,6 +143,40 @@ def test_what_a_pod_has_got_over_is_no_reason_to_undo_anything(bad: Pod) -> None
     assert acted(beside(*[bad] * 7, *[USUAL] * 5)) == []
 
 
+def test_a_sibling_that_restarts_is_no_excuse() -> None:
+    """In two blocks a fifth of what it answers fails: as much as the pod fails in ten minutes."""
+    quiet, bad = Pod(responses=50), Pod(responses=50, failed=0.04)
+    blocks = [
+        reading(
+            {
+                "omni-0": bad,
+                "omni-1": quiet,
+                "omni-2": Pod(responses=50, failed=0.2) if at in (4, 5) else quiet,
+            }
+        )
+        for at in range(20)
+    ]
+    assert acted(blocks) == ["failing_pod"]
+
+
+def test_what_shakes_all_pods_at_times_does_not_hide_the_one_that_fails_always() -> None:
+    blocks = [
+        reading(
+            {
+                f"omni-{number}": Pod(responses=50, failed=0.1 if at in (4, 5) else failed)
+                for number, failed in enumerate((0.05, 0.0005, 0.0005))
+            }
+        )
+        for at in range(20)
+    ]
+    assert acted(blocks) == ["failing_pod"]
+
+
+def test_three_minutes_are_too_few_to_tell_a_busy_pods_phases_from_a_fault() -> None:
+    calm, phase = Pod(responses=5000, failed=0.01), Pod(responses=5000, failed=0.07)
+    assert acted(beside(calm, phase, phase, calm, phase, phase, usual=calm)) == []
+
+
 def test_a_pod_that_has_ended_is_not_named_and_one_that_came_later_is_compared_since_then() -> None:
     bad = beside(Pod(failed=0.06, median_ms=60))
     gone = reading({f"omni-{number}": USUAL for number in (1, 2, 3)})
