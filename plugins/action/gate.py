@@ -13,13 +13,13 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 from meshroll.adapters import prometheus
 from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
-from meshroll.core.errors import Interrupted, MeshrollError, Paused
+from meshroll.core.errors import Interrupted, MeshrollError, Paused, Problem, Refused
 from meshroll.core.gate import baseline
 from meshroll.core.gate.ending import ending, unacted
 from meshroll.core.gate.observation import Look, Observation
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.recording import Recording, recorded
-from meshroll.core.gate.subjects import owners_of, with_pods
+from meshroll.core.gate.subjects import Subject, owners_of, with_pods
 from meshroll.core.gate.verdict import Outcome, Verdict, nothing_to_judge
 from meshroll.core.journal import Line, Record, passed, pausing
 from meshroll.core.model import Pod
@@ -104,8 +104,7 @@ class ActionModule(MeshrollAction):
                 )
             except prometheus.PrometheusError as error:
                 self.warn(str(error))
-                (problem, *_) = error.problems
-                look = Look(elapsed_seconds=elapsed, problem=problem.message, hint=problem.hint)
+                look = self._unmeasured(kube, step, elapsed, error.problems[0])
             else:
                 pods = self._pods(kube, step.namespace)
                 look = Look(
@@ -127,6 +126,19 @@ class ActionModule(MeshrollAction):
                 done=min(round(elapsed), total),
                 total=total,
             )
+
+    def _unmeasured(self, kube: Kube, step: Step, elapsed_seconds: float, problem: Problem) -> Look:
+        """The pods alone; not them either where the API server is away too, on which Prometheus may depend."""
+        subjects: list[Subject] = []
+        with suppress(Refused):
+            subjects = with_pods(step.subjects, self._pods(kube.hurried(), step.namespace))
+        return Look(
+            elapsed_seconds=elapsed_seconds,
+            subjects=tuple(subjects),
+            controls=None if step.controls is None else tuple(step.controls),
+            problem=problem.message,
+            hint=problem.hint,
+        )
 
     def _pods(self, kube: Kube, namespace: str) -> Sequence[Pod]:
         """Read at every look: an autoscaler may take a pod away in the middle of a window."""

@@ -92,6 +92,45 @@ def test_a_signal_beyond_its_limit_fails_and_is_named(signals: Signals, signal: 
     assert finding.text in verdict.summary
 
 
+def limited(p99_ms: float, slow: float = 0.0) -> Verdict:
+    gate = Gate(limits=Limits(latency_p99_ms_max=p99_ms))
+    return judged([subject()], reading({"Deployment/omni": Signals(inbound=traffic(slow=slow))}), {}, gate)
+
+
+@pytest.mark.parametrize(
+    ("limit_ms", "slow", "outcome", "bucket"),
+    [
+        (3000.0, 0.0, Outcome.SUCCESSFUL, ""),
+        (1500.0, 0.05, Outcome.SUCCESSFUL, "(1000, 2000] ms"),
+        (1000.0, 0.05, Outcome.FAILED, ""),
+    ],
+)
+def test_a_limit_between_two_bounds_of_the_histogram_is_held_at_the_upper_one_and_said(
+    limit_ms: float, slow: float, outcome: Outcome, bucket: str
+) -> None:
+    verdict = limited(limit_ms, slow)
+    finding = verdict.workloads[0].finding("latency_p99_ms")
+    assert verdict.outcome == outcome
+    assert finding is not None
+    assert finding.text.endswith(
+        f"; whether p99 is above {limit_ms:g} ms is not resolvable: bucket {bucket}"
+        if bucket
+        else "1 % wanted"
+    )
+
+
+def test_what_is_slower_than_the_last_bound_may_keep_a_limit_beyond_it() -> None:
+    past_all = msgspec.structs.replace(traffic(), buckets={"10": 0.0, "2000": 5000.0, "inf": 6000.0})
+    seen = reading({"Deployment/omni": Signals(inbound=past_all)})
+    verdict = judged([subject()], seen, {}, Gate(limits=Limits(latency_p99_ms_max=3000.0)))
+    assert verdict.outcome == Outcome.INCONCLUSIVE
+    assert verdict.summary == (
+        "Inconclusive: Deployment/omni: 16.7 % of 48000 requests took more than 2000 ms, at most 1 % wanted; "
+        "whether p99 is above 3000 ms is not resolvable: bucket (2000, +Inf] ms."
+    )
+    assert "bound that its histogram has" in verdict.hint
+
+
 def test_an_uneven_load_is_no_fault_while_callers_may_be_pinned() -> None:
     verdict = verdict_of(spread(2000.0, 0.0), evenness_expected=False)
     assert verdict.outcome == Outcome.SUCCESSFUL

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshroll.core.gate.latency import quantile
+from meshroll.core.gate.latency import Bucket, bucket, quantile, unresolved
 
 BOUNDS = (1.0, 5.0, 10.0, 50.0, 100.0, math.inf)
 counts = st.lists(st.integers(0, 1000), min_size=len(BOUNDS), max_size=len(BOUNDS))
@@ -63,3 +63,35 @@ def test_quantiles_are_in_order_and_inside_the_buckets(inside: list[int]) -> Non
     if sum(inside):
         p50, p95, p99 = (value for value in found if value is not None)
         assert 0 <= p50 <= p95 <= p99 <= 100
+
+
+@given(counts, st.sampled_from([0.5, 0.95, 0.99]))
+def test_a_quantile_lies_in_its_bucket(inside: list[int], share: float) -> None:
+    found, value = bucket(cumulative(inside), share), quantile(cumulative(inside), share)
+    assert (found is None) == (value is None)
+    if found and value is not None:
+        assert found[0] <= value <= found[1]
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "limit_ms", "said"),
+    [
+        ((50.0, 100.0), (50.0, 100.0), None, "a change of p99 is not resolvable: bucket (50, 100] ms"),
+        ((50.0, 100.0), (20.0, 50.0), None, ""),
+        ((50.0, 100.0), None, None, ""),
+        ((50.0, 100.0), None, 80.0, "whether p99 is above 80 ms is not resolvable: bucket (50, 100] ms"),
+        ((50.0, 100.0), None, 100.0, ""),
+        ((50.0, 100.0), None, 50.0, ""),
+        (
+            (5e4, math.inf),
+            None,
+            6e4,
+            "whether p99 is above 60000 ms is not resolvable: bucket (50000, +Inf] ms",
+        ),
+        (None, None, 80.0, ""),
+    ],
+)
+def test_what_buckets_leave_open_is_said(
+    now: Bucket | None, before: Bucket | None, limit_ms: float | None, said: str
+) -> None:
+    assert unresolved("latency_p99_ms", now, before, limit_ms) == said

@@ -45,8 +45,14 @@ def seen(reading: Reading, elapsed_seconds: float, subject: Subject = SUBJECT) -
     return Look(elapsed_seconds=elapsed_seconds, subjects=(subject,), reading=reading)
 
 
-def down(elapsed_seconds: float) -> Look:
-    return Look(elapsed_seconds=elapsed_seconds, problem="Prometheus does not answer", hint="Start it.")
+def down(elapsed_seconds: float, *subjects: Subject, controls: tuple[str, ...] | None = None) -> Look:
+    return Look(
+        elapsed_seconds=elapsed_seconds,
+        subjects=subjects,
+        controls=controls,
+        problem="Prometheus does not answer.",
+        hint="Start it.",
+    )
 
 
 def look(watch: Observation, *blocks: Reading, since_seconds: float = 0.0) -> Verdict | None:
@@ -249,6 +255,43 @@ def test_a_proxy_that_is_killed_for_want_of_memory_ends_the_gate_at_once() -> No
     assert outcome(verdict) == Outcome.FAILED
     assert verdict is not None
     assert "linkerd-proxy of pod omni-1" in verdict.summary
+
+
+def looping(subject: Subject = SUBJECT) -> Subject:
+    (pod,) = subject.pods
+    return msgspec.structs.replace(subject, restarts={f"{pod}/app": Restarts(1, "Error", crash_loop=True)})
+
+
+@pytest.mark.parametrize("first", [seen(block(), 15), down(15, SUBJECT)])
+def test_a_crash_loop_fails_the_gate_while_prometheus_is_down_too(first: Look) -> None:
+    watch = observation()
+    assert watch.looked(first) is None
+    verdict = watch.looked(down(30, looping()))
+    assert verdict is not None
+    assert verdict.outcome == Outcome.FAILED
+    assert verdict.summary == (
+        "Failed: Deployment/omni: app of pod omni-1 in CrashLoopBackOff, app of pod omni-1 restarted 1 time in this "
+        "gate, last with Error. Nothing else is measured: Prometheus does not answer."
+    )
+    assert verdict.hint.startswith("`kubectl logs omni-1 -c app --previous`")
+
+
+def test_a_pod_that_is_not_ready_when_the_window_ends_fails_the_gate_while_prometheus_is_down_too() -> None:
+    watch = observation()
+    gone = msgspec.structs.replace(SUBJECT, pods=(), meshed_pods=(), unready={"omni-1": ("app",)})
+    assert watch.looked(seen(block(), 15)) is None
+    answers = [watch.looked(down(number * BLOCK, gone)) for number in range(2, 9)]
+    assert [outcome(answer) for answer in answers] == [None] * 6 + [Outcome.FAILED]
+
+
+def test_many_that_crash_at_once_while_prometheus_is_down_may_be_the_environment() -> None:
+    """Nobody can tell then: it is an error as before, and pauses."""
+    names = ("omni", "tariffs", "points")
+    many = [Subject(workload=f"Deployment/{name}", pods=(f"{name}-1",), meshed_pods=()) for name in names]
+    watch = observation()
+    assert watch.looked(down(15, *many, controls=())) is None
+    answers = [watch.looked(down(n * BLOCK, *map(looping, many), controls=())) for n in range(2, 9)]
+    assert [outcome(answer) for answer in answers] == [None] * 6 + [Outcome.ERROR]
 
 
 def test_a_workload_that_lost_its_last_ready_pod_fails_at_the_end() -> None:

@@ -10,7 +10,7 @@ from meshroll.core.gate.subjects import Restarts
 from meshroll.core.gate.verdict import Outcome, Verdict
 from meshroll.core.settings import Gate, Limits
 
-from .test_observation import BLOCK, SUBJECT, block, down, observation, seen
+from .test_observation import BLOCK, SUBJECT, block, down, look_at_both, observation, seen
 
 
 def watched(*looks: Look) -> tuple[Observation, Verdict]:
@@ -54,6 +54,19 @@ def test_what_kubernetes_said_is_judged_again_alike() -> None:
 
 def test_it_begins_with_the_first_block_that_was_measured() -> None:
     assert good_gate().began_at_seconds == 1000.0
+
+
+def test_who_was_measured_while_a_neighbour_was_not_is_drawn_block_by_block() -> None:
+    watch = observation()
+    verdicts = [look_at_both(watch, number, 1.0, tariffs=number > 3) for number in range(1, 9)]
+    assert verdicts[-1] is not None
+    kept = recorded(watch, "omni", verdicts[-1])
+    omni, tariffs = (
+        [block.window_seconds for block in kept.blocks_of(f"Deployment/{name}")]
+        for name in ("omni", "tariffs")
+    )
+    assert omni == [BLOCK] * 8
+    assert tariffs == [block.window_seconds for block in kept.blocks] == [4 * BLOCK, *[BLOCK] * 4]
 
 
 @pytest.mark.parametrize("data", ["", "nonsense", packed(good_gate())[:-20]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshroll.core.gate.latency import QUANTILES
+from meshroll.core.gate.rows import unresolved_of
 from meshroll.core.gate.signals import Signals, Traffic
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.text import count, milliseconds, percent
@@ -64,7 +65,8 @@ def shown_findings(limits: Limits, prefix: str, traffic: Traffic, past: Traffic 
             value=value,
             before=past.latency_ms(name) if past else None,
             source=traffic.source,
-            text=f"{prefix.replace('_', ' ')}{name.split('_')[1]} {milliseconds(value)}",
+            text=f"{prefix.replace('_', ' ')}{name.split('_')[1]} {milliseconds(value)}"
+            + (f"; {note}" if (note := unresolved_of(name, traffic, past, None)) else ""),
         )
         for name in QUANTILES
         if getattr(limits, f"{name}_max") is None and (value := traffic.latency_ms(name)) is not None

@@ -31,7 +31,7 @@ from meshroll.core.gate.streaming import BEGUN, counted_by_begun, streaming_find
 from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.summing_up import hint_of, summary
 from meshroll.core.gate.together import together
-from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, worst
+from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict, error, worst
 from meshroll.core.settings import Gate, Prometheus
 
 
@@ -92,6 +92,26 @@ def judge(
         source=", ".join(sorted(sources)) or None,
         window_seconds=reading.window_seconds,
         workloads=workloads,
+    )
+
+
+def unmeasured(problem: str, hint: str, wave: str, pods: Mapping[str, Sequence[Finding]]) -> Verdict:
+    """The verdict while Prometheus says nothing: Error, but for what Kubernetes says of the pods, which needs no other
+    witness.
+    """
+    failed = tuple(
+        _verdict(workload, findings)
+        for workload, findings in pods.items()
+        if any(finding.outcome == Outcome.FAILED for finding in findings)
+    )
+    if not failed:
+        return error(problem, hint, wave)
+    return Verdict(
+        outcome=Outcome.FAILED,
+        summary=f"{summary(Outcome.FAILED, failed)} Nothing else is measured: {problem}",
+        wave=wave,
+        hint=hint_of(Outcome.FAILED, failed),
+        workloads=failed,
     )
 
 

@@ -10,7 +10,8 @@ namespace some proxy is always missed, and the collapse of another workload must
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
@@ -19,7 +20,7 @@ import msgspec
 
 from meshroll.core.gate.apart import apart
 from meshroll.core.gate.environment import judged_controls, weighed
-from meshroll.core.gate.judge import judge
+from meshroll.core.gate.judge import judge, unmeasured
 from meshroll.core.gate.numbers import numbers
 from meshroll.core.gate.pod_health import health_findings
 from meshroll.core.gate.scraping import coverage
@@ -39,7 +40,7 @@ def block_seconds(gate: Gate, prometheus: Prometheus) -> float:
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """One look: what was measured of whom, or (``reading`` None) why nothing was.
+    """One look: what was measured of whom, or (``reading`` None) why nothing was, and then the pods alone.
 
     ``elapsed_seconds`` is how long the gate had looked by then. ``controls`` are workloads that the change leaves as
     they are; None where nothing was changed.
@@ -53,11 +54,15 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
+Half = tuple[Look, Collection[str]]
+
+
 @dataclass
 class Observation:
     """One gate from its first look to its verdict. ``before`` is the baseline by workload id.
 
-    ``half`` are the looks since the last block that was measured whole, which ended in Error.
+    ``half`` are the looks since the last block that was measured whole, which ended in Error, each with the workloads
+    that it missed.
     """
 
     gate: Gate
@@ -66,7 +71,7 @@ class Observation:
     wave: str = ""
     looks: list[Look] = field(default_factory=list)
     blocks: list[Reading] = field(default_factory=list)
-    half: list[Look] = field(default_factory=list)
+    half: list[Half] = field(default_factory=list)
     errors_in_a_row: int = 0
 
     @property
@@ -86,7 +91,7 @@ class Observation:
         """Unix time by Prometheus' clock at which the next look is to begin; None before anything was measured."""
         if self.blocks:
             return self.blocks[-1].at_seconds
-        first = next((look.reading for look in self.half if look.reading), None)
+        first = next((look.reading for look, _ in self.half if look.reading), None)
         return first.began_at_seconds if first else None
 
     def looked(self, look: Look) -> Verdict | None:
@@ -94,13 +99,14 @@ class Observation:
         look = _needed(look, self.looks[-1] if self.looks else look)
         self.looks.append(look)
         over = look.elapsed_seconds >= self.window_seconds
-        self.half.append(look)
-        verdict = self._judge(look, over)
+        self.half.append((look, missed(look, self.prometheus)))
+        blocks = half_blocks(self.half)
+        verdict = self._judge(look, over, blocks)
         if verdict.outcome == Outcome.ERROR:
             self.errors_in_a_row += 1
             return verdict if over and self.errors_in_a_row >= self.gate.errors_in_a_row_max else None
         self.errors_in_a_row = 0
-        self.blocks += self._half_blocks()
+        self.blocks += blocks
         self.half.clear()
         if verdict.outcome == Outcome.FAILED:
             return verdict
@@ -109,7 +115,7 @@ class Observation:
 
     def ended(self) -> Verdict:
         """The verdict by the looks so far, as if there were to be no more."""
-        return self._judge(self.looks[-1], over=True)
+        return self._judge(self.looks[-1], over=True, half=half_blocks(self.half))
 
     def stopped(self) -> Verdict:
         """The verdict where it was asked to stop: nothing was decided, whatever it looked like by then."""
@@ -119,52 +125,66 @@ class Observation:
             found, outcome=Outcome.INCONCLUSIVE, summary=f"{Outcome.INCONCLUSIVE}: {text}."
         )
 
-    def _judge(self, look: Look, over: bool) -> Verdict:
-        if look.reading is None:
-            return error(look.problem, look.hint, self.wave)
-        blocks = [*self.blocks, *self._half_blocks()]
+    def _judge(self, look: Look, over: bool, half: Sequence[Reading]) -> Verdict:
+        blocks = [*self.blocks, *half]
         planned = max(round(self.longest_seconds / self.block_seconds), len(blocks))
         pods = self._pods(over)
-        verdict = judge(
-            self.gate, self.prometheus, look.subjects, blocks, self.before, planned, over, self.wave, pods
+        verdict = (
+            judge(
+                self.gate, self.prometheus, look.subjects, blocks, self.before, planned, over, self.wave, pods
+            )
+            if look.reading
+            else unmeasured(look.problem, look.hint, self.wave, pods if look.subjects else {})
         )
         if verdict.outcome != Outcome.FAILED or look.controls is None:
             return verdict
-        controls = judged_controls(self.gate, look.controls, look.subjects, blocks, self.before, planned)
-        return weighed(verdict, controls)
-
-    def _half_blocks(self) -> list[Reading]:
-        # A counter that is reset begins anew: what was counted by an earlier look is no part of a later one then.
-        restarted = {
-            subject.workload
-            for earlier, later in pairwise(look for look in self.half if look.reading)
-            for past, subject in zip(earlier.subjects, later.subjects, strict=True)
-            if past.restarts != subject.restarts
-        }
-        return apart([(look.reading, self._missed(look) | restarted) for look in self.half if look.reading])
-
-    def _missed(self, look: Look) -> set[str]:
-        """Workloads of whose proxies some were not scraped."""
-        interval, scrape = self.prometheus.scrape_interval_seconds, self.prometheus.scrape
-        return {
-            subject.workload
-            for subject in look.subjects
+        controls = (
+            judged_controls(self.gate, look.controls, look.subjects, blocks, self.before, planned)
             if look.reading
-            and subject.meshed_pods
-            and coverage(subject, look.reading, interval, scrape).outcome == Outcome.ERROR
-        }
+            else ()
+        )
+        found = weighed(verdict, controls)
+        return found if look.reading or found is verdict else error(look.problem, look.hint, self.wave)
 
     def _pods(self, over: bool) -> dict[str, list[Finding]]:
-        """What Kubernetes says of the pods of each workload of the gate."""
+        """What Kubernetes says of the pods of each workload of the gate, also while nothing else is measured."""
         seen: dict[str, list[tuple[float, Subject]]] = {}
         for look in self.looks:
             for subject in look.subjects:
                 seen.setdefault(subject.workload, []).append((look.elapsed_seconds, subject))
-        first = next(look.reading for look in self.looks if look.reading)
+        first = next((look.reading for look in self.looks if look.reading), None)
+        # By nobody's clock it is known then what of a first look's restarts came in front of the gate.
+        began_at_seconds = first.began_at_seconds if first else math.inf
         return {
-            workload: health_findings(subjects, first.began_at_seconds, self.gate.settle_seconds, over)
+            workload: health_findings(subjects, began_at_seconds, self.gate.settle_seconds, over)
             for workload, subjects in seen.items()
         }
+
+
+def missed(look: Look, prometheus: Prometheus, workload: str = "") -> set[str]:
+    """Workloads, or the one named, of whose proxies some were not scraped."""
+    return {
+        subject.workload
+        for subject in look.subjects
+        if look.reading
+        and subject.meshed_pods
+        and workload in ("", subject.workload)
+        and coverage(subject, look.reading, prometheus.scrape_interval_seconds, prometheus.scrape).outcome
+        == Outcome.ERROR
+    }
+
+
+def half_blocks(looks: Sequence[Half]) -> list[Reading]:
+    """Blocks of looks that began at the same moment, because all but the last ended in Error."""
+    measured = [(look, look.reading, missing) for look, missing in looks if look.reading]
+    # A counter that is reset begins anew: what was counted by an earlier look is no part of a later one then.
+    restarted = {
+        subject.workload
+        for (earlier, *_), (later, *_) in pairwise(measured)
+        for past, subject in zip(earlier.subjects, later.subjects, strict=True)
+        if past.restarts != subject.restarts
+    }
+    return apart([(reading, {*missing, *restarted}) for _, reading, missing in measured])
 
 
 def _needed(look: Look, last: Look) -> Look:

@@ -1,8 +1,8 @@
 """Which pods fail more than the others of their workload in the same blocks.
 
 The others are the control: what shakes all pods alike is no fault of one. It is no excuse either, and nor is another
-pod that restarts: blocks in which the others fail far more than they do otherwise are left out. Arrays are pods x blocks,
-and the pods of a workload follow one another.
+pod that restarts: blocks in which the others fail far more than they do otherwise are left out. Arrays are pods x
+blocks, and the pods of a workload follow one another.
 """
 
 from __future__ import annotations

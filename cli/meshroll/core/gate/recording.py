@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import msgspec
 
-from meshroll.core.gate.observation import Look, Observation
+from meshroll.core.gate.observation import Look, Observation, half_blocks, missed
 from meshroll.core.gate.signals import Reading, Signals
 from meshroll.core.gate.verdict import Verdict
 from meshroll.core.settings import Gate, Prometheus
@@ -29,11 +30,30 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def blocks(self) -> list[Reading]:
         """What the verdict rests on, without gaps: a look that ended in Error is covered by the one after it."""
+        return [look.reading for *_, look in self._groups() if look.reading]
+
+    def blocks_of(self, workload: str) -> list[Reading]:
+        """The same for one workload: also looks that ended in Error for another's sake are blocks of their own."""
+        prometheus = Prometheus(scrape_interval_seconds=self.scrape_interval_seconds)
         found: list[Reading] = []
-        for reading in (look.reading for look in self.looks if look.reading):
-            while found and reading.began_at_seconds < found[-1].at_seconds - found[-1].window_seconds / 2:
-                found.pop()
-            found.append(reading)
+        for group in self._groups():
+            *earlier, last = group
+            whole = [look for look in earlier if not missed(look, prometheus, workload)]
+            found += half_blocks([(look, ()) for look in (*whole, last)])
+        return found
+
+    def _groups(self) -> list[list[Look]]:
+        """The looks that measured something; those whose windows overlap are together."""
+        found: list[list[Look]] = []
+        half_seconds = -math.inf
+        for look in self.looks:
+            if look.reading is None:
+                continue
+            if look.reading.began_at_seconds < half_seconds:
+                found[-1].append(look)
+            else:
+                found.append([look])
+            half_seconds = look.reading.at_seconds - look.reading.window_seconds / 2
         return found
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from meshroll.core.gate.directions import decides, requests
-from meshroll.core.gate.latency import QUANTILES
+from meshroll.core.gate.latency import QUANTILES, unresolved
 from meshroll.core.gate.signals import FAILED, Past, Traffic
 from meshroll.core.gate.text import milliseconds
 from meshroll.core.settings import Limits
@@ -35,6 +35,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     proved     a Successful verdict has ruled out a larger one
     known      what it was before the change, where ``allowed`` comes from there and not from the inventory
     decides    False: it may fail a gate, but what it leaves open is settled by the proxies' count of the same requests
+    may_fail   False: what is slower than the share's bound may still keep the limit, which no bucket reaches
+    note       what the buckets leave open
     value, limit, before   what the finding shows; a share, or a quantile in milliseconds
     """
 
@@ -49,6 +51,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     proved: float
     known: Past | None = None
     decides: bool = True
+    may_fail: bool = True
+    note: str = ""
     value: float | None = None
     limit: float | None = None
     before: float | None = None
@@ -111,25 +115,35 @@ def rows_of(
     bounds = sorted(bound for bound in histogram if bound < math.inf) if histogram.get(math.inf) else []
     for name, quantile in QUANTILES.items():
         limit: float | None = getattr(limits, f"{name}_max")
-        bound = next((each for each in bounds if limit is not None and each >= limit), None)
-        if bound is not None:
-            rows.append(
-                row(
-                    name,
-                    f"{bound:g}",
-                    f"took more than {milliseconds(bound)}",
-                    1 - quantile,
-                    value=whole.latency_ms(name),
-                    limit=limit,
-                    before=past.latency_ms(name) if past else None,
-                )
+        if limit is None or not bounds:
+            continue
+        bound = next((each for each in bounds if each >= limit), bounds[-1])
+        counted = row(
+            name,
+            f"{bound:g}",
+            f"took more than {milliseconds(bound)}",
+            1 - quantile,
+            value=whole.latency_ms(name),
+            limit=limit,
+            before=past.latency_ms(name) if past else None,
+        )
+        rows.append(
+            msgspec.structs.replace(
+                counted, may_fail=bound >= limit, note=unresolved_of(name, whole, past, limit)
             )
+        )
     for bound, slower in to_compare(known, bounds):
         allowed = allowed_slow(slower)
         counted = row("", f"{bound:g}", f"took more than {milliseconds(bound)}", allowed)
         signal = f"{prefix}slower_than_{bound:g}_ms_ratio"
         rows.append(_compared(counted, signal, slower, allowed, limits))
     return rows
+
+
+def unresolved_of(name: str, whole: Traffic, past: Traffic | None, limit_ms: float | None) -> str:
+    """Of a quantile, beside what the same instrument counted before."""
+    before = past.bucket_ms(name) if past and past.source == whole.source else None
+    return unresolved(name, whole.bucket_ms(name), before, limit_ms)
 
 
 def allowed_failed(past: Past) -> float:

@@ -25,6 +25,10 @@ HINT = (
     "Send it traffic, or set a longer window_max_seconds or a larger limits.growth_ratio_max in meshroll_gate; "
     "The same command goes on at this gate, `meshroll rollback` undoes."
 )
+HINT_UNRESOLVED = (
+    "Hold it to a bound that its histogram has (meshroll_gate.limits), or to none (null); `meshroll rollout` goes on "
+    "at this gate, `meshroll rollback` undoes."
+)
 
 
 def judge_rows(
@@ -80,27 +84,31 @@ def _finding(row: Row, shares: Shares, place: int) -> Finding:
         f"{share(ratio)} of {count(sum(row.total))} {row.what}, at most {share(row.allowed)} wanted{before}"
     )
     outcome: Outcome | None
-    if shares.collapsed[place] or shares.exceeded[place]:
+    hint = ""
+    if row.may_fail and (shares.collapsed[place] or shares.exceeded[place]):
         outcome = Outcome.FAILED
     elif upper <= row.proved and (row.known or ratio <= row.allowed):
         outcome = Outcome.SUCCESSFUL
     elif not row.decides:
         outcome = None
+    elif not row.may_fail and ratio > row.allowed:
+        outcome, hint = Outcome.INCONCLUSIVE, HINT_UNRESOLVED
     else:
-        outcome = Outcome.INCONCLUSIVE
+        outcome, hint = Outcome.INCONCLUSIVE, HINT
         found = f"{share(float(shares.smallest[place]))} is the least that would have been found"
         text += f", up to {share(upper)} is possible with so few; {found}"
+    text += f"; {row.note}" if row.note else ""
     return Finding(
         signal=row.signal,
         value=ratio if row.value is None else row.value,
         limit=row.limit,
         before=row.before,
         outcome=outcome,
-        collapsed=bool(shares.collapsed[place]),
+        collapsed=outcome == Outcome.FAILED and bool(shares.collapsed[place]),
         source=row.source,
         share=Share(row.what, sum(row.total), ratio, float(shares.lower[place]), min(1.0, upper))
         if sum(row.total)
         else None,
         text=text,
-        hint=HINT if outcome == Outcome.INCONCLUSIVE else "",
+        hint=hint,
     )

@@ -9,7 +9,7 @@ import msgspec
 
 from meshroll.core.gate.calls import Calls
 from meshroll.core.gate.evenness import Evenness
-from meshroll.core.gate.latency import QUANTILES, quantile
+from meshroll.core.gate.latency import QUANTILES, Bucket, bucket, quantile
 from meshroll.core.gate.numbers import NOTHING
 from meshroll.core.gate.proxy_cost import ProxyCost
 
@@ -72,6 +72,10 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     def latency_ms(self, name: str) -> float | None:
         """``latency_p99_ms`` and the like."""
         return self.told.get(name, quantile(self.histogram, QUANTILES[name]))
+
+    def bucket_ms(self, name: str) -> Bucket | None:
+        """That ``latency_ms`` lies in; None where no histogram says so."""
+        return None if name in self.told else bucket(self.histogram, QUANTILES[name])
 
 
 class PodTraffic(msgspec.Struct, frozen=True, array_like=True, gc=False):

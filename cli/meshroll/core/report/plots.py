@@ -86,7 +86,9 @@ def _traffic_plot(signal: str, of: OfTraffic, watched: Watched, limit: float | N
     first = next((each for each in DIRECTIONS.values() if lines and NAMES[each] == lines[0].name), "inbound")
     past = traffic_of(watched.before, first)
     seen = [
-        traffic_of(reading.of(watched.workload), first) for gate in watched.gates for reading in gate.blocks
+        traffic_of(reading.of(watched.workload), first)
+        for gate in watched.gates
+        for reading in gate.blocks_of(watched.workload)
     ]
     alike = past is not None and {traffic.source for traffic in seen if traffic} == {past.source}
     return Plot(signal=signal, lines=lines, limit=limit, before=of(past) if past and alike else None)
@@ -122,7 +124,7 @@ def _lines(values: Mapping[str, Value], watched: Watched) -> tuple[Line, ...]:
             points.append(Point(gate.began_at_seconds - origin, None))
             points += [
                 Point(reading.at_seconds - origin, value(reading.of(watched.workload)))
-                for reading in gate.blocks
+                for reading in gate.blocks_of(watched.workload)
             ]
         if any(point.value is not None for point in points):
             lines.append(Line(name, tuple(points)))
