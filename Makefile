@@ -13,7 +13,7 @@ NAMESPACE ?= charging
 # Named after what it was installed from, so that it is made anew only when that changes.
 INSTALLED := $(VENV)/installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help demo test test-unit test-contract test-sandbox test-exhaustive test-faults lint format docs tools lock clean
+.PHONY: help demo test test-unit test-contract test-sandbox test-exhaustive test-faults gate-table lint format docs tools lock clean
 
 help: ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ lint: $(INSTALLED) ## ruff, mypy --strict, ansible-lint, yamllint, import layers
 format: $(INSTALLED) ## Format, and mend what can be mended.
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+gate-table: $(INSTALLED) ## How often the gate is right and what a look costs; forty minutes of two processors.
+	@$(BIN)/python benchmarks/gate_accuracy.py
+	@$(BIN)/python benchmarks/gate_speed.py
 
 docs: $(INSTALLED) ## Write the pages anew that are made from the commands' help and from data.
 	@PYTHONPATH=tests $(BIN)/python -m contract.command_page > docs/reference/commands.md

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/gate_accuracy.py [--runs 1000] [--part shares] [--seed 7] [--family judging|tuning]
 
-Without ``--part`` all are made: shares, pods, clients.
+Without ``--part`` all are made: shares, pods, clients, doubts.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 
 import click
+import doubts
 import pinned_clients
 import pod_accuracy
 import share_accuracy
 
-PARTS = {"shares": share_accuracy, "pods": pod_accuracy, "clients": pinned_clients}
+PARTS = {"shares": share_accuracy, "pods": pod_accuracy, "clients": pinned_clients, "doubts": doubts}
 
 
 @click.command()
