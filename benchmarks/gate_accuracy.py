@@ -27,7 +27,7 @@ PARTS = {"shares": share_accuracy, "pods": pod_accuracy, "clients": pinned_clien
 @click.option("--jobs", default=os.cpu_count(), help="Rows that are measured at a time.")
 def main(runs: int, seed: int, family: str, parts: tuple[str, ...], jobs: int) -> None:
     """Print the tables."""
-    click.echo(f"{runs} runs a cell, {family} family, seed {seed}")
+    click.echo(f"{runs} runs a cell at least, {family} family, seed {seed}")
     with ProcessPoolExecutor(jobs) as pool:
         waiting = [
             (

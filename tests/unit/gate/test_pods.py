@@ -172,6 +172,15 @@ def test_what_shakes_all_pods_at_times_does_not_hide_the_one_that_fails_always()
     assert acted(blocks) == ["failing_pod"]
 
 
+def test_a_pod_that_fails_while_the_others_fail_a_little_is_not_excused_by_them() -> None:
+    bad, ill = Pod(failed=0.4), Pod(failed=0.03)
+    shaken = {"omni-0": bad, "omni-1": ill, "omni-2": ill}
+    calm = {f"omni-{number}": USUAL for number in range(3)}
+    blocks = [reading(shaken if at in (4, 9, 14, 18) else calm) for at in range(20)]
+    assert acted(blocks) == ["failing_pod"]
+    assert named(blocks)[0].text == "pod omni-0 fails 8 % of 10000 requests, its siblings 0.64 %"
+
+
 def test_three_minutes_are_too_few_to_tell_a_busy_pods_phases_from_a_fault() -> None:
     calm, phase = Pod(responses=5000, failed=0.01), Pod(responses=5000, failed=0.07)
     assert acted(beside(calm, phase, phase, calm, phase, phase, usual=calm)) == []

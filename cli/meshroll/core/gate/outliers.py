@@ -1,8 +1,8 @@
 """Which pods fail more than the others of their workload in the same blocks.
 
 The others are the control: what shakes all pods alike is no fault of one. It is no excuse either, and nor is another
-pod that restarts: blocks in which the others fail far more than they do otherwise are left out. Arrays are pods x
-blocks, and the pods of a workload follow one another.
+pod that restarts. So each pod is judged twice, and at fault by either: by all blocks, and without those in which the
+others fail far more than they do otherwise. Arrays are pods x blocks, and the pods of a workload follow one another.
 """
 
 from __future__ import annotations
@@ -31,15 +31,17 @@ REQUESTS_MIN = 100
 FAILING_RATIO_MIN = 0.025
 # Pods are not alike: these much more than the others fail is chance or their place.
 FAILED_TIMES, FAILED_FLOOR = 1.5, 0.005
-# Of what the others fail on the whole; more in one block, and more than a pod should, and the block says nothing.
+# Of what the others fail on the whole. A rate of errors that wanders by itself is beyond it in one block of 200 (a
+# log-normal one with a spread of 0.6); a restart or an outage behind all pods is.
 SHAKEN_TIMES = 4.0
-# The latest third of a pod's blocks is a few hundred requests. That it still fails more need not be proved twice.
+# The latest third of a pod's blocks is a few hundred requests, so that it still fails more is a check and no proof: one
+# that has got over it passes in less than one case of two, and this is beside the error rate.
 FRESH_LEVEL = 0.4
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Of each pod beside its siblings, over the blocks in which both answered.
+    """Of each pod beside its siblings, over the blocks in which both answered, or those that say what is wrong with it.
 
     responses  of the pod
     value, siblings   the share that failed, or the median in milliseconds; NaN where nothing can be said
@@ -56,13 +58,26 @@ def failing(responses: Array, failures: Array, starts: Sequence[int], level: Arr
     ``starts``: where each workload's pods begin. ``level``: the chance that this is said of a pod without a fault.
     """
     others, others_failed = (_rest(each, starts) for each in (responses, failures))
-    shared = (responses > 0) & (others > 0)
+    both = (responses > 0) & (others > 0)
     share = others_failed / np.maximum(others, 1.0)
     usual = others_failed.sum(1) / np.maximum(others.sum(1), 1.0)
-    shared &= share <= np.maximum(FAILING_RATIO_MIN, SHAKEN_TIMES * usual)[:, None]
-    total, bad, others, others_failed = (
-        np.where(shared, each, 0.0) for each in (responses, failures, others, others_failed)
+    calm = both & (share <= np.maximum(FAILING_RATIO_MIN, SHAKEN_TIMES * usual)[:, None])
+    counts = (responses, failures, others, others_failed)
+    in_calm, found_in_calm = _failing([np.where(calm, each, 0.0) for each in counts], level)
+    in_all, found_in_all = _failing([np.where(both, each, 0.0) for each in counts], level)
+    by_all = found_in_all & ~found_in_calm
+    compared = Compared(
+        responses=np.where(by_all, in_all.responses, in_calm.responses),
+        value=np.where(by_all, in_all.value, in_calm.value),
+        siblings=np.where(by_all, in_all.siblings, in_calm.siblings),
     )
+    return compared, found_in_calm | found_in_all
+
+
+def _failing(counts: Sequence[Array], level: Array) -> tuple[Compared, Flags]:
+    """The same by these blocks; those without requests say nothing."""
+    total, bad, others, others_failed = counts
+    share = others_failed / np.maximum(others, 1.0)
     noise = Noise(np.full(len(total), CLUSTERS_UNKNOWN), np.full(len(total), SWINGS_MIN))
     # The others' phases are in these blocks already, so what is not known of their share is chance alone.
     chance = upper_bound(others, others_failed, Noise(noise.clusters, noise.swings / STEADY))
