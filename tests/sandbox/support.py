@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -199,6 +200,40 @@ def make_estate(connection: Connection, name: str, folder: Path) -> Estate:
     file.write_text(file.read_text().replace("charging", name).replace("reporting", f"{name}-reporting"))
     (inventory / "group_vars" / "all" / "gate.yml").write_text(yaml.safe_dump({"meshroll_gate": GATE}))
     return Estate(name, kube, folder)
+
+
+def add_caller(estate: Estate, name: str, service: str, port: int) -> None:
+    """A Deployment of one pod that gets no proxy and holds its connection, by a name that no search follows."""
+    alias: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": f"old-{service}", "namespace": estate.name},
+        "spec": {"type": "ExternalName", "externalName": f"{service}.{estate.name}.svc.cluster.local"},
+    }
+    pricing = estate.deployment("pricing")
+    labels = {"app.kubernetes.io/name": name}
+    template = copy.deepcopy(pricing["spec"]["template"])
+    template["metadata"] = {
+        "labels": labels,
+        "annotations": {"sandbox.meshroll.io/requests-per-second": "60", "linkerd.io/inject": "disabled"},
+    }
+    values = {
+        "TARGET": f"old-{service}.{estate.name}.svc.cluster.local:{port}",
+        "DIAL_MODE": "pooled",
+        "LB_POLICY": "pick_first",
+    }
+    template["spec"]["containers"][0]["env"] = [
+        {"name": key, "value": value} for key, value in values.items()
+    ]
+    caller = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": estate.name, "labels": labels},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
+    }
+    for document in (alias, caller):
+        estate.kube.apply(document_path(document), document)
+    wait_for_pods(estate.kube, estate.name, 21)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pytest
-from sandbox.support import GATE, Estate, Ran, make_estate
+from sandbox.support import GATE, Estate, Ran, add_caller, make_estate
 
 from meshroll_sandbox import faults
 from meshroll_sandbox.status import Status
@@ -59,6 +59,18 @@ def test_a_slow_pod_fails_by_its_name(sandbox: Status, estate: Estate) -> None:
     assert (ran.code, ran.codes) == (10, ["gate-failed"]), reason(ran)
     assert pod in reason(ran)
     assert "Deployment/tariffs" in reason(ran)
+
+
+def test_a_pinned_client_fails_by_its_pod_and_with_the_cause(sandbox: Status, estate: Estate) -> None:
+    add_caller(estate, "terminal", "tariffs", 80)
+    try:
+        ran = verify_with(sandbox, estate, [])
+    finally:
+        estate.kube.delete(f"/apis/apps/v1/namespaces/{estate.name}/deployments/terminal")
+    assert (ran.code, ran.codes) == (10, ["gate-failed"]), reason(ran)
+    assert "Deployment/tariffs" in reason(ran)
+    assert "a client without a proxy" in reason(ran)
+    assert "a caller that no manifest names" in reason(ran)
 
 
 def test_no_traffic_is_inconclusive_and_says_so(sandbox: Status, estate: Estate) -> None:

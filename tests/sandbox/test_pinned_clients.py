@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox.support import Estate, document_path, make_estate, wait_for_pods
+from sandbox.support import Estate, add_caller, make_estate
 
 from meshroll_sandbox.status import Status
 
@@ -19,40 +18,6 @@ def estate(sandbox: Status, tmp_path: Path, request: pytest.FixtureRequest) -> E
     return make_estate(
         sandbox.connection, "pinned-" + str(abs(hash(request.node.name)) % 10_000_000), tmp_path
     )
-
-
-def add_caller(estate: Estate, name: str, service: str, port: int) -> None:
-    """A Deployment of one pod that holds its connection, by a name that no search for callers follows."""
-    alias: dict[str, Any] = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": f"old-{service}", "namespace": estate.name},
-        "spec": {"type": "ExternalName", "externalName": f"{service}.{estate.name}.svc.cluster.local"},
-    }
-    pricing = estate.deployment("pricing")
-    labels = {"app.kubernetes.io/name": name}
-    template = copy.deepcopy(pricing["spec"]["template"])
-    template["metadata"] = {
-        "labels": labels,
-        "annotations": {"sandbox.meshroll.io/requests-per-second": "60"},
-    }
-    values = {
-        "TARGET": f"old-{service}.{estate.name}.svc.cluster.local:{port}",
-        "DIAL_MODE": "pooled",
-        "LB_POLICY": "pick_first",
-    }
-    template["spec"]["containers"][0]["env"] = [
-        {"name": key, "value": value} for key, value in values.items()
-    ]
-    caller = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": estate.name, "labels": labels},
-        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
-    }
-    for document in (alias, caller):
-        estate.kube.apply(document_path(document), document)
-    wait_for_pods(estate.kube, estate.name, 21)
 
 
 def client(workload: str, service: str, *switches: Mapping[str, str], **keys: str) -> dict[str, Any]:
