@@ -97,8 +97,8 @@ class Estate:
         file = self.folder / "inventory/host_vars/sandbox/connection.yml"
         return dict(yaml.safe_load(file.read_text())["meshroll_control_plane"])
 
-    def run(self, command: str, *arguments: str) -> Ran:
-        return meshroll(command, "-i", self.inventory, *arguments)
+    def run(self, command: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
+        return meshroll(command, "-i", self.inventory, *arguments, environment=environment)
 
     def settings(self, **variables: Any) -> None:
         """Puts ``meshroll_*`` variables over those of the sandbox's inventory."""

@@ -151,6 +151,12 @@ def test_it_is_up_once_every_deployment_is_available() -> None:
     ]
 
 
+def test_an_older_pod_that_is_available_is_not_the_new_one() -> None:
+    up = [deployment(f"linkerd-{name}", 1, 1) for name in ("destination", "identity", "proxy-injector")]
+    up[1]["status"]["replicas"] = 2
+    assert not_up(up) == ["linkerd-identity still has a pod from before its last change"]
+
+
 def test_what_keeps_pods_away_is_said_once() -> None:
     waiting = {
         "name": "identity",

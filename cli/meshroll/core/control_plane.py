@@ -94,8 +94,12 @@ def not_up(deployments: Sequence[Object]) -> list[str]:
         wanted = int(deployment["spec"].get("replicas", 1))
         available = int(status.get("availableReplicas", 0))
         seen = int(status.get("observedGeneration", 0)) >= int(deployment["metadata"].get("generation", 0))
-        if not seen or min(available, int(status.get("updatedReplicas", 0))) < wanted:
+        updated = int(status.get("updatedReplicas", 0))
+        if not seen or min(available, updated) < wanted:
             waiting.append(f"{name} has {available} of {wanted} pods available")
+        elif int(status.get("replicas", 0)) > updated:
+            # As `kubectl rollout status` has it: that pod may be the one that is available, and not the new one.
+            waiting.append(f"{name} still has a pod from before its last change")
     return waiting
 
 

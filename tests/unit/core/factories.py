@@ -184,6 +184,7 @@ def control_plane_parts(replicas: int = 2, lacking: str = "") -> tuple[Json, ...
             "spec": {"replicas": replicas},
             "status": {
                 "observedGeneration": 1,
+                "replicas": replicas,
                 "availableReplicas": replicas - (name == lacking),
                 "updatedReplicas": replicas,
             },
