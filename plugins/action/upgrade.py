@@ -11,6 +11,7 @@ from meshroll.adapters import catalogue, helm, readiness, renewal, upgrade
 from meshroll.adapters.baseline import measure_before
 from meshroll.adapters.charts import ChartSource
 from meshroll.adapters.kube import facts as seeing
+from meshroll.core import checks
 from meshroll.core.breaking_changes import met
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, merged
 from meshroll.core.errors import Failed, Paused, Problem, Refused, RollbackFailed, UsageError
@@ -103,10 +104,15 @@ class ActionModule(MeshrollAction):
         if decision.described:
             earlier = open_upgrade(records)
             taken = earlier.open_hop.to if earlier and earlier.open_hop else None
-            facts = seeing.see(kube, standing.view, seeing.SCANNED, given)
+            rows = checks.that_weigh("upgrade")
+            facts = seeing.see(kube, standing.view, seeing.SCANNED | checks.needs(rows), given)
             found = hits(decision.described, taken, facts, settings.upgrade.accept, own.chart_source)
+            case = checks.Case(standing.view, settings, "upgrade", decision.hops[0], facts=facts)
+            asked = checks.check(case, rows)
             problems += found.problems
-            notes += found.notes
+            if not taken:  # what needs no facts was asked by the decision
+                problems += checks.blocking_problems([each for each in asked if each.check.needs])
+            notes += [*found.notes, *checks.lines(asked)]
         signals: dict[str, Any] = {}
         if decision.hops and not problems:
             view = narrowed(standing.view, settings)

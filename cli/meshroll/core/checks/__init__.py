@@ -94,8 +94,9 @@ def rows_of(case: Case, rows: Sequence[Check] = ALL) -> list[Check]:
 def check(
     case: Case, rows: Sequence[Check] = ALL, accepted: Mapping[str, str] | None = None
 ) -> list[Checked]:
-    """Every row of the case's direction. ``accepted`` has reasons by the row's id."""
-    return [_checked(row, case, (accepted or {}).get(row.id)) for row in rows_of(case, rows)]
+    """Every row of the case's direction. ``accepted`` has reasons by the row's id; None: those of the inventory."""
+    reasons = acceptable(case.settings.checks, ()) if accepted is None else accepted
+    return [_checked(row, case, reasons.get(row.id)) for row in rows_of(case, rows)]
 
 
 def problems(case: Case) -> list[Problem]:

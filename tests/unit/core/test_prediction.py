@@ -1,0 +1,99 @@
+"""What a rollout is said to cost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from unit.core.factories import EDGE, cluster, pods, settings, space, workload
+
+from meshroll.core.facts import Requested
+from meshroll.core.model import Pod, Workload
+from meshroll.core.prediction import Prediction, predict, ready_seconds, rollout_seconds
+from meshroll.core.quantities import quantity, requested
+from meshroll.core.way_in import rollout_plan
+
+MADE = "2026-11-01T00:00:00Z"
+NODE = {"metadata": {"name": "node-1"}, "spec": {}, "status": {"allocatable": {"cpu": "4", "memory": "8Gi"}}}
+ASKS = {
+    "config.linkerd.io/proxy-cpu-request": "100m",
+    "config.linkerd.io/proxy-memory-request": "20Mi",
+}
+
+
+def took(owner: Workload, seconds: int) -> list[Pod]:
+    """Pods of ``owner`` that were Ready so long after they were made."""
+    found = []
+    for pod in pods(owner):
+        meta = {**pod.manifest["metadata"], "creationTimestamp": MADE}
+        at = f"2026-11-01T00:{seconds // 60:02}:{seconds % 60:02}Z"
+        status = {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": at}]}
+        found.append(Pod({**pod.manifest, "metadata": meta, "status": status}))
+    return found
+
+
+def told(owner: Workload, seconds: int, elsewhere: tuple[Requested, ...] | None = ()) -> Prediction:
+    view = cluster(space(owner, pods_seen=took(owner, seconds)), nodes=[NODE])
+    asked = settings(gate={"settle_seconds": 30, "window_seconds": 60, "window_max_seconds": 600})
+    return predict(rollout_plan(view, asked, EDGE, "run", (), ()), view, asked, elsewhere)
+
+
+def test_restarts_minutes_and_what_proxies_ask_for_are_said_beside_what_is_free() -> None:
+    found = told(workload(annotations=ASKS), 20, (Requested("node-1", 1.0, 2.0**30),))
+    assert (found.restarting_pods, found.proxies) == (2, 2)
+    assert found.proxies_cpu_cores == pytest.approx(0.2)
+    assert found.proxies_memory_bytes == 40 * 2**20
+    assert (found.free_cpu_cores, found.free_memory_bytes) == (3.0, 7 * 2.0**30)
+    assert 1 <= found.minutes_min < found.minutes_max
+    assert "restart 2 pods" in found.line
+    assert "0.2 CPU cores and 40 MiB of 3.0 and 7,168 MiB that are free" in found.line
+
+
+def test_what_is_free_is_not_told_where_other_pods_may_not_be_read() -> None:
+    found = told(workload(annotations=ASKS), 20, None)
+    assert (found.free_cpu_cores, found.free_memory_bytes) == (None, None)
+    assert "free" not in found.line
+
+
+@pytest.mark.parametrize(
+    ("owner", "seconds"),
+    [
+        (workload(replicas=10), 3 * 20),  # 3 more and 2 fewer at a time, of 25 % each
+        (workload(replicas=10, spec={"strategy": {"type": "Recreate"}}), 20),
+        (workload("StatefulSet", replicas=3), 3 * 20),
+        (workload("DaemonSet", replicas=4, spec={"updateStrategy": {"rollingUpdate": {"maxUnavailable": "50%"}}}), 40),
+        (workload(replicas=1, spec={"minReadySeconds": 15}), 35),
+    ],
+    ids=["surge", "recreate", "one by one", "half of the nodes", "min ready"],
+)  # fmt: skip
+def test_a_workload_takes_as_long_as_its_own_strategy_says(owner: Workload, seconds: int) -> None:
+    assert rollout_seconds(owner, space(owner, pods_seen=took(owner, 20))) == pytest.approx(seconds, rel=0.35)
+
+
+def test_a_pod_that_was_ready_again_after_hours_says_nothing_of_starting() -> None:
+    owner = workload()
+    assert ready_seconds(owner, space(owner, pods_seen=took(owner, 59 * 60))) == 30.0
+
+
+@given(st.floats(0, 1e6), st.sampled_from(["", "m", "k", "Ki", "Mi", "Gi"]))
+def test_a_quantity_is_its_number_times_its_unit(number: float, unit: str) -> None:
+    factor = {"": 1, "m": 1e-3, "k": 1e3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}[unit]
+    assert quantity(f"{number:.3f}{unit}") == pytest.approx(round(number, 3) * factor)
+
+
+@pytest.mark.parametrize("text", ["", "a lot", "1Zi", "--1"])
+def test_what_is_no_quantity_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="could not convert"):
+        quantity(text)
+
+
+def test_an_init_container_counts_only_where_it_asks_for_more_than_what_runs_later() -> None:
+    def asks(cpu: str, **more: str) -> dict[str, object]:
+        return {"name": "c", "resources": {"requests": {"cpu": cpu}}, **more}
+
+    spec = {
+        "nodeName": "node-1",
+        "initContainers": [asks("100m", restartPolicy="Always"), asks("1")],
+        "containers": [asks("200m")],
+    }
+    assert requested([{"spec": spec}]) == [Requested("node-1", pytest.approx(1.1), 0.0)]  # type: ignore[arg-type]
