@@ -70,7 +70,7 @@ def _unknowable(
     case: Case, space: NamespaceView, workload: Workload, scaler: str, resources: Iterable[str]
 ) -> Iterator[Hit]:
     """Utilization is of the requests of every container; a proxy without any makes it unknown."""
-    asks = given(proxy_request(workload, space, case.view.control_plane.values), _limit_ranges(case, space))
+    asks = given(proxy_request(workload, space, case.values), _limit_ranges(case, space))
     scaled_on = set(resources)
     for resource in RESOURCES:
         if resource in scaled_on and not asks.request(resource):

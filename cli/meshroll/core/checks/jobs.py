@@ -55,7 +55,7 @@ def _gets_classic_proxy(own: Object, space: NamespaceView, case: Case) -> bool:
     assert case.edge is not None
     if own.get(INJECT, "enabled") not in ("enabled", "ingress"):
         return False
-    proxy = case.view.control_plane.values.get("proxy") or {}
+    proxy = case.values.get("proxy") or {}
     said = native_said(own, space.annotations, case.edge)
     return not (proxy.get("nativeSidecar", case.edge >= GA_SINCE) if said is None else said)
 

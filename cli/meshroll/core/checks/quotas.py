@@ -175,7 +175,7 @@ def _of(objects: Iterable[Object], space: NamespaceView) -> list[Object]:
 
 
 def _asks(case: Case, workload: Workload, space: NamespaceView) -> Asks:
-    return proxy_request(workload, space, case.view.control_plane.values)
+    return proxy_request(workload, space, case.values)
 
 
 CHECKS = (

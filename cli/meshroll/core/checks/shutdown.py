@@ -61,7 +61,7 @@ def _waits(seconds: str | None) -> bool:
 
 def _drain(case: Case) -> Iterator[Hit]:
     """The proxy's default of 120 s is above any pod's grace period, and nobody's decision: nothing is said of it."""
-    default = (case.view.control_plane.values.get("proxy") or {}).get("shutdownGracePeriod")
+    default = (case.values.get("proxy") or {}).get("shutdownGracePeriod")
     for namespace, space, workload in _lasting(case):
         said = {**space.annotations, **workload.template_annotations}.get(DRAIN, default)
         seconds = duration_seconds(str(said or ""))
