@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from meshroll.core.go_values import boolean, duration_seconds
-from meshroll.core.injection import NATIVE_ALPHA, NATIVE_BETA, NATIVE_GA, WAIT
+from meshroll.core.injection import GA_SINCE, NATIVE_ALPHA, NATIVE_BETA, NATIVE_GA, WAIT
 from meshroll.core.model import INJECT
 from meshroll.core.releases import Edge
 
@@ -166,7 +166,6 @@ GONE: Mapping[str, Gone] = {
     "linkerd.io/identity-mode": _IDENTITY,
     "linkerd.io/identity-issuer-expiry": Gone(Edge(21, 8, 2), "Take it away."),
 }
-NATIVE = (NATIVE_GA, NATIVE_BETA, NATIVE_ALPHA)
 
 
 def is_known(key: str) -> bool:
@@ -174,13 +173,13 @@ def is_known(key: str) -> bool:
     return not key.startswith(PREFIXES) or key in CONFIGURES or key in OTHERS or key in GONE
 
 
-def meant(key: str) -> str | None:
-    """The known key that an unknown one is nearest to: of the same name under another prefix, or else spelt alike."""
-    known = [*CONFIGURES, INJECT]
+def meant(key: str, edge: Edge) -> str | None:
+    """The key of this release that an unknown one is nearest to: of the same name under another prefix, or spelt alike.
+
+    Of the three that say the kind of sidecar, the one that a release of its age reads everywhere.
+    """
+    others = {NATIVE_BETA, NATIVE_ALPHA if edge >= GA_SINCE else NATIVE_GA}
+    by_name = {known.partition("/")[2]: known for known in [*CONFIGURES, INJECT] if known not in others}
     name = key.partition("/")[2]
-    for other in known:
-        if other.partition("/")[2] == name:
-            return other
-    by_name = {other.partition("/")[2]: other for other in known}
     close = difflib.get_close_matches(name, by_name, n=1, cutoff=0.6)
     return by_name[close[0]] if close else None

@@ -30,10 +30,11 @@ def _services(case: Case) -> Iterator[Annotated]:
 
 
 def _unknown(case: Case) -> Iterator[Hit]:
+    assert case.edge is not None
     for namespace, name, written in (*_read(case), *_services(case)):
         for key in sorted(written):
             if not is_known(key):
-                near = meant(key)
+                near = meant(key, case.edge)
                 fix = f"Did you mean {near}?" if near else ""
                 yield Hit(f"{name} has {key}, which Linkerd does not know.", namespace, name, fix)
 

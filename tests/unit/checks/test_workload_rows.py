@@ -1,0 +1,263 @@
+"""What the rows about workloads see, and what only looks wrong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+from unit.checks.example import with_facts
+from unit.checks.examples.autoscaling import scaled, sized
+from unit.checks.examples.disruption import BEHIND, budget, rolling, with_budget
+from unit.checks.examples.jobs import CLASSIC, running
+from unit.checks.examples.quotas import ASKS, limits, quota, with_listed
+from unit.checks.examples.shutdown import DRAIN, WAIT, stops
+from unit.core.check_cases import case, hpa
+from unit.core.factories import Json, pods, service, workload
+
+from meshroll.core import checks
+from meshroll.core.checks import Case
+from meshroll.core.checks.disruption import taken_away
+from meshroll.core.facts import Hidden
+from meshroll.core.model import Workload
+from meshroll.core.releases import Edge
+
+ROWS = {row.id: row for row in checks.ALL}
+ANY = {"metadata": {"value": "60"}}
+LIMITED = {"config.linkerd.io/proxy-memory-limit": "100Mi"}
+
+
+def found(row: str, case: Case) -> list[str]:
+    (checked,) = checks.check(case, [ROWS[row]])
+    assert checked.unseen is None
+    return [finding.message for finding in checked.findings]
+
+
+def strategy(kind: str, **rolling_update: str | int) -> Workload:
+    key = "strategy" if kind == "Deployment" else "updateStrategy"
+    return workload(kind, replicas=10, spec={key: {"type": "RollingUpdate", "rollingUpdate": rolling_update}})
+
+
+@pytest.mark.parametrize(
+    ("owner", "pods_away"),
+    [
+        (workload(replicas=10), 2),
+        (workload(replicas=3), 0),
+        (strategy("Deployment", maxUnavailable="29%"), 2),
+        (strategy("Deployment", maxUnavailable=0, maxSurge=1), 0),
+        (strategy("Deployment", maxUnavailable="5%", maxSurge=0), 1),
+        (strategy("Deployment", maxUnavailable=40), 10),
+        (workload("StatefulSet", replicas=10), 1),
+        (strategy("DaemonSet", maxUnavailable="25%"), 3),
+        (strategy("DaemonSet", maxUnavailable=0, maxSurge=1), 0),
+        (workload("CronJob"), 0),
+    ],
+)
+def test_a_strategy_takes_away_what_its_controller_would(owner: Workload, pods_away: int) -> None:
+    assert taken_away(owner) == pods_away
+
+
+def in_another_namespace() -> Case:
+    elsewhere = {**budget(maxUnavailable=0), "metadata": {"name": "omni", "namespace": "other"}}
+    return with_facts(case(workload(replicas=8)), listed={"pod_disruption_budgets": (elsewhere,)})
+
+
+def of_other_pods(selector: Json | None) -> Case:
+    spec = {"maxUnavailable": 0} | ({"selector": selector} if selector is not None else {})
+    item = {"metadata": {"name": "omni", "namespace": "charging"}, "spec": spec}
+    return with_facts(case(workload(replicas=8)), listed={"pod_disruption_budgets": (item,)})
+
+
+SILENT: Sequence[tuple[str, Callable[[], Case]]] = [
+    ("single-replica", lambda: case(workload(replicas=1), services=(service("other", "other"),))),
+    ("single-replica", lambda: case(workload("DaemonSet", replicas=1), services=BEHIND)),
+    ("disruption-budget-undercut", lambda: with_budget(8, minAvailable="70%")),
+    ("disruption-budget-undercut", in_another_namespace),
+    ("disruption-budget-undercut", lambda: of_other_pods({"matchLabels": {"app": "other"}})),
+    ("disruption-budget-undercut", lambda: of_other_pods(None)),
+    ("restarts-all-at-once", lambda: case(workload(replicas=1, spec={"strategy": {"type": "Recreate"}}))),
+    ("restarts-all-at-once", lambda: case(workload("StatefulSet", replicas=3))),
+    ("keda-without-proxy-request", lambda: scaled({"type": "cpu", "metricType": "AverageValue", **ANY})),
+    ("keda-without-proxy-request", lambda: scaled({"type": "kafka", **ANY})),
+    (
+        "keda-without-proxy-request",
+        lambda: given_by_limit_range(scaled({"type": "memory", "metricType": "Utilization", **ANY})),
+    ),
+    ("hpa-without-proxy-request", lambda: given_by_limit_range(case(autoscalers=(hpa("memory"),)))),
+    ("vpa-resizes-proxy", lambda: sized(updatePolicy={"updateMode": "Off"})),
+    (
+        "vpa-resizes-proxy",
+        lambda: sized(resourcePolicy={"containerPolicies": [{"containerName": "*", "mode": "Off"}]}),
+    ),
+    ("quota-without-room", lambda: with_listed((quota({"pods": "3", "limits.memory": "1Gi"}, {}),))),
+    (
+        "quota-without-room",
+        lambda: with_listed((quota({"limits.cpu": "10"}, {}),), (limits(default={"cpu": "1"}),)),
+    ),
+    ("limit-range-refuses-proxy", lambda: with_listed(ranges=(limits(min={"cpu": "100m"}),))),
+    ("limit-range-sets-proxy", lambda: with_listed(ranges=(limits(max={"cpu": "1"}),))),
+    ("drain-exceeds-grace-period", lambda: case(workload(annotations={DRAIN: "no duration"}))),
+    ("drain-exceeds-grace-period", lambda: case(values={"proxy": {"shutdownGracePeriod": ""}})),
+    ("pre-stop-needs-network", lambda: stops({"exec": {"command": ["curl", "http://localhost:8080/drain"]}})),
+    ("pre-stop-needs-network", lambda: stops({"exec": {"command": ["/bin/sleep", "5"]}})),
+    ("application-outlives-proxy", lambda: stops({"sleep": {"seconds": 20}}, "native")),
+    ("nothing-drains", case),
+    ("wait-beside-native", lambda: case(annotations={WAIT: "0"})),
+    ("cron-job-without-native", lambda: case(workload("CronJob"), wanted={"sidecar": "wait", **WORKLOADS})),
+    ("job-running", lambda: with_job(status={"conditions": [{"type": "Complete", "status": "True"}]})),
+    (
+        "job-running",
+        lambda: with_job(metadata={"ownerReferences": [{"kind": "CronJob", "controller": True}]}),
+    ),
+    ("job-running", lambda: with_job(annotations={"linkerd.io/inject": "disabled"})),
+    (
+        "annotation-outdated",
+        lambda: case(annotations={"config.linkerd.io/init-image": "x"}, edge=Edge(25, 10, 7)),
+    ),
+]
+WORKLOADS = {"injection": "workloads"}
+
+
+def given_by_limit_range(found: Case) -> Case:
+    listed = dict(found.facts.listed) if found.facts else {}
+    return with_facts(found, listed={**listed, "limit_ranges": (limits(default={"memory": "64Mi"}),)})
+
+
+def with_job(
+    annotations: Json | None = None, status: Json | None = None, metadata: Json | None = None
+) -> Case:
+    found = running(CLASSIC)
+    (job,) = found.seen.objects("jobs")
+    template = {"metadata": {"annotations": annotations or {}}}
+    job = {
+        "metadata": {**job["metadata"], **(metadata or {})},
+        "spec": {"template": template},
+        "status": status,
+    }
+    return with_facts(found, listed={"jobs": (job,)})
+
+
+@pytest.mark.parametrize(("row", "make"), SILENT, ids=[row for row, _ in SILENT])
+def test_what_only_looks_wrong_is_let_through(row: str, make: Callable[[], Case]) -> None:
+    assert found(row, make()) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "make", "word"),
+    [
+        ("restarts-all-at-once", lambda: case(workload(spec=rolling("100%"))), "all of its 2 pods"),
+        ("single-replica", lambda: case(workload(replicas=1), services=BEHIND), "moves all of its calls"),
+        ("vpa-resizes-proxy", lambda: sized(updatePolicy={"updateMode": "Initial"}), "would size"),
+        (
+            "quota-without-room",
+            lambda: with_listed((quota({"limits.cpu": "10"}, {}),)),
+            "limits.cpu of every",
+        ),
+        (
+            "limit-range-refuses-proxy",
+            lambda: with_listed(ranges=(limits(min={"cpu": "200m"}),)),
+            "100m of cpu is below its min of 200m",
+        ),
+        (
+            "limit-range-refuses-proxy",
+            lambda: with_listed(ranges=(limits(default={"cpu": "50m"}),)),
+            "its cpu request of 100m is above the limit of 50m",
+        ),
+        (
+            "limit-range-refuses-proxy",
+            lambda: with_listed(
+                ranges=(limits(maxLimitRequestRatio={"memory": "2"}),),
+                asks={**LIMITED, "config.linkerd.io/proxy-memory-request": "20Mi"},
+            ),
+            "more than 2 times",
+        ),
+        ("limit-range-refuses-proxy", lambda: of_pods("300Mi"), "with it a pod asks for 314Mi of memory"),
+        (
+            "drain-exceeds-grace-period",
+            lambda: case(values={"proxy": {"shutdownGracePeriod": "25s"}}, wanted={"sidecar": "wait"}),
+            "10 s of which it waits",
+        ),
+        (
+            "pre-stop-needs-network",
+            lambda: stops({"httpGet": {"path": "/drain", "port": 8080}}),
+            "is an HTTP request",
+        ),
+        (
+            "application-outlives-proxy",
+            lambda: stops({"exec": {"command": ["sh", "-c", "sleep 5; sleep 1m"]}}),
+            "goes on for 65 s",
+        ),
+        ("wait-beside-native", lambda: case(workload(annotations={WAIT: "5"})), "Deployment/omni has"),
+        (
+            "wait-beside-native",
+            lambda: case(annotations={WAIT: "5"}, edge=Edge(25, 12, 3)),
+            "the injector of edge-25.12.3 fails",
+        ),
+        (
+            "cron-job-without-native",
+            lambda: case(
+                workload("CronJob", annotations={"linkerd.io/inject": "enabled"}),
+                wanted={"sidecar": "wait", **WORKLOADS},
+            ),
+            "never complete",
+        ),
+        (
+            "annotation-unknown",
+            lambda: case(services=({**service("omni"), "metadata": MISSPELT},)),
+            "Service/omni has linkerd.io/injection",
+        ),
+        (
+            "annotation-outdated",
+            lambda: case(annotations={"config.linkerd.io/init-image": "x"}),
+            "since edge-25.11.3",
+        ),
+    ],
+)
+def test_a_row_also_sees_this(row: str, make: Callable[[], Case], word: str) -> None:
+    (told,) = found(row, make())
+    assert word in told
+
+
+MISSPELT = {"name": "omni", "namespace": "charging", "annotations": {"linkerd.io/injection": "enabled"}}
+
+
+def of_pods(most: str) -> Case:
+    """A pod may have so much memory, and the application takes 300Mi less 36Mi of it."""
+    container = {"name": "omni", "resources": {"limits": {"memory": "264Mi"}, "requests": {"memory": "64Mi"}}}
+    item = {"type": "Pod", "max": {"memory": most}}
+    meta = {"name": "sizes", "namespace": "charging"}
+    annotations = {"config.linkerd.io/proxy-memory-limit": "50Mi"}
+    found = case(workload(containers=[container], annotations=annotations))
+    return with_facts(found, listed={"limit_ranges": ({"metadata": meta, "spec": {"limits": [item]}},)})
+
+
+def test_proxies_that_are_there_already_are_in_what_a_quota_counts_as_used() -> None:
+    owner = workload(annotations=ASKS)
+    tight = quota({"requests.cpu": "1"}, {"requests.cpu": "1"})
+    meshed = with_facts(
+        case(owner, pods_seen=pods(owner, proxy="native")), listed={"resource_quotas": (tight,)}
+    )
+    assert found("quota-without-room", meshed) == []
+    assert found("quota-without-room", with_facts(case(owner), listed={"resource_quotas": (tight,)}))
+
+
+def test_a_scaler_whose_hpa_keda_has_made_is_told_of_once() -> None:
+    wanted = scaled({"type": "cpu", "metricType": "Utilization", **ANY})
+    owned = {
+        **hpa("cpu"),
+        "metadata": {"name": "made", "ownerReferences": [{"kind": "ScaledObject", "name": "omni"}]},
+    }
+    made = case(autoscalers=(owned,))
+    both = replace(wanted, view=made.view, facts=replace(wanted.seen, view=made.view))
+    assert found("keda-without-proxy-request", both) == []
+    assert len(found("hpa-without-proxy-request", both)) == 1
+
+
+@pytest.mark.parametrize(
+    "row", [row.id for row in checks.ALL if row.id.startswith(("quota", "limit", "vpa", "keda"))]
+)
+def test_what_may_not_be_read_is_skipped_and_not_passed(row: str) -> None:
+    hidden = Hidden("this account may not read it")
+    unseen = with_facts(case(), listed=dict.fromkeys(ROWS[row].needs, hidden))
+    (checked,) = checks.check(unseen, [ROWS[row]])
+    assert (checked.state, checked.reason) == ("skipped", "this account may not read it")
