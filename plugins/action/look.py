@@ -11,7 +11,6 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import Mes
 
 from meshroll.adapters import manifests
 from meshroll.adapters.baseline import measure_before
-from meshroll.adapters.kube import facts
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.release import release_for
@@ -95,7 +94,7 @@ class ActionModule(MeshrollAction):
         if refuse:
             way: checks.Direction = "in" if edge else "verify" if direction == "verify" else "out"
             rows = checks.that_weigh(way)
-            seen = facts.see(kube, view, checks.needs(rows)) if edge else None
+            seen = self.seen(kube, view, settings, checks.needs(rows)) if edge else None
             case = checks.Case(view, settings, way, edge, before.unjudged, seen)
             earlier = still_accepted(open_runs(records).values())
             asked = checks.check(case, rows, {**earlier, **self.accepted_checks(settings)})

@@ -9,7 +9,6 @@ import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, failure
 
 from meshroll.adapters import catalogue, linkerd_cli
-from meshroll.adapters.kube import facts
 from meshroll.adapters.kube.look import look
 from meshroll.adapters.release import release_for
 from meshroll.core import checks
@@ -44,7 +43,7 @@ class ActionModule(MeshrollAction):
             # The other checks are asked all the same, of the newest release that is known.
             problems = error.problems
             edge = next(catalogue.read(settings.catalogue).newest_first()).version
-        seen = facts.see(kube, view, checks.needs(rows))
+        seen = self.seen(kube, view, settings, checks.needs(rows))
         if "linkerd_check" in checks.needs(rows):
             there = view.control_plane.installed
             found = linkerd_cli.check(settings) if there else Hidden("Linkerd is not installed")

@@ -8,9 +8,9 @@ import os
 import secrets
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,19 @@ from ansible.plugins.action import ActionBase
 
 from meshroll.adapters import alive, cluster_access
 from meshroll.adapters.events import Events, now
+from meshroll.adapters.kube import facts
 from meshroll.adapters.kube.client import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS, Kube
 from meshroll.adapters.kube.journal import Journal, local_folder
 from meshroll.adapters.kube.lock import Lock
 from meshroll.core import checks
 from meshroll.core import settings as inventory
 from meshroll.core.errors import MeshrollError
+from meshroll.core.facts import Facts, Need
 from meshroll.core.gate.verdict import Outcome as GateOutcome
 from meshroll.core.gate.verdict import Verdict
 from meshroll.core.history import has_changed
 from meshroll.core.journal import Record
+from meshroll.core.model import ClusterView
 from meshroll.core.outcome import Outcome, after_failure, unread
 from meshroll.core.run import Run, run_id_of
 
@@ -94,6 +97,19 @@ class MeshrollAction(ActionBase):
             settings.cluster, self.run_context.id, self.warn, self.patience_seconds, folder
         )
         return msgspec.structs.replace(settings, cluster=cluster)
+
+    def seen(
+        self, kube: Kube, view: ClusterView, settings: inventory.Settings, needs: Collection[Need]
+    ) -> Facts:
+        """What checks need beside ``view``, of AWS too."""
+        found = facts.see(kube, view, needs)
+        if "aws" not in needs:
+            return found
+        day = kube.server_now().date()
+        aws = cluster_access.asked_of_aws(
+            settings.cluster, self.run_context.id, self.warn, self.patience_seconds, day
+        )
+        return replace(found, eks=aws)
 
     @property
     def patience_seconds(self) -> float:

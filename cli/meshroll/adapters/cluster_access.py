@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 
 from meshroll.adapters.aws import Aws
 from meshroll.adapters.kube.client import Kube
+from meshroll.core.eks_facts import EksFacts
+from meshroll.core.errors import Refused
+from meshroll.core.facts import Hidden
 from meshroll.core.retry import Patience
 from meshroll.core.settings import Cluster, Eks
 
@@ -34,6 +38,20 @@ def for_helm(
 
     aws = _aws(cluster.eks, run_id, log, patience_seconds)
     return Cluster(kubeconfig=str(eks.kubeconfig_file(cluster.eks, aws, folder)), context=cluster.eks.name)
+
+
+def asked_of_aws(
+    cluster: Cluster, run_id: str, log: Callable[[str], None], patience_seconds: float, day: datetime.date
+) -> EksFacts | Hidden:
+    """What AWS says of the cluster on ``day``. Where it does not even describe it, all is hidden."""
+    if cluster.eks is None:
+        return Hidden("AWS is asked where the inventory has meshroll_cluster.eks")
+    from meshroll.adapters import eks_facts
+
+    try:
+        return eks_facts.see(cluster.eks, _aws(cluster.eks, run_id, log, patience_seconds), day)
+    except Refused as error:
+        return Hidden(str(error).rstrip("."))
 
 
 def _aws(eks: Eks, run_id: str, log: Callable[[str], None], patience_seconds: float) -> Aws:

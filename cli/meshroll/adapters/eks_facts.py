@@ -64,7 +64,7 @@ def see(eks: Eks, aws: Aws, day: datetime.date) -> EksFacts:
             issues=_issues(described),
             nodes=nodes,
             rules=_unless_refused(partial(look.rules, groups)),
-            support=support.result(),
+            support=core.supported(version, support.result(), known_supports()),
             addons=addons.result(),
             fargate_profiles=profiles.result(),
             nodegroups=nodegroups.result(),

@@ -9,11 +9,10 @@ import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar
+from typing import Any
 
-from meshroll.core.facts import Hidden, Unseen
+from meshroll.core.facts import NOT_ASKED, Hidden, seen
 
-T = TypeVar("T")
 # Those that every cluster of EKS has, by AWS' own list or by hand.
 ADDONS = ("vpc-cni", "kube-proxy", "coredns")
 # Where the pods of Linkerd's injector, sp-validator and policy-validator listen for the API server.
@@ -104,7 +103,7 @@ class EksFacts:
     upgrade_policy      STANDARD (AWS upgrades at the end of standard support) or EXTENDED; None where it is not told
     cluster_group       the security group that EKS made; the control plane's interfaces are in it
     additional_groups   those that they are in beside it
-    support             of ``version``, by AWS
+    support             of ``version``
     nodes               the sets of security groups of each node's network interfaces, by instance
     rules               what comes in, by security group: those of the nodes
     """
@@ -120,7 +119,7 @@ class EksFacts:
     cluster_group: str | None
     additional_groups: tuple[str, ...] = ()
     issues: tuple[str, ...] = ()
-    support: Support | Hidden | None = None
+    support: Support | Hidden = NOT_ASKED
     addons: tuple[Addon, ...] | Hidden = ()
     fargate_profiles: tuple[FargateProfile, ...] | Hidden = ()
     nodegroups: tuple[Nodegroup, ...] | Hidden = ()
@@ -131,14 +130,6 @@ class EksFacts:
     def control_plane_groups(self) -> frozenset[str]:
         own = {self.cluster_group} if self.cluster_group else set()
         return frozenset(own | set(self.additional_groups))
-
-    def supported(self, known: Mapping[str, Support]) -> Support:
-        """By AWS, else by what is ``known``, by version. Raises Unseen where neither tells."""
-        told = self.support if isinstance(self.support, Support) else known.get(self.version)
-        if told is None:
-            why = self.support.reason if isinstance(self.support, Hidden) else "AWS does not list it"
-            raise Unseen(f"the end of Kubernetes {self.version} on EKS is not known: {why}")
-        return told
 
     def closed(self, port: int) -> dict[frozenset[str], list[str]]:
         """Instances whose security groups keep the control plane from TCP ``port`` of their pods, by those groups.
@@ -158,11 +149,11 @@ class EksFacts:
         return found
 
 
-def seen(part: T | Hidden) -> T:
-    """Raises Unseen for a part that could not be read."""
-    if isinstance(part, Hidden):
-        raise Unseen(part.reason)
-    return part
+def supported(version: str, told: Support | Hidden | None, known: Mapping[str, Support]) -> Support | Hidden:
+    """By what AWS has ``told`` (None: nothing), else by what is ``known``, by version."""
+    found = told if isinstance(told, Support) else known.get(version)
+    why = told.reason if isinstance(told, Hidden) else "AWS does not list it"
+    return found or Hidden(f"until when EKS supports Kubernetes {version} is not known ({why})")
 
 
 def ingress(permission: Mapping[str, Any]) -> Ingress:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from meshroll.core.callers import config_maps_used, texts
 from meshroll.core.chart_values import merged
 from meshroll.core.extensions import Extension, detect
 from meshroll.core.model import INJECT, ClusterView, Object, Workload, annotations_of, labels_of
+
+if TYPE_CHECKING:
+    from meshroll.core.eks_facts import EksFacts
 
 T = TypeVar("T")
 Kind = Literal[
@@ -41,7 +44,7 @@ Kind = Literal[
     "felix_configurations",
     "helm_records",
 ]
-Need = Kind | Literal["meshed_pods", "pod_requests", "clock", "linkerd_check"]
+Need = Kind | Literal["aws", "meshed_pods", "pod_requests", "clock", "linkerd_check"]
 
 
 class Unseen(Exception):
@@ -53,6 +56,9 @@ class Hidden:
     """Stands for a part that could not be read."""
 
     reason: str
+
+
+NOT_ASKED = Hidden("AWS was not asked")
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,7 @@ class Facts:
     requests     of the running pods in namespaces that the view has not
     ahead_seconds  how far this machine's clock is ahead of the API server's
     linkerd_check  what `linkerd check` found wrong
+    eks          what AWS says of a cluster of EKS
     config_maps  those that meshed workloads or a Prometheus read, by namespace; without those of the view
     """
 
@@ -109,26 +116,32 @@ class Facts:
     requests: tuple[Requested, ...] | Hidden = ()
     ahead_seconds: float = 0.0
     linkerd_check: tuple[LinkerdChecked, ...] | Hidden = ()
+    eks: EksFacts | Hidden = NOT_ASKED
     config_maps: Mapping[str, tuple[Object, ...] | Hidden] = field(default_factory=dict)
 
     def objects(self, kind: Kind) -> tuple[Object, ...]:
         """Raises Unseen."""
-        return _seen(self.listed.get(kind, ()))
+        return seen(self.listed.get(kind, ()))
+
+    @property
+    def aws(self) -> EksFacts:
+        """Raises Unseen."""
+        return seen(self.eks)
 
     @property
     def linkerd_checked(self) -> tuple[LinkerdChecked, ...]:
         """Raises Unseen."""
-        return _seen(self.linkerd_check)
+        return seen(self.linkerd_check)
 
     @property
     def requested_elsewhere(self) -> tuple[Requested, ...]:
         """Raises Unseen."""
-        return _seen(self.requests)
+        return seen(self.requests)
 
     @cached_property
     def meshed_pods(self) -> tuple[MeshedPod, ...]:
         """Raises Unseen."""
-        return _seen(self.pods)
+        return seen(self.pods)
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -184,7 +197,7 @@ class Facts:
         names = config_maps_used(workload)
         space = self.view.space(workload.namespace)
         known = space.config_maps if space else self.config_maps.get(workload.namespace, ())
-        return tuple(each for each in _seen(known) if each["metadata"]["name"] in names) if names else ()
+        return tuple(each for each in seen(known) if each["metadata"]["name"] in names) if names else ()
 
     def texts(self, workload: Workload) -> Iterator[str]:
         """All that its containers are told: command, arguments, variables, ConfigMaps as far as they were read."""
@@ -200,7 +213,8 @@ class Facts:
             self.config_maps_of(workload)
 
 
-def _seen(part: tuple[T, ...] | Hidden) -> tuple[T, ...]:
+def seen(part: T | Hidden) -> T:
+    """Raises Unseen for what could not be read."""
     if isinstance(part, Hidden):
         raise Unseen(part.reason)
     return part

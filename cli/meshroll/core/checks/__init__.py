@@ -10,6 +10,7 @@ from meshroll.core.accepted import Accepted
 from meshroll.core.checks import (
     annotated,
     autoscaling,
+    aws,
     balancing,
     capacity,
     cluster,
@@ -36,6 +37,7 @@ ALL: tuple[Check, ...] = (
     *cluster.CHECKS,
     *control_plane.CHECKS,
     *eks.CHECKS,
+    *aws.CHECKS,
     *capacity.CHECKS,
     *namespaces.CHECKS,
     *policies.CHECKS,
