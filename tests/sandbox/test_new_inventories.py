@@ -10,7 +10,7 @@ import pytest
 import yaml
 from faults.proxy import Proxy
 from sandbox.support import meshroll
-from unit.eks.conftest import KEY, REGION, SECRET, Answer, Scripted, scripted
+from unit.eks.conftest import KEY, REGION, SECRET, Answer, Scripted, refused, scripted
 
 from meshroll.adapters import cluster_access, helm
 from meshroll.core.errors import RollbackFailed
@@ -20,6 +20,11 @@ from meshroll_sandbox.status import Status
 
 __all__ = ["scripted"]
 pytestmark = pytest.mark.exhaustive
+ONLY_AWS = [
+    word
+    for row in ("eks-health", "eks-addon-version", "fargate-profile", "webhook-security-group")
+    for word in ("--only", row)
+]
 PROD = Eks(name="prod", region=REGION)
 
 
@@ -76,6 +81,34 @@ def test_a_cluster_of_eks_tells_how_it_stands(sandbox: Status, scripted: Scripte
         told = meshroll("status", "-i", inventory, "-n", "charging")
     assert told.code == 0, told.result["errors"]
     assert told.cluster["kubernetes_version"]
+
+
+def test_what_aws_says_of_a_cluster_weighs_before_a_rollout_and_what_it_hides_is_skipped(
+    sandbox: Status, scripted: Scripted, inventory: str
+) -> None:
+    assert sandbox.connection
+    with Proxy(*read_kubeconfig(sandbox.connection.kubeconfig)) as authenticator:
+        found = described(sandbox, authenticator.url).body["cluster"]
+        profile = {"fargateProfileName": "all", "selectors": [{"namespace": "char*"}]}
+        answers = {
+            "/clusters/prod": {"cluster": {**found, "version": "1.33", "status": "UPDATING"}},
+            "/clusters/prod/addons": {"addons": []},
+            "/clusters/prod/fargate-profiles": {"fargateProfileNames": ["all"]},
+            "/clusters/prod/fargate-profiles/all": {"fargateProfile": profile},
+        }
+        no = refused("AccessDeniedException", "You may not", 403)
+        scripted.script = lambda asked: (
+            Answer(200, answers[path]) if (path := asked.partition("?")[0]) in answers else no
+        )
+        told = meshroll("preflight", "-i", inventory, "-n", "charging", *ONLY_AWS)
+    results = {check["id"]: (check["result"], check["reason"]) for check in told.cluster["checks"]}
+    denied = "AWS denies {} in eu-central-1: You may not"
+    assert results["fargate-profile"] == ("block", None)
+    assert results["eks-health"] == ("warn", denied.format("eks:ListNodegroups"))
+    assert results["eks-addon-version"] == ("pass", None)
+    assert results["webhook-security-group"][0] == "skipped"
+    assert "ec2:DescribeInstances" in results["webhook-security-group"][1]
+    assert (told.code, told.codes) == (3, ["fargate-profile"])
 
 
 def test_a_token_that_the_cluster_does_not_know_is_refused_and_never_told(

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from unit.eks.conftest import REGION, Answer, Asking, Scripted, refused
 
-from meshroll.adapters import eks_facts
+from meshroll.adapters import cluster_access, eks_facts
+from meshroll.adapters.aws import Aws
 from meshroll.core.eks_facts import Addon, EksFacts, FargateProfile, Ingress, Selector, Support
 from meshroll.core.errors import Refused
 from meshroll.core.facts import Hidden, Unseen
-from meshroll.core.settings import Eks
+from meshroll.core.settings import Cluster, Eks
 
+ROOT = Path(__file__).parents[3]
 PROD = Eks(name="prod", region=REGION)
 DAY = datetime.date(2026, 3, 1)
 ARN = "arn:aws:iam::123456789012:role/eks"
@@ -150,6 +154,17 @@ def test_a_deleted_cluster_has_no_facts(moto: str, asking: Asking) -> None:
     assert raised.value.problems[0].code == "eks-cluster-unknown"
 
 
+def test_a_look_goes_on_without_an_aws_that_cannot_be_asked(moto: str, asking: Asking) -> None:
+    def ask(cluster: Cluster) -> EksFacts | Hidden:
+        return cluster_access.asked_of_aws(cluster, "run", asking.said.append, 1.0, DAY)
+
+    by_context = ask(Cluster(context="prod"))
+    assert by_context == Hidden("AWS is asked where the inventory has meshroll_cluster.eks")
+    gone = ask(Cluster(eks=PROD))
+    assert isinstance(gone, Hidden)
+    assert gone.reason.startswith("There is no EKS cluster prod in eu-central-1")
+
+
 # -- what moto has not ------------------------------------------------------------------------------------------------
 
 DESCRIBED = {
@@ -276,6 +291,48 @@ def test_an_account_that_may_not_look_at_ec2_hides_nodes_alone(scripted: Scripte
     assert (facts.rules, facts.fargate_profiles) == ({}, ())
     with pytest.raises(Unseen, match="ec2:DescribeInstances"):
         facts.closed(8443)
+
+
+def test_what_aws_is_asked_is_what_the_page_grants_and_nothing_more(
+    scripted: Scripted, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instances = (
+        "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId>"
+        "<networkInterfaceSet><item><groupSet><item><groupId>sg-2</groupId></item></groupSet></item>"
+        "</networkInterfaceSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"
+    )
+    groups = "<DescribeSecurityGroupsResponse><securityGroupInfo/></DescribeSecurityGroupsResponse>"
+    eks = scripting(
+        **{
+            "/clusters/prod/addons": {"addons": ["coredns"]},
+            "/clusters/prod/addons/coredns": {
+                "addon": {"addonName": "coredns", "addonVersion": "v1", "status": "ACTIVE"}
+            },
+            "/addons/supported-versions": {"addons": []},
+            "/clusters/prod/fargate-profiles": {"fargateProfileNames": ["f"]},
+            "/clusters/prod/fargate-profiles/f": {"fargateProfile": {"fargateProfileName": "f"}},
+            "/clusters/prod/node-groups": {"nodegroups": ["n"]},
+            "/clusters/prod/node-groups/n": {"nodegroup": {"nodegroupName": "n", "status": "ACTIVE"}},
+        }
+    )
+    scripted.script = lambda path: (
+        Answer(200, instances)
+        if "DescribeInstances" in path
+        else Answer(200, groups)
+        if "DescribeSecurityGroups" in path
+        else eks(path)
+    )
+    asked: set[str] = set()
+    call = Aws.call
+
+    def recorded(aws: Aws, action: str, cluster: str | None, ask: Callable[[], Any]) -> Any:
+        asked.add(action)
+        return call(aws, action, cluster, ask)
+
+    monkeypatch.setattr(Aws, "call", recorded)
+    see(asking)
+    granted = set(re.findall(r'"((?:eks|ec2):\w+)"', (ROOT / "docs/how-to/eks.md").read_text()))
+    assert {action for action in asked if ":" in action} == granted - {"eks:ListClusters"}
 
 
 def test_the_versions_that_this_meshroll_knows_follow_each_other() -> None:
