@@ -56,6 +56,7 @@ class ActionModule(MeshrollAction):
             "report",
             "releases",
             "checks",
+            "rbac",
             "removal",
             "upgrade",
         }
@@ -64,6 +65,7 @@ class ActionModule(MeshrollAction):
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         cluster, begun, command = self.run_context.cluster, self.run_context.begun, args["command"]
         failed, releases, told = args.get("failure"), args.get("releases"), tells(command)
+        from_inventory = {key: args[key] for key in ("rbac",) if args.get(key)}
         record: Record | None = None
         runs: list[Record] = []
         shown: Record | None = None
@@ -79,7 +81,7 @@ class ActionModule(MeshrollAction):
         try:
             # Where a run failed before it began, the cluster may be the very thing that does not answer. And what
             # is known of releases was read already, or needs no cluster.
-            if begun or not (failed or releases):
+            if begun or not (failed or releases or from_inventory):
                 with self.working(settings) as work:
                     kube, record = work.kube, work.record
                     if failed:
@@ -142,6 +144,7 @@ class ActionModule(MeshrollAction):
             entry |= args["checks"]
             if predicted := args["checks"].get("predicted"):
                 entry["summary"].append(msgspec.convert(predicted, Prediction).line)
+        entry |= from_inventory
         return self.write(command, entry, outcome)
 
     def prune(self, journal: Journal) -> None:

@@ -94,6 +94,8 @@ class ActionModule(MeshrollAction):
         if refuse:
             way: checks.Direction = "in" if edge else "verify" if direction == "verify" else "out"
             rows = checks.that_weigh(way)
+            if not args.get("exclusive"):
+                rows = checks.for_looking(rows)
             seen = self.seen(kube, view, settings, checks.needs(rows)) if edge else None
             case = checks.Case(view, settings, way, edge, before.unjudged, seen)
             earlier = still_accepted(open_runs(records).values())

@@ -27,7 +27,7 @@ class ActionModule(MeshrollAction):
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         self.stop_if_asked()
-        rows = checks.named("--only", args.get("only") or [])
+        rows = checks.for_looking(checks.named("--only", args.get("only") or []))
         accepted = self.accepted_checks(settings)
         self.events.say("stage", "Looking at the cluster", stage="look")
         for note in self.assumptions:

@@ -38,6 +38,9 @@ options:
   releases:
     type: dict
     description: The answer about releases, for C(releases).
+  rbac:
+    type: dict
+    description: The Roles of a command, for C(rbac).
   removal:
     type: dict
     description: What goes and what stays, for C(uninstall).

@@ -134,6 +134,9 @@ def _apiserver(
         "--allow-privileged=true",
         # Webhooks, the Service proxy and kubelets: without it the API server dials them on the default route.
         f"--egress-selector-config-file={egress_selector_file(layout)}",
+        # What other accounts than the administrator ask for, who is also every process of the sandbox.
+        f"--audit-policy-file={audit_policy_file(layout)}",
+        f"--audit-log-path={layout.audit_log}",
         # It taints new nodes until the node lifecycle controller, which is off, finds them Ready.
         "--disable-admission-plugins=TaintNodesByCondition",
     ]
@@ -181,6 +184,10 @@ def _prometheus(layout: SandboxFolder, ports: dict[str, int], tools: Tools) -> l
 
 def egress_selector_file(layout: SandboxFolder) -> Path:
     return layout.config / "egress-selector.yml"
+
+
+def audit_policy_file(layout: SandboxFolder) -> Path:
+    return layout.config / "audit-policy.yml"
 
 
 def prometheus_file(layout: SandboxFolder) -> Path:

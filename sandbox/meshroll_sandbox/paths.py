@@ -94,6 +94,11 @@ class SandboxFolder:
     def prometheus_data(self) -> Path:
         return self.root / "prometheus"
 
+    @property
+    def audit_log(self) -> Path:
+        """One JSON object a line: each request of an account other than the administrator's."""
+        return self.root / "log" / "audit.jsonl"
+
     def log(self, name: str) -> Path:
         """The file that takes both output streams of the process `name`."""
         return self.root / "log" / f"{name}.log"

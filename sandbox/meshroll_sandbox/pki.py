@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CONTEXT = "sandbox"
+ADMIN = "sandbox-admin"
 SERVICE_IP = "127.96.0.1"
 """The ClusterIP of `default/kubernetes`: the first address of the service range."""
 
@@ -77,7 +78,7 @@ class Pki:
         server_key, admin_key, sa_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
         server = _certificate(_name("kube-apiserver"), server_key.public_key(), ca_name, ca_key, server=True)
         # system:masters passes RBAC and API priority and fairness alike.
-        admin_name = _name("sandbox-admin", organization="system:masters")
+        admin_name = _name(ADMIN, organization="system:masters")
         admin = _certificate(admin_name, admin_key.public_key(), ca_name, ca_key)
         write_private(self.ca_certificate, _pem(ca))
         write_private(self.server_certificate, _pem(server))

@@ -6,13 +6,20 @@ from pathlib import Path
 
 import yaml
 
-from meshroll_sandbox.parts import SERVICE_RANGE, egress_selector_file, prometheus_file
+from meshroll_sandbox.parts import SERVICE_RANGE, audit_policy_file, egress_selector_file, prometheus_file
 from meshroll_sandbox.paths import SandboxFolder, content_root, inventory_source
-from meshroll_sandbox.pki import CONTEXT, Pki, write_private
+from meshroll_sandbox.pki import ADMIN, CONTEXT, Pki, write_private
 from meshroll_sandbox.state import State
 
 HOST = "sandbox"
 """The cluster's name as an Ansible host."""
+
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "None", "users": [ADMIN, "system:apiserver"]}, {"level": "Metadata"}],
+}
 
 
 def write_settings(layout: SandboxFolder, state: State) -> None:
@@ -21,6 +28,7 @@ def write_settings(layout: SandboxFolder, state: State) -> None:
     pki.ensure()
     write_private(layout.kubeconfig, pki.kubeconfig(state.ports["apiserver"]).encode())
     _write(egress_selector_file(layout), json.dumps(egress_selector(layout), indent=2) + "\n")
+    _write(audit_policy_file(layout), json.dumps(AUDIT_POLICY, indent=2) + "\n")
     template = (content_root() / "prometheus.yml").read_text()
     address = f"127.0.0.1:{state.ports['standins']}"
     _write(prometheus_file(layout), template.replace("__STANDINS_ADDRESS__", address))

@@ -26,6 +26,7 @@ from meshroll.core.outcome import Outcome as RunOutcome
 from meshroll.core.release_answer import answer
 from meshroll.core.releases import Edge
 from meshroll.core.result import SCHEMA, envelope, with_cluster
+from meshroll.core.roles import PLACEHOLDER, roles
 from meshroll.core.runs import run_rows
 from meshroll.core.scan import Facts, Hidden
 from meshroll.core.settings import Acceptance
@@ -115,6 +116,7 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
         "certificates": msgspec.to_builtins([CERTIFICATE]),
         "releases": releases,
         "removal": msgspec.to_builtins(REMOVAL),
+        "rbac": {"command": "status", "notes": ["-"], "objects": roles("status", wanted, PLACEHOLDER)},
         "upgrade": msgspec.to_builtins(UPGRADE),
     }
     read: dict[str, Any] = json.loads(json.dumps({**entry, **told}))
@@ -191,6 +193,7 @@ def test_schema_and_page_name_every_key_of_a_result() -> None:
         *entry["accepted"][0],
         *entry["runs"][0],
         *entry["certificates"][0],
+        *entry["rbac"],
         *told,
         *told["releases"][0],
         *hop,

@@ -16,7 +16,9 @@ from sandbox.support import REPOSITORY, Estate, make_estate
 from meshroll.adapters.catalogue import breaking_changes, shipped
 from meshroll.adapters.kube.client import ApiError, Kube
 from meshroll.adapters.kube.look import HTTP_ROUTE_CRD
+from meshroll.core.roles import roles
 from meshroll.core.scan import SCANNERS
+from meshroll.core.settings import parse
 from meshroll_sandbox.status import Status
 
 TRAPS = [each for each in yaml.safe_load_all((Path(__file__).parent / "traps.yml").read_text()) if each]
@@ -206,7 +208,7 @@ def test_what_is_accepted_is_told_with_its_reason_and_an_unknown_id_is_refused(e
 
 
 @pytest.mark.exhaustive
-def test_the_documented_permissions_are_enough_and_without_them_nothing_is_called_clear(
+def test_the_printed_roles_are_enough_and_without_them_nothing_is_called_clear(
     estate: Estate, sandbox: Status, tmp_path: Path
 ) -> None:
     everything = changes(hops(estate, "edge-25.9.4"))
@@ -215,13 +217,13 @@ def test_the_documented_permissions_are_enough_and_without_them_nothing_is_calle
     own = {"kubeconfig": str(sandbox.connection.kubeconfig), "context": sandbox.connection.context}
     estate.settings(cluster={**own, "kubeconfig": str(account)})
     try:
-        with bound(estate.kube, "meshroll-look"):
+        with bound(estate.kube, "runs"):
             without = changes(hops(estate, "edge-25.9.4"))
-            with bound(estate.kube, "meshroll-scan"):
-                documented = changes(hops(estate, "edge-25.9.4"))
+        with bound(estate.kube, "releases --for"):
+            printed = changes(hops(estate, "edge-25.9.4"))
     finally:
         estate.settings(cluster=own)
-    assert documented == everything
+    assert printed == everything
     assert without["transport-header"]["unseen"] == "this account may not read networkpolicies"
     assert without["app-protocol"]["unseen"] == "this account may not read services"
     hit = {name for name, each in everything.items() if each["state"] == "hit"}
@@ -243,31 +245,18 @@ def account_of(kube: Kube, kubeconfig: Path, file: Path) -> Path:
 
 
 @contextmanager
-def bound(kube: Kube, name: str) -> Iterator[None]:
-    """The roles of that name in docs/reference/rbac.md, for the account: in the cluster, and in Linkerd's namespace."""
+def bound(kube: Kube, command: str) -> Iterator[None]:
+    """The roles that `meshroll rbac` prints for ``command`` on this cluster, for the account."""
     rbac = "/apis/rbac.authorization.k8s.io/v1"
-    page = (REPOSITORY / "docs/reference/rbac.md").read_text()
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    subject = {"kind": "ServiceAccount", "name": "looker", "namespace": "scanned"}
     made = []
-    for role in (each for block in blocks for each in yaml.safe_load_all(block)):
-        meta = role["metadata"]
-        if meta["name"] != name or meta.get("namespace", "linkerd") != "linkerd" or "rules" not in role:
+    for item in roles(command, parse({"meshroll_control_plane": {"namespace": "linkerd-scanned"}}), subject):
+        if "rbac" not in item["apiVersion"]:
+            kube.apply(f"/api/v1/namespaces/{item['metadata']['name']}", item)
             continue
-        home = {"namespace": "linkerd-scanned"} if "namespace" in meta else {}
-        space, kind = (f"{rbac}/namespaces/linkerd-scanned" if home else rbac), role["kind"].lower()
-        own = {"name": f"scanned-{name}", **home}
-        subject = {"kind": "ServiceAccount", "name": "looker", "namespace": "scanned"}
-        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": own["name"]}
-        binding = {
-            "apiVersion": role["apiVersion"],
-            "kind": f"{role['kind']}Binding",
-            "metadata": own,
-            "roleRef": reference,
-            "subjects": [subject],
-        }
-        for plural, body in ((f"{kind}s", {**role, "metadata": own}), (f"{kind}bindings", binding)):
-            kube.apply(f"{space}/{plural}/{own['name']}", body)
-            made.append(f"{space}/{plural}/{own['name']}")
+        home = f"/namespaces/{item['metadata']['namespace']}" if "namespace" in item["metadata"] else ""
+        made.append(f"{rbac}{home}/{item['kind'].lower()}s/{item['metadata']['name']}")
+        kube.apply(made[-1], item)
     assert made
     try:
         yield

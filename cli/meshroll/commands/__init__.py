@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "Write the report of one run: verdict, before and after, plots, what changed.",
     "uninstall": "Leave Linkerd, once no pod has a proxy.",
     "lock": "Take a cluster's lock from a run that hangs.",
+    "rbac": "Print the smallest Roles that a command needs.",
     "sandbox": "A local cluster to try all of it on.",
 }
 """Name -> one line of help, in the order in which a newcomer needs them."""

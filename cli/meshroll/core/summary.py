@@ -31,6 +31,7 @@ TELLS = {
     "runs": Tells(runs=True),
     "report": Tells(standing=False),
     "preflight": Tells(standing=False),
+    "lock": Tells(standing=False),
 }
 
 

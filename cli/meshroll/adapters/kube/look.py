@@ -10,10 +10,10 @@ import yaml
 
 from meshroll.adapters import certificate_dates
 from meshroll.adapters.kube.client import ApiError, Kube, Object
-from meshroll.core.checks.namespaces import NEEDED, NEEDED_TO_PROBE
 from meshroll.core.control_plane import INJECTOR, INSTALLING
 from meshroll.core.mesh_identity import MeshIdentity
 from meshroll.core.model import ClusterView, ControlPlane, NamespaceView, Pod, Workload, annotations_of
+from meshroll.core.permissions import NEEDED, NEEDED_TO_PROBE
 
 CONTROLLERS = {
     "Deployment": ("/apis/apps/v1", "deployments"),

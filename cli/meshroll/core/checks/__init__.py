@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from meshroll.core.accepted import Accepted
@@ -26,6 +26,7 @@ from meshroll.core.checks import (
     traffic,
     workloads,
 )
+from meshroll.core.checks.namespaces import PERMISSION_MISSING
 from meshroll.core.checks.row import Case, Check, Direction
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.facts import Need, Unseen
@@ -86,6 +87,11 @@ def that_weigh(direction: Direction) -> list[Check]:
         for row in ALL
         if direction in row.directions and row.severity != "note" and "linkerd_check" not in row.needs
     ]
+
+
+def for_looking(rows: Sequence[Check]) -> list[Check]:
+    """What changes nothing needs no right to write: `plan` and `preflight` only say what a run would lack."""
+    return [replace(row, severity="warn") if row.id == PERMISSION_MISSING else row for row in rows]
 
 
 def rows_of(case: Case, rows: Sequence[Check] = ALL) -> list[Check]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
 from meshroll.core.model import NamespaceView, Object, annotations_of, labels_of
+from meshroll.core.permissions import NEEDED, NEEDED_TO_PROBE
 
 SYSTEM = frozenset(
     {"kube-system", "kube-public", "kube-node-lease", "linkerd", "linkerd-viz", "linkerd-cni", "meshroll"}
@@ -14,29 +15,8 @@ SYSTEM = frozenset(
 FARGATE_NODE = "eks.amazonaws.com/compute-type"
 FARGATE_POD = "eks.amazonaws.com/fargate-profile"
 ENFORCE = "pod-security.kubernetes.io/enforce"
+PERMISSION_MISSING = "permission-missing"
 WEBHOOKS = "config.linkerd.io/admission-webhooks"
-# (API group, resource, verb) that a rollout and a rollback need inside the namespace. An apply that makes an object
-# needs both of patch and create.
-NEEDED = (
-    ("", "namespaces", "patch"),
-    ("", "services", "get"),
-    ("", "configmaps", "get"),
-    ("batch", "cronjobs", "get"),
-    ("discovery.k8s.io", "endpointslices", "list"),
-    ("apps", "deployments", "patch"),
-    ("apps", "statefulsets", "patch"),
-    ("apps", "daemonsets", "patch"),
-    ("batch", "cronjobs", "patch"),
-    ("", "pods", "watch"),
-    ("", "pods", "delete"),
-    ("", "events", "watch"),
-    ("", "services", "create"),
-    ("", "services", "patch"),
-    ("", "services", "delete"),
-    ("", "configmaps", "patch"),
-)
-# What a probe needs besides what every look reads.
-NEEDED_TO_PROBE = (("batch", "jobs", "create"), ("batch", "jobs", "delete"), ("", "events", "list"))
 
 
 def _system(case: Case) -> list[Problem]:
@@ -77,9 +57,9 @@ def _permissions(case: Case) -> list[Problem]:
         if missing:
             found.append(
                 Problem(
-                    "permission-missing",
+                    PERMISSION_MISSING,
                     f"This account may not {', '.join(missing)} in {namespace.name}.",
-                    "docs/reference/rbac.md has the Role that each command needs.",
+                    "`meshroll rbac --command COMMAND` prints the Roles that it needs, for whoever may grant them.",
                     namespace=namespace.name,
                 )
             )
@@ -257,12 +237,13 @@ CHECKS = (
         fix="Correct meshroll_namespaces, or meshroll_cluster.",
     ),
     Check(
-        "permission-missing",
+        PERMISSION_MISSING,
         "the account may do it",
         _permissions,
         ("in", "upgrade", "out", "probe"),
-        why="A run that is refused half way has to go back, and may lack the permission for that too.",
-        fix="Give the account the Role of docs/reference/rbac.md.",
+        why="A run that is refused half way has to go back, and may lack the permission for that too. `preflight` and "
+        "`plan`, which write nothing, only say it.",
+        fix="`meshroll rbac` prints the Roles that a command needs.",
     ),
     Check(
         "namespace-empty",

@@ -1,0 +1,19 @@
+"""meshroll.linkerd.rbac: the smallest Roles that a command needs, from the inventory alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+
+from meshroll.core.roles import notes, roles, subject_of
+from meshroll.core.settings import Settings
+
+
+class ActionModule(MeshrollAction):
+    _VALID_ARGS = frozenset({"command", "service_account"})
+
+    def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
+        command, account = args["command"], args.get("service_account") or None
+        objects = roles(command, settings, subject_of(account))
+        return {"rbac": {"command": command, "notes": notes(command, account), "objects": objects}}
