@@ -70,6 +70,7 @@ docs: $(INSTALLED) ## Write the pages anew that are made from the commands' help
 	@PYTHONPATH=tests $(BIN)/python -m contract.breaking_changes_page > docs/reference/breaking-changes.md
 	@PYTHONPATH=tests $(BIN)/python -m contract.checks_page > docs/reference/checks.md
 	@PYTHONPATH=tests $(BIN)/python -m contract.rbac_page > docs/reference/rbac.md
+	@PYTHONPATH=tests $(BIN)/python -m contract.inventory_schema > docs/reference/inventory.schema.json
 
 tools: $(INSTALLED) ## Find or build the sandbox's programs (etcd, kube-apiserver, ... Helm, Prometheus).
 	@$(BIN)/python -m meshroll_sandbox.tools
