@@ -38,6 +38,10 @@ options:
   releases:
     type: dict
     description: The answer about releases, for C(releases).
+  settings:
+    type: list
+    elements: dict
+    description: Each setting with where it was said, for C(config).
   rbac:
     type: dict
     description: The Roles of a command, for C(rbac).

@@ -60,7 +60,7 @@ class MeshrollAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        variables = self._own_variables(task_vars or {})
+        variables = self.variables = self._own_variables(task_vars or {})
         self.events = Events(variables["inventory_hostname"], self._display.display)
         self.identity = self._identity(variables)
         self.run_context = Run.from_variables({**variables, **self.identity})

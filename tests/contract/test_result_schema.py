@@ -19,6 +19,7 @@ from unit.scan.cluster import example, facts
 from meshroll.adapters.catalogue import breaking_changes
 from meshroll.core.accepted import Accepted
 from meshroll.core.certificate_dates import Dated
+from meshroll.core.configuration import told as told_settings
 from meshroll.core.errors import STATUS, ExitCode, Problem
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict
 from meshroll.core.journal import Entry, Record
@@ -116,6 +117,7 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
         "certificates": msgspec.to_builtins([CERTIFICATE]),
         "releases": releases,
         "removal": msgspec.to_builtins(REMOVAL),
+        "settings": msgspec.to_builtins(told_settings(wanted, {}, {}, {})),
         "rbac": {"command": "status", "notes": ["-"], "objects": roles("status", wanted, PLACEHOLDER)},
         "upgrade": msgspec.to_builtins(UPGRADE),
     }
@@ -193,6 +195,7 @@ def test_schema_and_page_name_every_key_of_a_result() -> None:
         *entry["accepted"][0],
         *entry["runs"][0],
         *entry["certificates"][0],
+        *entry["settings"][0],
         *entry["rbac"],
         *told,
         *told["releases"][0],

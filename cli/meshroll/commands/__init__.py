@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "Write the report of one run: verdict, before and after, plots, what changed.",
     "uninstall": "Leave Linkerd, once no pod has a proxy.",
     "lock": "Take a cluster's lock from a run that hangs.",
+    "config": "Say what the inventory sets for each cluster, and where.",
     "rbac": "Print the smallest Roles that a command needs.",
     "sandbox": "A local cluster to try all of it on.",
 }

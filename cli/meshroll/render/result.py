@@ -17,6 +17,7 @@ from meshroll.render.checks import print_checks
 from meshroll.render.refresh import print_refreshed
 from meshroll.render.releases import print_releases
 from meshroll.render.runs import print_run, print_runs
+from meshroll.render.settings import print_settings
 from meshroll.render.signals import print_gates
 
 FEW_CLUSTERS = 4
@@ -35,6 +36,9 @@ def print_result(
         return
     if result["command"] == "releases":
         print_releases(console, clusters, verbose)
+        return
+    if result["command"] == "config":
+        print_settings(console, clusters)
         return
     if len(clusters) > 1:
         _print_overview(console, clusters)

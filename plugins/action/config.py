@@ -1,0 +1,65 @@
+"""meshroll.linkerd.config: each setting of the cluster with where it was said, from the inventory alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from ansible._internal._datatag._tags import Origin as Written
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+
+from meshroll.core import configuration
+from meshroll.core.configuration import Origin, Source
+from meshroll.core.settings import PREFIX, Settings
+
+
+class ActionModule(MeshrollAction):
+    _VALID_ARGS = frozenset({"namespace_from"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        self.raw = {
+            name.removeprefix(PREFIX): (name, value)
+            for name, value in dict(task_vars or {}).items()
+            if name.startswith(PREFIX)
+        }
+        self.root = Path(str((task_vars or {}).get("inventory_dir") or "/"))
+        return super().run(tmp, task_vars)
+
+    def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
+        origins: dict[configuration.Path, Origin] = {}
+        for name, (key, value) in self.raw.items():
+            origins |= dict(self._origins((name,), key, value))
+        given = {name: self.variables[key] for name, (key, _) in self.raw.items()}
+        if namespace := self.variables.get("meshroll_namespace"):
+            named = args.get("namespace_from") or "-n"
+            option = Origin("environment" if named.startswith("$") else "option", named)
+            given, origins = configuration.picked(given, origins, namespace, option)
+        rows = configuration.told(settings, given, origins, os.environ)
+        return {"settings": msgspec.to_builtins(rows)}
+
+    def _origins(
+        self, path: configuration.Path, key: Any, value: Any
+    ) -> Iterator[tuple[configuration.Path, Origin]]:
+        """Where Ansible read it. Truth values and null carry no mark of their own, but their names do."""
+        if written := Written.get_tag(value) or Written.get_tag(key):
+            yield path, self._origin(written)
+        if isinstance(value, Mapping):
+            for name, each in value.items():
+                yield from self._origins((*path, str(name)), name, each)
+        elif isinstance(value, list):
+            for number, each in enumerate(value):
+                yield from self._origins((*path, number), None, each)
+
+    def _origin(self, written: Written) -> Origin:
+        if written.path is None:
+            return Origin("extra_vars", "-e")
+        path = Path(str(written.path))
+        source: Source = next(
+            (each for each in ("group_vars", "host_vars") if each in path.parts),  # type: ignore[misc]
+            "inventory",
+        )
+        place = path.relative_to(self.root) if path.is_relative_to(self.root) else path
+        return Origin(source, f"{place}:{written.line_num}" if written.line_num else str(place))
