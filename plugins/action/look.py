@@ -123,7 +123,8 @@ class ActionModule(MeshrollAction):
         others = [
             f"{name}/{owner}" for name, space in view.namespaces.items() for owner in not_handled(space)
         ]
-        for line in [*warnings(view.certificates), *checks.lines(asked)]:
+        told = checks.lines(asked)
+        for line in [*warnings(view.certificates), *(told if args.get("exclusive") else ())]:
             self.warn(line)
         for problem in doubtful(view.identity):
             self.warn(f"{problem.message} {problem.hint}")
@@ -131,7 +132,7 @@ class ActionModule(MeshrollAction):
             self.warn(f"{other} is of a kind that meshroll does not handle; it stays as it is.")
         for problem in plan.conflicts:
             self.warn(f"{problem.message} {problem.hint}")
-        notes = [*plan.notes, *install_notes(view, edge)]
+        notes = [*plan.notes, *install_notes(view, edge), *told]
         accepted = checks.accepted_hits(asked)
         return {
             **self.looked(plan, notes, records, settings, direction, going, others, accepted),

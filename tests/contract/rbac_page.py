@@ -43,10 +43,10 @@ listed clients live in (`clients[].namespace`) are read and never written.
 IN_AWS = """
 ## In AWS
 
-Nothing, for clusters that are reached by a kubeconfig's context. What `meshroll_cluster.eks`, the inventory plugin and the
-checks that ask AWS need is in [Clusters of Amazon EKS](../how-to/eks.md#what-it-may-do), and what `meshroll_prometheus.sigv4`
-needs (`aps:QueryMetrics`) in [Prometheus](../how-to/prometheus.md#amazon-managed-service-for-prometheus). Nothing in AWS is
-ever written.
+Nothing, for clusters that are reached by a kubeconfig's context. What `meshroll_cluster.eks`, the inventory plugin and
+the checks that ask AWS need is in [Clusters of Amazon EKS](../how-to/eks.md#what-it-may-do), and what
+`meshroll_prometheus.sigv4` needs (`aps:QueryMetrics`) in
+[Prometheus](../how-to/prometheus.md#amazon-managed-service-for-prometheus). Nothing in AWS is ever written.
 """
 
 PARTS: Sequence[tuple[str, Part]] = (
