@@ -1,4 +1,4 @@
-"""Where the Ansible collection and the sample inventory are: inside the installed package, or in the checkout."""
+"""Where the Ansible collection and the sample inventory are: as a wheel brings them, or in the checkout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _IN_COLLECTIONS = Path("ansible_collections", "meshroll", "linkerd")
 def collection_root() -> Path:
     """The folder of the collection meshroll.linkerd, below an ``ansible_collections`` as Ansible wants it."""
     package = Path(__file__).parent
-    installed = package / "_content" / _IN_COLLECTIONS
+    installed = package.parent / _IN_COLLECTIONS
     return installed if installed.is_dir() else package.parents[1] / "collections" / _IN_COLLECTIONS
 
 

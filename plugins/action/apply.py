@@ -7,14 +7,16 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters.kube.apply import Making, apply_step
-from meshroll.adapters.kube.client import Object
-from meshroll.adapters.kube.endpoints import Conversion
-from meshroll.core.errors import MeshrollError, Paused, Problem
-from meshroll.core.journal import intending, made, pausing
-from meshroll.core.plan import Step, change_rows, step_from
-from meshroll.core.settings import Settings
+with needed():
+    from meshroll.adapters.kube.apply import Making, apply_step
+    from meshroll.adapters.kube.client import Object
+    from meshroll.adapters.kube.endpoints import Conversion
+    from meshroll.core.errors import MeshrollError, Paused, Problem
+    from meshroll.core.journal import intending, made, pausing
+    from meshroll.core.plan import Step, change_rows, step_from
+    from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):

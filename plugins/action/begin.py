@@ -5,12 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.core.errors import MeshrollError
-from meshroll.core.history import Looked, opened
-from meshroll.core.settings import Settings
+with needed():
+    import msgspec
+
+    from meshroll.core.errors import MeshrollError
+    from meshroll.core.history import Looked, opened
+    from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):

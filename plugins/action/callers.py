@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters import prometheus
-from meshroll.adapters.kube.look import look
-from meshroll.core.accounting import traffic_problems
-from meshroll.core.errors import Paused
-from meshroll.core.gate.reading import read
-from meshroll.core.gate.subjects import owners_of
-from meshroll.core.plan import step_from
-from meshroll.core.scope import caller_namespaces
-from meshroll.core.settings import Settings
+with needed():
+    from meshroll.adapters import prometheus
+    from meshroll.adapters.kube.look import look
+    from meshroll.core.accounting import traffic_problems
+    from meshroll.core.errors import Paused
+    from meshroll.core.gate.reading import read
+    from meshroll.core.gate.subjects import owners_of
+    from meshroll.core.plan import step_from
+    from meshroll.core.scope import caller_namespaces
+    from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):

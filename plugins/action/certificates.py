@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters import issuer_update, renewal
-from meshroll.core.errors import Refused
-from meshroll.core.moments import rfc3339
-from meshroll.core.renewal import Renewal, decide
-from meshroll.core.renewal_seen import Seen
-from meshroll.core.settings import Settings
+with needed():
+    from meshroll.adapters import issuer_update, renewal
+    from meshroll.core.errors import Refused
+    from meshroll.core.moments import rfc3339
+    from meshroll.core.renewal import Renewal, decide
+    from meshroll.core.renewal_seen import Seen
+    from meshroll.core.settings import Settings
 
 STAGE = "certificates"
 
@@ -21,7 +23,8 @@ class ActionModule(MeshrollAction):
     _VALID_ARGS = frozenset({"phase"})
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
-        assert args["phase"] == "renew"
+        if args["phase"] != "renew":
+            raise AssertionError(f"there is no phase {args['phase']}")
         self.stop_if_asked()
         with self.working(settings) as work:
             seen = renewal.see(work.kube, settings.control_plane.namespace, settings.certificates)
@@ -56,7 +59,6 @@ class ActionModule(MeshrollAction):
             self.events.say(
                 "stage", "Seeing that identity has the issuer that a run has renewed", stage=STAGE
             )
-            assert seen.unproved_since is not None
             since = seen.unproved_since
 
         def between() -> None:

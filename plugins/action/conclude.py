@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.core.errors import Interrupted, MeshrollError, UsageError
-from meshroll.core.journal import turned_back, way_back
-from meshroll.core.outcome import Outcome, after_failure
-from meshroll.core.settings import Settings
+with needed():
+    from meshroll.core.errors import Interrupted, MeshrollError, UsageError
+    from meshroll.core.journal import turned_back, way_back
+    from meshroll.core.outcome import Outcome, after_failure
+    from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):

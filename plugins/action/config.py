@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from ansible._internal._datatag._tags import Origin as Written
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.core import configuration
-from meshroll.core.configuration import Origin, Source
-from meshroll.core.settings import PREFIX, Settings
+with needed():
+    import msgspec
+
+    from meshroll.core import configuration
+    from meshroll.core.configuration import Origin, Source
+    from meshroll.core.settings import PREFIX, Settings
 
 
 class ActionModule(MeshrollAction):

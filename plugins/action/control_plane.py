@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters import helm, install, readiness
-from meshroll.core.chart_values import failure_policy
-from meshroll.core.errors import RollbackFailed
-from meshroll.core.install import failed
-from meshroll.core.releases import Edge
-from meshroll.core.settings import Settings
+with needed():
+    from meshroll.adapters import helm, install, readiness
+    from meshroll.core.chart_values import failure_policy
+    from meshroll.core.errors import RollbackFailed
+    from meshroll.core.install import failed
+    from meshroll.core.releases import Edge
+    from meshroll.core.settings import Settings
 
 STAGE = "control_plane"
 

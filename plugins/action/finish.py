@@ -5,39 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters import upgrade
-from meshroll.adapters.events import now
-from meshroll.adapters.kube.journal import Journal
-from meshroll.adapters.kube.look import look
-from meshroll.adapters.result_file import add_cluster
-from meshroll.core.certificate_dates import Dated, warnings
-from meshroll.core.errors import ExitCode, MeshrollError, Problem, UsageError
-from meshroll.core.history import left_open, run_beginning
-from meshroll.core.journal import Record
-from meshroll.core.mesh_identity import MeshIdentity, breaking, doubtful
-from meshroll.core.outcome import (
-    Outcome,
-    after_failure,
-    after_rollback,
-    closed,
-    end_unseen,
-    of_verify,
-    still_open,
-    unread,
-)
-from meshroll.core.plan import plan_from
-from meshroll.core.prediction import Prediction
-from meshroll.core.release_answer import release_status
-from meshroll.core.runs import run_detail, run_rows
-from meshroll.core.settings import Settings
-from meshroll.core.status import cluster_status
-from meshroll.core.summary import ended, tells
-from meshroll.core.uninstall import Removal, lines
-from meshroll.core.upgrade.calendar import Due
-from meshroll.core.upgrade.told import told as told_upgrade
+with needed():
+    import msgspec
+
+    from meshroll.adapters import upgrade
+    from meshroll.adapters.events import now
+    from meshroll.adapters.kube.journal import Journal
+    from meshroll.adapters.kube.look import look
+    from meshroll.adapters.result_file import add_cluster
+    from meshroll.core.certificate_dates import Dated, warnings
+    from meshroll.core.errors import ExitCode, MeshrollError, Problem, UsageError
+    from meshroll.core.history import left_open, run_beginning
+    from meshroll.core.journal import Record
+    from meshroll.core.mesh_identity import MeshIdentity, breaking, doubtful
+    from meshroll.core.outcome import (
+        Outcome,
+        after_failure,
+        after_rollback,
+        closed,
+        end_unseen,
+        of_verify,
+        still_open,
+        unread,
+    )
+    from meshroll.core.plan import plan_from
+    from meshroll.core.prediction import Prediction
+    from meshroll.core.release_answer import release_status
+    from meshroll.core.runs import run_detail, run_rows
+    from meshroll.core.settings import Settings
+    from meshroll.core.status import cluster_status
+    from meshroll.core.summary import ended, tells
+    from meshroll.core.uninstall import Removal, lines
+    from meshroll.core.upgrade.calendar import Due
+    from meshroll.core.upgrade.told import told as told_upgrade
 
 NOTHING_SEEN: dict[str, Any] = {"release": None, "kubernetes_version": None, "namespaces": []}
 

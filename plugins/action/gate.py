@@ -7,24 +7,27 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work, failure
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters import prometheus
-from meshroll.adapters.kube.client import Kube
-from meshroll.adapters.kube.journal import Journal
-from meshroll.core.errors import Interrupted, MeshrollError, Paused, Problem, Refused
-from meshroll.core.gate import baseline
-from meshroll.core.gate.ending import ending, unacted
-from meshroll.core.gate.observation import Look, Observation
-from meshroll.core.gate.reading import read
-from meshroll.core.gate.recording import Recording, recorded
-from meshroll.core.gate.subjects import Subject, owners_of, with_pods
-from meshroll.core.gate.verdict import Outcome, Verdict, nothing_to_judge
-from meshroll.core.journal import Line, Record, passed, pausing
-from meshroll.core.model import Pod
-from meshroll.core.plan import Step, step_from
-from meshroll.core.settings import Settings
+with needed():
+    import msgspec
+
+    from meshroll.adapters import prometheus
+    from meshroll.adapters.kube.client import Kube
+    from meshroll.adapters.kube.journal import Journal
+    from meshroll.core.errors import Interrupted, MeshrollError, Paused, Problem, Refused
+    from meshroll.core.gate import baseline
+    from meshroll.core.gate.ending import ending, unacted
+    from meshroll.core.gate.observation import Look, Observation
+    from meshroll.core.gate.reading import read
+    from meshroll.core.gate.recording import Recording, recorded
+    from meshroll.core.gate.subjects import Subject, owners_of, with_pods
+    from meshroll.core.gate.verdict import Outcome, Verdict, nothing_to_judge
+    from meshroll.core.journal import Line, Record, passed, pausing
+    from meshroll.core.model import Pod
+    from meshroll.core.plan import Step, step_from
+    from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):
@@ -142,7 +145,7 @@ class ActionModule(MeshrollAction):
 
     def _pods(self, kube: Kube, namespace: str) -> Sequence[Pod]:
         """Read at every look: an autoscaler may take a pod away in the middle of a window."""
-        items, _ = kube.list_all(f"/api/v1/namespaces/{namespace}/pods")
+        items, _version = kube.list_all(f"/api/v1/namespaces/{namespace}/pods")
         return [Pod(item) for item in items]
 
     def _wait(self, seconds: float, why: str = "") -> None:

@@ -6,45 +6,48 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters import manifests
-from meshroll.adapters.baseline import measure_before
-from meshroll.adapters.kube.journal import Journal
-from meshroll.adapters.kube.look import look
-from meshroll.adapters.release import release_for
-from meshroll.core import checks, source
-from meshroll.core.accepted import Accepted, still_accepted
-from meshroll.core.certificate_dates import warnings
-from meshroll.core.control_plane import install_notes
-from meshroll.core.drift import Since, in_the_way
-from meshroll.core.errors import Drift, MeshrollError, Problem, Refused, UsageError
-from meshroll.core.history import (
-    Inherited,
-    changes_of,
-    fingerprint,
-    inherited,
-    left_uninstalling,
-    open_runs,
-    to_undo,
-    unfinished,
-)
-from meshroll.core.hop_history import left_upgrading
-from meshroll.core.journal import Record, titles, touched
-from meshroll.core.judged import verify_plan
-from meshroll.core.mesh_identity import doubtful
-from meshroll.core.model import ClusterView
-from meshroll.core.plan import Plan, to_builtins
-from meshroll.core.previous import previous_plan
-from meshroll.core.releases import Edge
-from meshroll.core.repair import repaired, unmade
-from meshroll.core.resume import Resumption, Rule, resumption
-from meshroll.core.scope import caller_namespaces, only
-from meshroll.core.settings import Settings
-from meshroll.core.status import not_handled
-from meshroll.core.way_in import rollout_plan
-from meshroll.core.way_out import fallback_plan
+with needed():
+    import msgspec
+
+    from meshroll.adapters import manifests
+    from meshroll.adapters.baseline import measure_before
+    from meshroll.adapters.kube.journal import Journal
+    from meshroll.adapters.kube.look import look
+    from meshroll.adapters.release import release_for
+    from meshroll.core import checks, source
+    from meshroll.core.accepted import Accepted, still_accepted
+    from meshroll.core.certificate_dates import warnings
+    from meshroll.core.control_plane import install_notes
+    from meshroll.core.drift import Since, in_the_way
+    from meshroll.core.errors import Drift, MeshrollError, Problem, Refused, UsageError
+    from meshroll.core.history import (
+        Inherited,
+        changes_of,
+        fingerprint,
+        inherited,
+        left_uninstalling,
+        open_runs,
+        to_undo,
+        unfinished,
+    )
+    from meshroll.core.hop_history import left_upgrading
+    from meshroll.core.journal import Record, titles, touched
+    from meshroll.core.judged import verify_plan
+    from meshroll.core.mesh_identity import doubtful
+    from meshroll.core.model import ClusterView
+    from meshroll.core.plan import Plan, to_builtins
+    from meshroll.core.previous import previous_plan
+    from meshroll.core.releases import Edge
+    from meshroll.core.repair import repaired, unmade
+    from meshroll.core.resume import Resumption, Rule, resumption
+    from meshroll.core.scope import caller_namespaces, only
+    from meshroll.core.settings import Settings
+    from meshroll.core.status import not_handled
+    from meshroll.core.way_in import rollout_plan
+    from meshroll.core.way_out import fallback_plan
 
 RESUME = "resume"
 

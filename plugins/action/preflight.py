@@ -5,21 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, failure
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters import catalogue, linkerd_cli
-from meshroll.adapters.kube.look import look
-from meshroll.adapters.release import release_for
-from meshroll.core import checks
-from meshroll.core.errors import Problem, Refused
-from meshroll.core.facts import Facts, Hidden
-from meshroll.core.model import ClusterView
-from meshroll.core.prediction import Prediction, predict
-from meshroll.core.releases import Edge
-from meshroll.core.scope import caller_namespaces
-from meshroll.core.settings import Settings
-from meshroll.core.way_in import rollout_plan
+with needed():
+    import msgspec
+
+    from meshroll.adapters import catalogue, linkerd_cli
+    from meshroll.adapters.kube.look import look
+    from meshroll.adapters.release import release_for
+    from meshroll.core import checks
+    from meshroll.core.errors import Problem, Refused
+    from meshroll.core.facts import Facts, Hidden
+    from meshroll.core.model import ClusterView
+    from meshroll.core.prediction import Prediction, predict
+    from meshroll.core.releases import Edge
+    from meshroll.core.scope import caller_namespaces
+    from meshroll.core.settings import Settings
+    from meshroll.core.way_in import rollout_plan
 
 
 class ActionModule(MeshrollAction):

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, failure
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters.kube.client import Kube
-from meshroll.adapters.kube.look import look
-from meshroll.adapters.kube.probe import run_probe
-from meshroll.core import checks
-from meshroll.core.errors import Problem, Refused, UsageError
-from meshroll.core.gate.ending import ending
-from meshroll.core.gate.verdict import Verdict
-from meshroll.core.probe import answers, target, verdict
-from meshroll.core.probe.job import CALLS, job_name
-from meshroll.core.settings import Settings
+with needed():
+    from meshroll.adapters.kube.client import Kube
+    from meshroll.adapters.kube.look import look
+    from meshroll.adapters.kube.probe import run_probe
+    from meshroll.core import checks
+    from meshroll.core.errors import Problem, Refused, UsageError
+    from meshroll.core.gate.ending import ending
+    from meshroll.core.gate.verdict import Verdict
+    from meshroll.core.probe import answers, target, verdict
+    from meshroll.core.probe.job import CALLS, job_name
+    from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters.kube.look import look
-from meshroll.core.errors import Problem
-from meshroll.core.outcome import left_behind
-from meshroll.core.plan import plan_from
-from meshroll.core.releases import Edge
-from meshroll.core.scope import only
-from meshroll.core.settings import Settings
-from meshroll.core.upgrade.back import newer_left
-from meshroll.core.way_out import proxies_left
+with needed():
+    from meshroll.adapters.kube.look import look
+    from meshroll.core.errors import Problem
+    from meshroll.core.outcome import left_behind
+    from meshroll.core.plan import plan_from
+    from meshroll.core.releases import Edge
+    from meshroll.core.scope import only
+    from meshroll.core.settings import Settings
+    from meshroll.core.upgrade.back import newer_left
+    from meshroll.core.way_out import proxies_left
 
 
 class ActionModule(MeshrollAction):

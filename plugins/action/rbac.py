@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.core.roles import notes, roles, subject_of
-from meshroll.core.settings import Settings
+with needed():
+    from meshroll.core.roles import notes, roles, subject_of
+    from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):

@@ -6,19 +6,21 @@ import datetime
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, failure
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters import catalogue
-from meshroll.adapters.charts import ChartSource
-from meshroll.adapters.events import now
-from meshroll.adapters.kube.facts import SCANNED, see
-from meshroll.adapters.kube.look import look
-from meshroll.core.checks.cluster import running_edge
-from meshroll.core.errors import Problem, UsageError
-from meshroll.core.release_answer import Seen, answer
-from meshroll.core.release_policy import Bounds
-from meshroll.core.releases import Catalogue
-from meshroll.core.scan import Facts
-from meshroll.core.settings import Settings
+with needed():
+    from meshroll.adapters import catalogue
+    from meshroll.adapters.charts import ChartSource
+    from meshroll.adapters.events import now
+    from meshroll.adapters.kube.facts import SCANNED, see
+    from meshroll.adapters.kube.look import look
+    from meshroll.core.checks.cluster import running_edge
+    from meshroll.core.errors import Problem, UsageError
+    from meshroll.core.release_answer import Seen, answer
+    from meshroll.core.release_policy import Bounds
+    from meshroll.core.releases import Catalogue
+    from meshroll.core.scan import Facts
+    from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, failure
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.core.history import run_named
-from meshroll.core.replay import replay
-from meshroll.core.settings import Settings
+with needed():
+    from meshroll.core.history import run_named
+    from meshroll.core.replay import replay
+    from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):

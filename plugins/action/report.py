@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters import report
-from meshroll.core.settings import Settings
+with needed():
+    import msgspec
+
+    from meshroll.adapters import report
+    from meshroll.core.settings import Settings
 
 
 class ActionModule(MeshrollAction):

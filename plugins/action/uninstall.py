@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters import helm, uninstall
-from meshroll.core.errors import Problem, Refused, UsageError
-from meshroll.core.history import UNINSTALL, fingerprint
-from meshroll.core.settings import Settings
-from meshroll.core.uninstall import problems, removal
+with needed():
+    import msgspec
+
+    from meshroll.adapters import helm, uninstall
+    from meshroll.core.errors import Problem, Refused, UsageError
+    from meshroll.core.history import UNINSTALL, fingerprint
+    from meshroll.core.settings import Settings
+    from meshroll.core.uninstall import problems, removal
 
 STAGE = "uninstall"
 

@@ -4,33 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, Work
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-from meshroll.adapters import catalogue, helm, readiness, renewal, upgrade
-from meshroll.adapters.baseline import measure_before
-from meshroll.adapters.charts import ChartSource
-from meshroll.adapters.kube import facts as seeing
-from meshroll.core import checks
-from meshroll.core.breaking_changes import met
-from meshroll.core.chart_values import CONTROL_PLANE_CHART, merged
-from meshroll.core.errors import Failed, Paused, Problem, Refused, RollbackFailed, UsageError
-from meshroll.core.gate import baseline
-from meshroll.core.history import fingerprint
-from meshroll.core.hop_history import UPGRADE, begun, carried_baseline, done, hop_entries, open_upgrade
-from meshroll.core.journal import Record
-from meshroll.core.plan import to_builtins
-from meshroll.core.release_policy import Bounds
-from meshroll.core.releases import Edge
-from meshroll.core.renewal import decide as decide_renewal
-from meshroll.core.resume import Rule
-from meshroll.core.scan import refuse_unknown, scan
-from meshroll.core.settings import Settings
-from meshroll.core.upgrade.back import back_plan, newer_outside
-from meshroll.core.upgrade.data_plane import hop_plan, meshed_only, narrowed, there_only
-from meshroll.core.upgrade.decision import Asked, Decision, decide
-from meshroll.core.upgrade.hits import Hits, hits
-from meshroll.core.upgrade.way import outside
+with needed():
+    import msgspec
+
+    from meshroll.adapters import catalogue, helm, readiness, renewal, upgrade
+    from meshroll.adapters.baseline import measure_before
+    from meshroll.adapters.charts import ChartSource
+    from meshroll.adapters.kube import facts as seeing
+    from meshroll.core import checks
+    from meshroll.core.breaking_changes import met
+    from meshroll.core.chart_values import CONTROL_PLANE_CHART, merged
+    from meshroll.core.errors import Failed, Paused, Problem, Refused, RollbackFailed, UsageError
+    from meshroll.core.gate import baseline
+    from meshroll.core.history import fingerprint
+    from meshroll.core.hop_history import UPGRADE, begun, carried_baseline, done, hop_entries, open_upgrade
+    from meshroll.core.journal import Record
+    from meshroll.core.plan import to_builtins
+    from meshroll.core.release_policy import Bounds
+    from meshroll.core.releases import Edge
+    from meshroll.core.renewal import decide as decide_renewal
+    from meshroll.core.resume import Rule
+    from meshroll.core.scan import refuse_unknown, scan
+    from meshroll.core.settings import Settings
+    from meshroll.core.upgrade.back import back_plan, newer_outside
+    from meshroll.core.upgrade.data_plane import hop_plan, meshed_only, narrowed, there_only
+    from meshroll.core.upgrade.decision import Asked, Decision, decide
+    from meshroll.core.upgrade.hits import Hits, hits
+    from meshroll.core.upgrade.way import outside
 
 STAGE = "control_plane"
 
@@ -48,7 +51,8 @@ class ActionModule(MeshrollAction):
         if phase == "hop":
             self.stop_if_asked()
         with self.working(settings) as work:
-            assert work.record is not None, "nothing but a look is done before the run has begun"
+            if work.record is None:
+                raise AssertionError("nothing but a look is done before the run has begun")
             if phase == "hop":
                 return self.hop(work, work.record, settings, Edge.parse(args["to"]))
             if phase == "done":
@@ -229,7 +233,8 @@ class ActionModule(MeshrollAction):
 
     def plan_back(self, work: Work, record: Record, settings: Settings) -> dict[str, Any]:
         hop = record.open_hop
-        assert hop is not None, "it is only asked for where a hop is taken back"
+        if hop is None:
+            raise AssertionError("it is only asked for where a hop is taken back")
         entries = hop_entries(work.journal.read(), record)
         standing = upgrade.see(work.kube, settings, [])
         # Also those without a pod by now: their templates go back too.

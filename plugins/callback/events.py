@@ -2,23 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import pkgutil
-from typing import Any
-
-import kubernetes.client
-import kubernetes.config  # noqa: F401
-from ansible.plugins.callback import CallbackBase
-
-from meshroll import adapters
-from meshroll.adapters.events import append
-
-# Ansible forks for every task. What is imported here, in the parent, is there in every fork already. Imports only:
-# a client or a thread that is opened before a fork does not survive it.
-for _adapter in pkgutil.walk_packages(adapters.__path__, f"{adapters.__name__}."):
-    importlib.import_module(_adapter.name)
-
 DOCUMENTATION = r"""
 ---
 name: events
@@ -34,6 +17,25 @@ author:
 requirements:
   - enabled in C(callbacks_enabled)
 """
+
+import importlib
+import os
+import pkgutil
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
+
+# Ansible forks for every task. What is imported here, in the parent, is there in every fork already. Imports only:
+# a client or a thread that is opened before a fork does not survive it.
+with needed():
+    from meshroll import adapters
+    from meshroll.adapters.events import append
+
+    for _adapter in pkgutil.walk_packages(adapters.__path__, f"{adapters.__name__}."):
+        importlib.import_module(_adapter.name)
+    for _module in ("kubernetes.client", "kubernetes.config"):
+        importlib.import_module(_module)
 
 
 class CallbackModule(CallbackBase):

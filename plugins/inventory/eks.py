@@ -2,17 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-import msgspec
-from ansible.errors import AnsibleParserError
-from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-
-from meshroll.adapters import eks
-from meshroll.core.eks_inventory import Found, groups, hosts, variables
-from meshroll.core.errors import MeshrollError
-
 DOCUMENTATION = r"""
 ---
 name: eks
@@ -68,6 +57,20 @@ keyed_groups:
   - {key: eks_region, prefix: region}
 """
 
+import json
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed, refusal
+
+with needed():
+    import msgspec
+
+    from meshroll.adapters import eks
+    from meshroll.core.eks_inventory import Found, groups, hosts, variables
+    from meshroll.core.errors import MeshrollError
+
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     NAME = "meshroll.linkerd.eks"
@@ -78,14 +81,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
+        if told := refusal():
+            raise self._error(" ".join(told))
         try:
             named = hosts(self._found(path, cache), self.get_option("hostname"))
         except MeshrollError as error:
             problem = error.problems[0]
-            said = f"{problem.message} {problem.hint} ({problem.code})"
-            # Ansible tries other plugins, and ends with an error that does not say why.
-            self.display.error(said, wrap_text=False)
-            raise AnsibleParserError(said) from error
+            raise self._error(f"{problem.message} {problem.hint} ({problem.code})") from error
         strict = self.get_option("strict")
         for name, found in named.items():
             inventory.add_host(name)
@@ -97,6 +99,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._set_composite_vars(self.get_option("compose"), known, name, strict=strict)
             self._add_host_to_composed_groups(self.get_option("groups"), known, name, strict=strict)
             self._add_host_to_keyed_groups(self.get_option("keyed_groups"), known, name, strict=strict)
+
+    def _error(self, said: str) -> AnsibleParserError:
+        """Told here already: Ansible tries other plugins, and ends with an error that does not say why."""
+        self.display.error(said, wrap_text=False)
+        return AnsibleParserError(said)
 
     def _found(self, path: str, cache: bool) -> list[Found]:
         """From Ansible's cache where it is on and has them; a refresh asks AWS and fills it anew."""

@@ -38,7 +38,7 @@ options:
 attributes:
   check_mode:
     support: partial
-    details: C(look) changes nothing and does not ask for the lock. The others are not for check mode.
+    description: C(look) changes nothing and does not ask for the lock. The others are not for check mode.
 """
 
 EXAMPLES = r"""

@@ -14,29 +14,33 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from ansible import constants
 from ansible.plugins.action import ActionBase
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed, refusal
 
-from meshroll.adapters import alive, cluster_access
-from meshroll.adapters.events import Events, now
-from meshroll.adapters.kube import facts
-from meshroll.adapters.kube.client import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS, Kube
-from meshroll.adapters.kube.journal import Journal, local_folder
-from meshroll.adapters.kube.lock import Lock
-from meshroll.core import checks
-from meshroll.core import settings as inventory
-from meshroll.core.errors import MeshrollError
-from meshroll.core.facts import Facts, Need
-from meshroll.core.gate.verdict import Outcome as GateOutcome
-from meshroll.core.gate.verdict import Verdict
-from meshroll.core.history import has_changed
-from meshroll.core.journal import Record
-from meshroll.core.model import ClusterView
-from meshroll.core.outcome import Outcome, after_failure, unread
-from meshroll.core.run import Run, run_id_of
+with needed():
+    import msgspec
 
-_LEVELS = {GateOutcome.SUCCESSFUL: "info", GateOutcome.FAILED: "error"}
+    from meshroll.adapters import alive, cluster_access
+    from meshroll.adapters.events import Events, now
+    from meshroll.adapters.kube import facts
+    from meshroll.adapters.kube.client import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS, Kube
+    from meshroll.adapters.kube.journal import Journal, local_folder
+    from meshroll.adapters.kube.lock import Lock
+    from meshroll.core import checks
+    from meshroll.core import settings as inventory
+    from meshroll.core.errors import MeshrollError
+    from meshroll.core.facts import Facts, Need
+    from meshroll.core.gate.verdict import Outcome as GateOutcome
+    from meshroll.core.gate.verdict import Verdict
+    from meshroll.core.history import has_changed
+    from meshroll.core.journal import Record
+    from meshroll.core.model import ClusterView
+    from meshroll.core.outcome import Outcome, after_failure, unread
+    from meshroll.core.run import Run, run_id_of
+
+REFUSED = 3
+"""ExitCode.REFUSED, for where the package that has it is the wrong one."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,10 @@ class MeshrollAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        if told := refusal():
+            message, hint = told
+            problem = {"code": "package-version", "message": message, "hint": hint}
+            return _failed(f"{message} {hint}", REFUSED, [problem])
         variables = self.variables = self._own_variables(task_vars or {})
         self.events = Events(variables["inventory_hostname"], self._display.display)
         self.identity = self._identity(variables)
@@ -182,11 +190,12 @@ class MeshrollAction(ActionBase):
             yield Work(fenced, journal, journal.read_run(self.run_context.id), lock.check)
 
     def say_verdict(self, verdict: Verdict) -> None:
+        levels = {GateOutcome.SUCCESSFUL: "info", GateOutcome.FAILED: "error"}
         self.events.say(
             "verdict",
             verdict.summary,
             stage="gate",
-            level=_LEVELS.get(verdict.outcome, "warning"),
+            level=levels.get(verdict.outcome, "warning"),
             outcome=verdict.outcome,
             findings=[
                 {"workload": each.workload, **msgspec.to_builtins(finding)}
@@ -221,12 +230,9 @@ def _plain(value: Any) -> Any:
 
 def failure(error: MeshrollError) -> dict[str, Any]:
     """An error as a task's result; the playbook's rescue and the result file read ``meshroll``."""
-    last = error.problems[-1]
-    return {
-        "failed": True,
-        "msg": f"{error} {last.hint}".strip(),
-        "meshroll": {
-            "exit_code": int(error.exit_code),
-            "problems": [problem.as_dict() for problem in error.problems],
-        },
-    }
+    told = f"{error} {error.problems[-1].hint}".strip()
+    return _failed(told, int(error.exit_code), [problem.as_dict() for problem in error.problems])
+
+
+def _failed(told: str, exit_code: int, problems: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"failed": True, "msg": told, "meshroll": {"exit_code": exit_code, "problems": problems}}
