@@ -13,7 +13,7 @@ NAMESPACE ?= charging
 # Named after what it was installed from, so that it is made anew only when that changes.
 INSTALLED := $(VENV)/installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help demo test test-unit test-contract test-sandbox test-exhaustive test-faults gate-table lint format docs tools lock clean
+.PHONY: help demo test test-unit test-contract test-sandbox test-exhaustive test-faults test-sanity gate-table wheel lint format docs tools lock clean
 
 help: ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ test-sandbox: $(INSTALLED) tools ## Everything against real API servers, two at 
 	@$(BIN)/pytest -q -n 2 --dist loadfile tests/sandbox tests/faults
 
 test-exhaustive: $(INSTALLED) tools ## Every fault of the sandbox and of an install; slow, so not part of make test.
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m exhaustive tests/sandbox
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m exhaustive tests/sandbox tests/wheel
 
 # Most of a fault is waiting, so four at a time keep two processors busy. Those that change Linkerd itself have sandboxes
 # of their own, so they come by themselves.
@@ -48,6 +48,12 @@ OWN_SANDBOX := tests/faults/test_killed_upgrade.py tests/faults/test_killed_unin
 test-faults: $(INSTALLED) tools ## Every fault on the way to the API server, with the tables of figures; about two hours.
 	@$(BIN)/pytest -q -n 4 --dist worksteal -m "" tests/faults $(addprefix --ignore=,$(OWN_SANDBOX))
 	@$(BIN)/pytest -q -n 4 --dist worksteal -m "" $(OWN_SANDBOX)
+
+test-sanity: $(INSTALLED) ## ansible-test sanity on the collection as a wheel carries it.
+	@$(BIN)/pytest -q -m exhaustive tests/wheel/test_sanity.py
+
+wheel: $(INSTALLED) ## Build the wheel into dist/.
+	@$(BIN)/hatchling build -t wheel
 
 lint: $(INSTALLED) ## ruff, mypy --strict, ansible-lint, yamllint, import layers.
 	@$(BIN)/ruff check

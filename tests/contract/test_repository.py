@@ -42,6 +42,7 @@ def test_the_lock_names_no_registry_and_pins_everything_by_hash() -> None:
 
 def test_collection_and_package_have_one_version() -> None:
     assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"] == __version__
+    assert f'VERSION = "{__version__}"\n' in (ROOT / "plugins/plugin_utils/package.py").read_text()
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
