@@ -49,11 +49,7 @@ def test_settings(
 ) -> None:
     assert sandbox.connection
     # Charts are looked at only where no control plane is; another file's tests may have installed one.
-    absent = {
-        "chart_source": sandbox.connection.chart_source,
-        "helm_binary": str(sandbox.connection.helm),
-        "namespace": "linkerd-absent",
-    }
+    absent = {**estate.control_plane, "namespace": "linkerd-absent"}
     estate.settings(**{**variables, "control_plane": {**absent, **variables.get("control_plane", {})}})
     refused(estate.run("rollout"), exit_code, code)
 
