@@ -10,7 +10,7 @@ import pytest
 import yaml
 from faults.proxy import Proxy
 from sandbox.support import meshroll
-from unit.eks.conftest import KEY, REGION, SECRET, Answer, Scripted, refused, scripted
+from unit.eks.conftest import KEY, REGION, SECRET, Answer, Scripted, ec2_refused, refused, scripted
 
 from meshroll.adapters import cluster_access, helm
 from meshroll.core.errors import RollbackFailed
@@ -97,9 +97,13 @@ def test_what_aws_says_of_a_cluster_weighs_before_a_rollout_and_what_it_hides_is
             "/clusters/prod/fargate-profiles/all": {"fargateProfile": profile},
         }
         no = refused("AccessDeniedException", "You may not", 403)
-        scripted.script = lambda asked: (
-            Answer(200, answers[path]) if (path := asked.partition("?")[0]) in answers else no
-        )
+        of_ec2 = ec2_refused("UnauthorizedOperation", "You may not")
+
+        def script(asked: str) -> Answer:
+            path = asked.partition("?")[0]
+            return Answer(200, answers[path]) if path in answers else of_ec2 if path.startswith("/ ") else no
+
+        scripted.script = script
         told = meshroll("preflight", "-i", inventory, "-n", "charging", *ONLY_AWS)
     results = {check["id"]: (check["result"], check["reason"]) for check in told.cluster["checks"]}
     denied = "AWS denies {} in eu-central-1: You may not"

@@ -97,6 +97,7 @@ class Aws:
         """What ``ask`` returns. ``asked`` is what it is in IAM's words ("eks:DescribeCluster")."""
         boto3_module()
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         begun, tries = self.seconds(), 0
         while True:
@@ -107,7 +108,7 @@ class Aws:
                 told = error.response.get("Error", {})
                 status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
                 said = self._said(told.get("Code", ""), told.get("Message", ""), int(status), asked, cluster)
-            except BotoCoreError as error:
+            except (BotoCoreError, ResponseParserError) as error:
                 said = self._said(type(error).__name__, str(error), 0, asked, cluster)
             wait_seconds = self.patience.wait_seconds(tries, self.seconds() - begun, random.random())
             if not said.passes or wait_seconds is None:

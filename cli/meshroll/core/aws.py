@@ -72,6 +72,8 @@ _UNREACHABLE = frozenset(
         "HTTPClientError",
         "ResponseStreamingError",
         "IncompleteReadError",
+        # Something on the way answers, and not AWS.
+        "ResponseParserError",
         "SSLError",
     }
 )

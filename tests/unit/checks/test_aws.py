@@ -75,7 +75,7 @@ def test_what_ails_a_cluster_is_told_also_where_its_add_ons_may_not_be_read() ->
     assert [finding.message for finding in found.findings] == [
         "EKS says that prod is UPDATING.",
         "EKS says of prod: Ec2SubnetNotFound: subnet-1.",
-        "The node group main is DEGRADED: DEGRADED.",
+        "The node group main is DEGRADED.",
     ]
     assert found.unseen == "AWS denies eks:ListAddons"
 

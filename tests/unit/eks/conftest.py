@@ -191,6 +191,15 @@ def refused(error: str, message: str, status: int = 400) -> Answer:
     return Answer(status, {"message": message}, error)
 
 
+def ec2_refused(error: str, message: str, status: int = 403) -> Answer:
+    """As EC2 says no."""
+    return Answer(
+        status,
+        f"<Response><Errors><Error><Code>{error}</Code><Message>{message}</Message></Error></Errors>"
+        "<RequestID>r</RequestID></Response>",
+    )
+
+
 def sts_refused(error: str, message: str, status: int = 403) -> Answer:
     """As STS says no."""
     body = (

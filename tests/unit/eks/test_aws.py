@@ -171,6 +171,13 @@ def test_an_aws_that_is_not_reached_is_not_a_wrong_region(asking: Asking) -> Non
     assert asking.time.slept
 
 
+def test_what_answers_in_the_place_of_aws_is_not_taken_for_it(scripted: Scripted, asking: Asking) -> None:
+    scripted.plays(Answer(403, f"<html>Log in first<p>{SECRET}"))
+    problem = told(asking, ROLE)
+    assert problem.code == "aws-unreachable"
+    assert SECRET not in str(problem)
+
+
 def test_a_region_that_nobody_knows_is_named_at_once(asking: Asking) -> None:
     problem = told(asking, region="eu-middle-1")
     assert problem.code == "aws-region-unknown"

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from unit.eks.conftest import REGION, Answer, Asking, Scripted, refused
+from unit.eks.conftest import REGION, Answer, Asking, Scripted, ec2_refused, refused
 
 from meshroll.adapters import cluster_access, eks_facts
 from meshroll.adapters.aws import Aws
@@ -280,12 +280,9 @@ def test_versions_of_addons_that_may_not_be_listed_are_not_taken_for_unfit(
 
 
 def test_an_account_that_may_not_look_at_ec2_hides_nodes_alone(scripted: Scripted, asking: Asking) -> None:
-    denied = (
-        "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You may not.</Message></Error>"
-        "</Errors><RequestID>r</RequestID></Response>"
-    )
+    denied = ec2_refused("UnauthorizedOperation", "You may not.")
     eks = scripting()
-    scripted.script = lambda asked: Answer(403, denied) if "DescribeInstances" in asked else eks(asked)
+    scripted.script = lambda asked: denied if "DescribeInstances" in asked else eks(asked)
     facts = see(asking)
     assert facts.nodes == Hidden("AWS denies ec2:DescribeInstances in eu-central-1: You may not")
     assert (facts.rules, facts.fargate_profiles) == ({}, ())

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from meshroll.core.checks.eks import is_eks
 from meshroll.core.checks.row import Case, Check
-from meshroll.core.eks_facts import WEBHOOK_PORTS, EksFacts, Support
-from meshroll.core.facts import Unseen, seen
+from meshroll.core.eks_facts import WEBHOOK_PORTS, Addon, EksFacts, Nodegroup, Support
+from meshroll.core.facts import Hidden, Unseen, seen
 from meshroll.core.model import ClusterView, Object, labels_of
 from meshroll.core.scan.row import Hit, listed, one
 
@@ -16,7 +16,7 @@ from meshroll.core.scan.row import Hit, listed, one
 NOTICE_DAYS = 60
 # The control plane is there and answers; everything else is what EKS itself calls a change or a failure.
 AT_REST = "ACTIVE"
-HEALTHY_ADDON = frozenset({"ACTIVE", "UPDATING"})
+HEALTHY = frozenset({"ACTIVE", "UPDATING"})
 
 
 def asked(case: Case) -> EksFacts | None:
@@ -51,13 +51,16 @@ def health(aws: EksFacts) -> Iterator[Hit]:
     for issue in aws.issues:
         yield Hit(f"EKS says of {aws.name}: {issue}.")
     hidden = None
-    for part in ("addons", "nodegroups"):
+    parts: dict[str, tuple[Addon | Nodegroup, ...] | Hidden] = {
+        "The add-on": aws.addons,
+        "The node group": aws.nodegroups,
+    }
+    for what, part in parts.items():
         try:
-            for each in seen(getattr(aws, part)):
-                if each.issues or each.status not in HEALTHY_ADDON:
-                    told = "; ".join(each.issues) or each.status
-                    kind = "The add-on" if part == "addons" else "The node group"
-                    yield Hit(f"{kind} {each.name} is {each.status}: {told}.")
+            for each in seen(part):
+                if each.issues or each.status not in HEALTHY:
+                    told = f": {'; '.join(each.issues)}" if each.issues else ""
+                    yield Hit(f"{what} {each.name} is {each.status}{told}.")
         except Unseen as unseen:
             hidden = unseen
     if hidden:
