@@ -252,8 +252,11 @@ def estate(sandbox: Status, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         for name, pods_min in PODS.items():
             wait_for_pods(kube, name, pods_min)
         apply(kube, JOB)
+        # A control plane that is not there, whatever other tests left, and whose proxies ask for nothing.
+        absent = {**made.control_plane, "namespace": "linkerd-planted", "profile": "default"}
         made.settings(
-            namespaces=[{"name": name, "sidecar": "wait" if name == WAITS else "auto"} for name in SPACES]
+            control_plane=absent,
+            namespaces=[{"name": name, "sidecar": "wait" if name == WAITS else "auto"} for name in SPACES],
         )
         yield made
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.core.factories import cluster, settings
 
 from meshroll.adapters import gateway_api, helm
 from meshroll.core.chart_values import chart_values, merged, value_problems
@@ -18,11 +19,14 @@ from meshroll.core.control_plane import (
     not_up,
     profile_of,
     trouble,
+    values_to_be,
 )
 from meshroll.core.errors import Refused
 from meshroll.core.helm_records import HelmRelease
 from meshroll.core.identity import step_for
 from meshroll.core.install import Seen, failed, records_in_the_way
+from meshroll.core.known_values import value_at
+from meshroll.core.model import ControlPlane
 
 NOW = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
 NODE: dict[str, Any] = {"metadata": {"name": "a"}, "spec": {}}
@@ -67,6 +71,25 @@ def test_merging_leaves_its_sources_alone() -> None:
     below: dict[str, Any] = {"a": {"b": 1}}
     merged(below, {"a": {"c": 2}})["a"]["b"] = 3
     assert below == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize(
+    ("installed", "nodes", "wanted", "request_cpu"),
+    [
+        (False, [NODE] * 3, {"profile": "auto"}, "100m"),
+        (False, [NODE] * 3, {"profile": "default"}, None),
+        (False, [NODE] * 2, {"profile": "ha"}, None),
+        (False, [NODE] * 3, {"values": {"proxy": {"resources": {"cpu": {"request": "50m"}}}}}, "50m"),
+        (True, [NODE] * 3, {"profile": "ha"}, "7m"),
+    ],
+)
+def test_what_a_proxy_will_ask_for_is_known_before_the_install(
+    installed: bool, nodes: list[dict[str, Any]], wanted: dict[str, Any], request_cpu: str | None
+) -> None:
+    running = {"proxy": {"resources": {"cpu": {"request": "7m"}}}} if installed else {}
+    plane = ControlPlane(installed, "linkerd", None, values=running)
+    values = values_to_be(cluster(plane=plane, nodes=nodes), settings(control_plane=wanted).control_plane)
+    assert value_at(values, ("proxy", "resources", "cpu", "request")) == request_cpu
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from meshroll.core.chart_values import merged
 from meshroll.core.errors import Problem, Refused
 from meshroll.core.model import INJECT, ClusterView, Object, Pod, annotations_of, labels_of
 from meshroll.core.releases import Edge
+from meshroll.core.settings import ControlPlane
 
 Profile = Literal["ha", "default"]
 INJECTOR = "linkerd-proxy-injector"
@@ -17,6 +19,10 @@ DEPLOYMENTS = ("linkerd-destination", "linkerd-identity", INJECTOR)
 INSTALLING = "meshroll.io/installing"
 # Linkerd's HA values keep the replicas of each component on different nodes.
 NODES_FOR_HA = 3
+# What values-ha.yaml asks for each proxy (linkerd2, the same from edge-23.11.4 to edge-26.8.3).
+HA_PROXY = {
+    "proxy": {"resources": {"cpu": {"request": "100m"}, "memory": {"request": "20Mi", "limit": "250Mi"}}}
+}
 LASTING_REASONS = frozenset(
     {"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"}
 )
@@ -37,6 +43,19 @@ def profile_of(wanted: Literal["auto", "ha", "default"], nodes: Iterable[Object]
             )
         )
     return wanted
+
+
+def values_to_be(view: ClusterView, wanted: ControlPlane) -> Mapping[str, Any]:
+    """The control plane's values: those that it runs with, or those that an install would give it, as far as they are
+    known before its chart is there.
+    """
+    if view.control_plane.installed:
+        return view.control_plane.values
+    try:
+        profile = profile_of(wanted.profile, view.nodes)
+    except Refused:  # the install's own business
+        profile = "default"
+    return merged(HA_PROXY if profile == "ha" else {}, wanted.values)
 
 
 def _takes_pods(node: Object) -> bool:

@@ -9,6 +9,7 @@ from statistics import median
 
 import msgspec
 
+from meshroll.core.control_plane import values_to_be
 from meshroll.core.facts import Requested
 from meshroll.core.model import ClusterView, NamespaceView, Object, Workload
 from meshroll.core.plan import Plan, Step
@@ -64,11 +65,12 @@ def predict(
     """``elsewhere``: what pods of other namespaces ask for, None where that is not known."""
     seconds = [step_seconds(step, view.namespaces[step.namespace], settings.gate) for step in plan.steps]
     proxies, cpu_cores, memory_bytes = 0, 0.0, 0.0
+    values = values_to_be(view, settings.control_plane)
     for step in plan.steps:
         space = view.namespaces[step.namespace]
         for workload in _meshed_by(step, space):
             without = sum(1 for pod in space.pods_of(workload.id) if pod.proxy is None)
-            asks = proxy_request(workload, space, view.control_plane.values)
+            asks = proxy_request(workload, space, values)
             proxies += without
             cpu_cores += without * asks.cpu_cores
             memory_bytes += without * asks.memory_bytes

@@ -89,6 +89,7 @@ SILENT: Sequence[tuple[str, Callable[[], Case]]] = [
         "vpa-resizes-proxy",
         lambda: sized(resourcePolicy={"containerPolicies": [{"containerName": "*", "mode": "Off"}]}),
     ),
+    ("vpa-resizes-proxy", lambda: replace(sized(), settings=case().settings)),
     ("quota-without-room", lambda: with_listed((quota({"pods": "3", "limits.memory": "1Gi"}, {}),))),
     (
         "quota-without-room",

@@ -75,7 +75,7 @@ def _kubernetes_too_old(case: Case) -> list[Problem]:
 
 def _values_wait_beside_native(case: Case) -> list[Problem]:
     """Below 26.5.2 the injector fails on both, from then on the wait is silently ignored (linkerd2 #12164)."""
-    proxy = case.view.control_plane.values.get("proxy") or {}
+    proxy = case.values.get("proxy") or {}
     wait_seconds = int(proxy.get("waitBeforeExitSeconds") or 0)
     if not wait_seconds:
         return []

@@ -107,7 +107,7 @@ def _webhooks_off(case: Case) -> list[Problem]:
 
 def _pod_security(case: Case) -> list[Problem]:
     """linkerd-init needs NET_ADMIN and NET_RAW, which only `privileged` admits; with linkerd-cni there is no init."""
-    if case.view.control_plane.values.get("cniEnabled"):
+    if case.values.get("cniEnabled"):
         return []
     return [
         Problem(
@@ -183,9 +183,7 @@ def _has_container(space: NamespaceView, name: str) -> bool:
 
 def _policy(case: Case) -> list[Problem]:
     """A server whose policy asks for mTLS refuses every caller that is not meshed yet."""
-    default = (case.view.control_plane.values.get("proxy") or {}).get(
-        "defaultInboundPolicy", "all-unauthenticated"
-    )
+    default = (case.values.get("proxy") or {}).get("defaultInboundPolicy", "all-unauthenticated")
     found = []
     for namespace, space, workload in case.taken():
         policy = {**space.annotations, **workload.template_annotations}.get(

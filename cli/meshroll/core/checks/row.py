@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from meshroll.core.callers import Caller, all_callers
+from meshroll.core.control_plane import values_to_be
 from meshroll.core.errors import Problem
 from meshroll.core.facts import Facts, Need
 from meshroll.core.injection import Sidecar, sidecar_mode, uninjected
@@ -46,9 +47,8 @@ class Case:
 
     @cached_property
     def values(self) -> Mapping[str, Any]:
-        """The control plane's, as far as they are known: those of the inventory where it is not installed yet."""
-        plane = self.view.control_plane
-        return plane.values if plane.installed else self.settings.control_plane.values
+        """The control plane's, as far as they are known."""
+        return values_to_be(self.view, self.settings.control_plane)
 
     @cached_property
     def callers(self) -> Mapping[tuple[str, str], Sequence[Caller]]:
