@@ -26,10 +26,10 @@ meshroll rbac -i inventories/prod --limit eu-1 --command status
 
 Each command was run with exactly that on a real API server, and what it asked for was read from the audit log. Those
 of `rollout` are enough for all that is done day by day. Whoever only looks (`status`, `runs`, `report`, `verify`,
-`plan`, `releases`) needs no right to write anything.
+`preflight`, `plan`, `releases`) needs no right to write anything.
 
 `rollout` and `rollback` (with `--check` too) and `verify --probe` look at the rules of each namespace first and refuse
-with `permission-missing`, naming what lacks; `plan` says it and goes on. A rule with `resourceNames` does not count
+with `permission-missing`, naming what lacks; `preflight` and `plan` say it and go on. A rule with `resourceNames` does not count
 there: a run must be able to change all workloads. Anything else that is refused later ends with the API server's own
 message. Every account may read `/version` and ask for its own rules (SelfSubjectRulesReview), unless that was taken
 away (`system:public-info-viewer`, `system:basic-user`).
@@ -40,21 +40,13 @@ away (`system:public-info-viewer`, `system:basic-user`).
 listed clients live in (`clients[].namespace`) are read and never written.
 """
 
-IN_AWS = """
-## In AWS
-
-Nothing, for clusters that are reached by a kubeconfig's context. What `meshroll_cluster.eks`, the inventory plugin and
-the checks that ask AWS need is in [Clusters of Amazon EKS](../how-to/eks.md#what-it-may-do), and what
-`meshroll_prometheus.sigv4` needs (`aps:QueryMetrics`) in
-[Prometheus](../how-to/prometheus.md#amazon-managed-service-for-prometheus). Nothing in AWS is ever written.
-"""
-
 PARTS: Sequence[tuple[str, Part]] = (
     ("To look", data.LOOK),
     ("To look into namespaces", data.SPACES),
     ("To look into those of clients", data.CLIENTS),
     ("To see until when certificates last", data.CERTIFICATES),
-    ("To ask every check", data.CHECKS),
+    ("To ask the checks", data.CHECKS),
+    ("To see what restarts take away", data.DISRUPTION),
     ("To reach Prometheus", data.PROMETHEUS),
     ("To read which runs there were", data.RUNS),
     ("To read a run and what its gates measured", data.RUN),
@@ -77,11 +69,10 @@ The issuer's is in a Secret beside its key, and who reads that key can sign iden
 grants it to those who look, and `status` says "not read" without it. `status` reads the Secrets of Helm's releases
 too, to know when the control plane last changed, if it may; else it goes by the journal.
 """,
-    "To ask every check": """
-Each of it may be left out: the [checks](checks.md) that need it are skipped then, and say so. Pods of other namespaces
-are read for what they ask of the nodes. How Helm's releases stand (`helm-unfinished`) is in the labels of Secrets in
-Linkerd's namespace, and who may list Secrets may read them: so no Role here grants it. Kinds that the API server does
-not have are not asked for.
+    "To ask the checks": """
+A check whose part may not be read is skipped, and says so ([checks](checks.md)). Kinds that the API server does not
+have are not asked for. `preflight` reads how Helm's releases stand too, if it may list Secrets in Linkerd's namespace;
+no Role here grants that to those who look.
 """,
     "To reach Prometheus": """
 Only with `meshroll_prometheus.service`, by its name and port.
@@ -130,13 +121,18 @@ WHERE = {
 }
 
 
+AWS = """
+## In AWS
+
+Nothing, for clusters that are reached by a kubeconfig's context. What `meshroll_cluster.eks`, the inventory plugin and
+the checks that ask AWS need is in [Clusters of Amazon EKS](../how-to/eks.md#what-it-may-do), and what
+`meshroll_prometheus.sigv4` needs (`aps:QueryMetrics`) in
+[Prometheus](../how-to/prometheus.md#amazon-managed-service-for-prometheus). Nothing in AWS is ever written.
+"""
+
+
 def page() -> str:
-    return (
-        HEAD
-        + "".join(_section(*part) for part in PARTS)
-        + "".join(f"{line}\n" for line in _example())
-        + IN_AWS
-    )
+    return HEAD + "".join(_section(*part) for part in PARTS) + "".join(f"{line}\n" for line in _example())
 
 
 def _section(title: str, part: Part) -> str:
@@ -167,6 +163,7 @@ def _example() -> Iterator[str]:
     yield from ("", "## As it is printed", "", "`meshroll rbac --command status -n charging`:", "", "```yaml")
     yield from role_lines([{"name": "prod-eu", "rbac": told}])
     yield "```"
+    yield AWS.rstrip("\n")
 
 
 if __name__ == "__main__":

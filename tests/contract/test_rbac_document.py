@@ -9,10 +9,22 @@ from contract.rbac_page import PARTS, SAID, page
 
 from meshroll.adapters.kube import facts, journal, lock, mirror
 from meshroll.commands import rbac
-from meshroll.core import changes
+from meshroll.core import changes, checks
 from meshroll.core.certificate_dates import WEBHOOKS
+from meshroll.core.facts import Kind
 from meshroll.core.identity import ISSUER_SECRET, TRUST_ROOTS
-from meshroll.core.permissions import CERTIFICATES, CHANGE, COMMANDS, LOOK, RENEW, SCAN, SPACES, WRITE, Part
+from meshroll.core.permissions import (
+    CERTIFICATES,
+    CHANGE,
+    CHECKS,
+    COMMANDS,
+    LOOK,
+    RENEW,
+    SCAN,
+    SPACES,
+    WRITE,
+    Part,
+)
 
 READING = {"get", "list", "watch"}
 LOOKING = ("status", "runs", "report", "verify", "plan", "releases --for")
@@ -95,6 +107,19 @@ def test_who_renews_the_issuer_may_touch_its_secret_and_no_other() -> None:
 )
 def test_what_is_scanned_may_be_listed(path: str) -> None:
     assert allowed(SCAN, path, "list")
+
+
+CHECKED = {**facts.EVERYWHERE, **facts.IN_HAND}
+
+
+@pytest.mark.parametrize("need", sorted(checks.needs(checks.that_weigh("in")) & CHECKED.keys()))
+def test_what_checks_need_may_be_listed(need: Kind) -> None:
+    assert allowed((*SPACES, *CHECKS), CHECKED[need], "list")
+
+
+@pytest.mark.parametrize("need", sorted(checks.needs(checks.that_weigh("upgrade"))))
+def test_what_the_checks_of_an_upgrade_need_may_be_listed(need: Kind) -> None:
+    assert allowed(COMMANDS["upgrade"], CHECKED[need], "list")
 
 
 def test_the_crds_that_are_scanned_may_be_read_by_name() -> None:

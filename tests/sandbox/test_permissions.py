@@ -16,7 +16,7 @@ import yaml
 from sandbox.support import Estate, Ran, own_estate
 from sandbox.test_runs import take_lease
 
-from meshroll.core.permissions import CHANGE, COMMANDS, SCAN, WRITE
+from meshroll.core.permissions import CHANGE, COMMANDS, WRITE
 
 OLD, NEW = "edge-25.10.7", "edge-26.6.3"
 # None of them balances over a headless Service, whose client is blind for a while once the servers restart.
@@ -43,14 +43,11 @@ IF_NEED_BE = {
     # An apply that makes an object is one patch to the audit log, and needs both.
     ("", "configmaps", "create"),
 }
-# Those kinds are asked for only where the API server has them.
-NOT_SERVED = {
-    (each.group, each.resource, each.verb)
-    for grant in SCAN
-    if "." in grant.group and grant.group.partition(".")[0] in
-    ("multicluster", "monitoring", "cilium", "crd", "policy", "vpcresources")
-    for each in grant.permissions()
-}  # fmt: skip
+# Kinds of these groups are asked for only where the API server has them.
+NOT_SERVED = (
+    *("multicluster.linkerd.io", "monitoring.coreos.com", "cilium.io", "crd.projectcalico.org"),
+    *("policy.networking.k8s.io", "vpcresources.k8s.aws", "autoscaling.k8s.io", "keda.sh"),
+)
 pytestmark = pytest.mark.exhaustive
 
 
@@ -162,6 +159,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
 
 def only_if_need_be(unused: Iterable[Asked], *also: tuple[str, str, str]) -> bool:
     left = {each for each in unused if each[1:] not in IF_NEED_BE | {*also}}
+    left = {each for each in left if each[1] not in NOT_SERVED}
     assert left == set()
     return True
 
@@ -188,9 +186,6 @@ GRANTING = {
     for kind in ("roles", "clusterroles")
     for verb in ("bind", "escalate")
 }
-PODMONITORS = {
-    ("monitoring.coreos.com", "podmonitors", verb) for verb in ("get", "create", "update", "patch", "delete")
-}
 
 
 def test_an_install_and_a_rollout(estate: Estate) -> None:
@@ -198,7 +193,7 @@ def test_an_install_and_a_rollout(estate: Estate) -> None:
         ran = made.run()
         assert ran.code == 0, ran.result["errors"]
         assert made.forbidden == set()
-        assert only_if_need_be(made.unused(), *helms(["patch", "delete"]), *GRANTING, *PODMONITORS)
+        assert only_if_need_be(made.unused(), *helms(["patch", "delete"]), *GRANTING)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +218,16 @@ def test_what_only_reads_needs_no_right_to_write(
             assert ran.code == 0, ran.result["errors"]
         assert {verb for *_, verb in made.granted | made.asked} <= set(READING)
         assert made.forbidden <= NOT_NEEDED
-        assert only_if_need_be(made.unused(), *NOT_SERVED)
+        assert only_if_need_be(made.unused())
+
+
+def test_preflight_reads_only_and_blocks_on_what_the_account_lacks(estate: Estate) -> None:
+    with account(estate, "preflight") as made:
+        ran = made.run()
+        assert (ran.code, ran.codes) == (3, ["permission-missing"])
+        assert {verb for *_, verb in made.granted | made.asked} <= set(READING)
+        assert made.forbidden <= NOT_NEEDED
+        assert only_if_need_be(made.unused())
 
 
 def test_without_any_one_rule_a_status_is_not_the_same(estate: Estate) -> None:
@@ -302,7 +306,7 @@ def test_an_upgrade(estate: Estate) -> None:
         assert ran.code == 0, ran.result["errors"]
         assert made.forbidden == set()
         fixed = helms(["create", "update", "patch", "delete"])
-        assert only_if_need_be(made.unused(), *fixed, *GRANTING, *PODMONITORS, *NOT_SERVED, *workloads_only())
+        assert only_if_need_be(made.unused(), *fixed, *GRANTING, *workloads_only())
 
 
 def test_an_uninstall(estate: Estate) -> None:
@@ -311,7 +315,7 @@ def test_an_uninstall(estate: Estate) -> None:
         ran = made.run("--crds")
         assert ran.code == 0, ran.result["errors"]
         assert made.forbidden == set()
-        assert only_if_need_be(made.unused(), *PODMONITORS, *helms(["get"]))
+        assert only_if_need_be(made.unused(), *helms(["get"]))
 
 
 def workloads_only() -> set[tuple[str, str, str]]:

@@ -109,24 +109,24 @@ WRITE: Part = (
     Grant("journal", "coordination.k8s.io", "leases", "create"),
     Grant("journal", "coordination.k8s.io", "leases", "get update delete", ("meshroll",)),
 )
-PROBE: Part = (
-    Grant("namespaces", "batch", "jobs", "create get delete"),
-    Grant("namespaces", "", "events", "list"),
-)
-# Each may be left out: the checks that need it are skipped then, and say so.
+DISRUPTION: Part = (Grant("namespaces", "policy", "poddisruptionbudgets", "list"),)
 CHECKS: Part = (
-    Grant("cluster", "", "pods", "list"),
-    Grant("cluster", "networking.k8s.io", "networkpolicies", "list"),
-    Grant("cluster", ADMISSION, "mutatingwebhookconfigurations validatingwebhookconfigurations", "list"),
-    Grant("kube-system", "", "configmaps", "get", ("cilium-config",)),
+    *DISRUPTION,
     Grant("namespaces", "", "resourcequotas limitranges", "list"),
     Grant("namespaces", "batch", "jobs", "list"),
-    Grant("namespaces", "policy", "poddisruptionbudgets", "list"),
     # Only where there is such an API.
-    Grant("cluster", "crd.projectcalico.org", "felixconfigurations", "list"),
     Grant("namespaces", "autoscaling.k8s.io", "verticalpodautoscalers", "list"),
     Grant("namespaces", "keda.sh", "scaledobjects", "list"),
     Grant("namespaces", "vpcresources.k8s.aws", "securitygrouppolicies", "list"),
+    Grant("cluster", "crd.projectcalico.org", "felixconfigurations", "list"),
+    Grant("cluster", "", "pods", "list"),
+    Grant("cluster", "networking.k8s.io", "networkpolicies", "list"),
+    Grant("cluster", ADMISSION, " ".join(dict.fromkeys(WEBHOOKS.values())), "list"),
+    Grant("kube-system", "", "configmaps", "get", ("cilium-config",)),
+)
+PROBE: Part = (
+    Grant("namespaces", "batch", "jobs", "create get delete"),
+    Grant("namespaces", "", "events", "list"),
 )
 SCAN: Part = (
     Grant("cluster", "", "namespaces pods services configmaps", "list"),
@@ -231,7 +231,7 @@ COMMANDS: Mapping[str, Part] = {
     "lock steal": STEAL,
     "releases --for": (*LOOK, *SCAN),
     "install": (*_CHANGES, *INSTALL),
-    "upgrade": (*_CHANGES, *SCAN, *UPGRADE),
+    "upgrade": (*_SEES, *CERTIFICATES, *PROMETHEUS, *CHANGE, *WRITE, *DISRUPTION, *SCAN, *UPGRADE),
     "uninstall": (*_LOOKS, *WRITE, *UNINSTALL),
     "renewal": RENEW,
 }

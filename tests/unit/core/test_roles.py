@@ -53,6 +53,7 @@ def test_every_grant_of_the_data_is_there_once_and_no_other(command: str) -> Non
         "journal": ["meshroll"],
         "prometheus": ["monitoring"],
         "default": ["default"],
+        "kube-system": ["kube-system"],
     }
     wanted = {
         (home, permission, name.format(linkerd="linkerd", prometheus="prometheus:9090"))
