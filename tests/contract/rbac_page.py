@@ -29,10 +29,10 @@ of `rollout` are enough for all that is done day by day. Whoever only looks (`st
 `preflight`, `plan`, `releases`) needs no right to write anything.
 
 `rollout` and `rollback` (with `--check` too) and `verify --probe` look at the rules of each namespace first and refuse
-with `permission-missing`, naming what lacks; `preflight` and `plan` say it and go on. A rule with `resourceNames` does not count
-there: a run must be able to change all workloads. Anything else that is refused later ends with the API server's own
-message. Every account may read `/version` and ask for its own rules (SelfSubjectRulesReview), unless that was taken
-away (`system:public-info-viewer`, `system:basic-user`).
+with `permission-missing`, naming what lacks; `preflight` and `plan` say it and go on. A rule with `resourceNames` does
+not count there: a run must be able to change all workloads. Anything else that is refused later ends with the API
+server's own message. Every account may read `/version` and ask for its own rules (SelfSubjectRulesReview), unless that
+was taken away (`system:public-info-viewer`, `system:basic-user`).
 
 ## What is asked for
 
