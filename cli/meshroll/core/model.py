@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from meshroll.core.certificate_dates import Dated
@@ -277,8 +278,21 @@ class NamespaceView:
     def annotations(self) -> Mapping[str, str]:
         return annotations_of(self.manifest or {})
 
+    @cached_property
+    def _by_id(self) -> Mapping[str, Workload]:
+        return {workload.id: workload for workload in self.workloads}
+
+    @cached_property
+    def _by_owner(self) -> Mapping[str | None, Sequence[Pod]]:
+        """Pods that are there to stay; asked for each workload of a namespace, so not looked for each time."""
+        found: dict[str | None, list[Pod]] = {}
+        for pod in self.pods:
+            if not pod.ending and not pod.finished:
+                found.setdefault(pod.owner, []).append(pod)
+        return found
+
     def workload(self, identifier: str) -> Workload | None:
-        return next((workload for workload in self.workloads if workload.id == identifier), None)
+        return self._by_id.get(identifier)
 
     def service(self, name: str) -> Object | None:
         return next((service for service in self.services if service["metadata"]["name"] == name), None)
@@ -287,9 +301,7 @@ class NamespaceView:
         return next((item for item in self.config_maps if item["metadata"]["name"] == name), None)
 
     def pods_of(self, identifier: str) -> tuple[Pod, ...]:
-        return tuple(
-            pod for pod in self.pods if pod.owner == identifier and not pod.ending and not pod.finished
-        )
+        return tuple(self._by_owner.get(identifier, ()))
 
     def fully_meshed(self, identifier: str) -> bool:
         """Whether the workload has pods, and a proxy in each."""

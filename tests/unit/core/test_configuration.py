@@ -85,10 +85,10 @@ def test_one_namespace_that_was_named_is_told_as_the_run_has_it(name: str, sourc
 
 
 def test_a_kubeconfig_that_only_the_environment_names_is_told_so() -> None:
-    found = rows({}, {}, KUBECONFIG="/home/ann/kubeconfig")["cluster.kubeconfig"]
-    assert (found.value, found.source, found.where) == ("/home/ann/kubeconfig", "environment", "$KUBECONFIG")
+    found = rows({}, {}, KUBECONFIG="/srv/ann/kubeconfig")["cluster.kubeconfig"]
+    assert (found.value, found.source, found.where) == ("/srv/ann/kubeconfig", "environment", "$KUBECONFIG")
     given = {"cluster": {"kubeconfig": "/etc/kubeconfig"}}
-    found = rows(given, {("cluster", "kubeconfig"): HOST}, KUBECONFIG="/home/ann/kubeconfig")[
+    found = rows(given, {("cluster", "kubeconfig"): HOST}, KUBECONFIG="/srv/ann/kubeconfig")[
         "cluster.kubeconfig"
     ]
     assert (found.value, where(found)) == ("/etc/kubeconfig", HOST)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -10,9 +10,18 @@ import yaml
 
 from meshroll.adapters import certificate_dates
 from meshroll.adapters.kube.client import ApiError, Kube, Object
+from meshroll.adapters.kube.connection import JSON
 from meshroll.core.control_plane import INJECTOR, INSTALLING
 from meshroll.core.mesh_identity import MeshIdentity
-from meshroll.core.model import ClusterView, ControlPlane, NamespaceView, Pod, Workload, annotations_of
+from meshroll.core.model import (
+    PROXY_CONTAINER,
+    ClusterView,
+    ControlPlane,
+    NamespaceView,
+    Pod,
+    Workload,
+    annotations_of,
+)
 from meshroll.core.permissions import NEEDED, NEEDED_TO_PROBE
 
 CONTROLLERS = {
@@ -26,6 +35,9 @@ HTTP_ROUTE_CRD = (
 )
 BUNDLE_VERSION = "gateway.networking.k8s.io/bundle-version"
 AUTHORIZATION = "/apis/authorization.k8s.io/v1"
+# Of proxies everything: which trust anchors they carry is in their environment.
+KEPT_OF_CONTAINERS = frozenset({"name", "image", "ports", "resources", "restartPolicy"})
+KEPT_OF_STATUSES = frozenset({"name", "ready", "restartCount", "state", "lastState"})
 
 
 def look(
@@ -94,7 +106,7 @@ def _namespace_reads(submit: Callable[..., Future[Any]], kube: Kube, name: str) 
     core = f"/api/v1/namespaces/{name}"
     return {
         "namespace": submit(kube.get, core),
-        "pods": submit(kube.list_all, f"{core}/pods"),
+        "pods": submit(kube.list_as, f"{core}/pods", JSON, _pods),
         "services": submit(kube.list_all, f"{core}/services"),
         "config_maps": submit(kube.list_all, f"{core}/configmaps"),
         "autoscalers": submit(
@@ -105,6 +117,24 @@ def _namespace_reads(submit: Callable[..., Future[Any]], kube: Kube, name: str) 
         ),
         "rules": submit(_rules, kube, name),
     }
+
+
+def _pods(page: Object) -> Iterator[Object]:
+    """Without what nobody asks of a pod: ten thousand whole ones are half a gigabyte."""
+    for item in page.get("items") or []:
+        item["metadata"].pop("managedFields", None)
+        spec = item["spec"]
+        for key in ("volumes", "tolerations", "affinity", "topologySpreadConstraints", "securityContext"):
+            spec.pop(key, None)
+        for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
+            if container["name"] != PROXY_CONTAINER:
+                for key in set(container) - KEPT_OF_CONTAINERS:
+                    del container[key]
+        for key in ("initContainerStatuses", "containerStatuses"):
+            for status in (item.get("status") or {}).get(key) or []:
+                for other in set(status) - KEPT_OF_STATUSES:
+                    del status[other]
+        yield item
 
 
 def _list_if_known(kube: Kube, path: str) -> tuple[list[Object], str]:
