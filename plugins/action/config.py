@@ -35,7 +35,7 @@ class ActionModule(MeshrollAction):
         origins: dict[configuration.Path, Origin] = {}
         for name, (key, value) in self.raw.items():
             origins |= dict(self._origins((name,), key, value))
-        given = {name: self.variables[key] for name, (key, _) in self.raw.items()}
+        given = {name: self.variables[key] for name, (key, _value) in self.raw.items()}
         if namespace := self.variables.get("meshroll_namespace"):
             named = args.get("namespace_from") or "-n"
             option = Origin("environment" if named.startswith("$") else "option", named)

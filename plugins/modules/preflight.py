@@ -21,6 +21,7 @@ options:
 attributes:
   check_mode:
     support: full
+    description: Changes nothing anyway.
 """
 
 EXAMPLES = r"""
