@@ -8,8 +8,9 @@ from meshroll.core.checks import Case
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
 ON_FARGATE = {"eks.amazonaws.com/fargate-profile": "default"}
-ALL_BUT_EVENTS = [
+ALL_BUT_WATCHING_EVENTS = [
     {"apiGroups": [""], "resources": ["namespaces", "pods", "services", "configmaps"], "verbs": ["*"]},
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
     {"apiGroups": ["apps", "batch", "discovery.k8s.io"], "resources": ["*"], "verbs": ["*"]},
 ]
 
@@ -25,7 +26,7 @@ EXAMPLES = [
     Example(
         "permission-missing",
         case,
-        lambda: case(rules=ALL_BUT_EVENTS),
+        lambda: case(rules=ALL_BUT_WATCHING_EVENTS),
         "This account may not watch events in charging.",
     ),
     Example(
