@@ -97,6 +97,26 @@ SILENT: Sequence[tuple[str, Callable[[], Case]]] = [
     ),
     ("limit-range-refuses-proxy", lambda: with_listed(ranges=(limits(min={"cpu": "100m"}),))),
     ("limit-range-sets-proxy", lambda: with_listed(ranges=(limits(max={"cpu": "1"}),))),
+    ("limit-range-refuses-proxy", lambda: of_pods("200Mi")),
+    (
+        "limit-range-refuses-proxy",
+        lambda: with_listed(
+            ranges=(limits(maxLimitRequestRatio={"memory": "5"}),),
+            asks={**LIMITED, "config.linkerd.io/proxy-memory-request": "20Mi"},
+        ),
+    ),
+    ("quota-without-room", lambda: with_listed((scoped("Terminating"),))),
+    ("hpa-without-proxy-request", lambda: case(autoscalers=(hpa("cpu"),), values=REQUESTED)),
+    (
+        "hpa-without-proxy-request",
+        lambda: case(
+            workload(annotations={"config.linkerd.io/proxy-cpu-limit": "1"}), autoscalers=(hpa("cpu"),)
+        ),
+    ),
+    ("application-outlives-proxy", lambda: stops({"sleep": {"seconds": 10}})),
+    ("job-running", lambda: replace(running(CLASSIC), settings=case(wanted=WORKLOADS).settings)),
+    ("job-running", lambda: running({})),
+    ("job-running", lambda: with_job(spec={"suspend": True})),
     ("drain-exceeds-grace-period", lambda: case(workload(annotations={DRAIN: "no duration"}))),
     ("drain-exceeds-grace-period", lambda: case(values={"proxy": {"shutdownGracePeriod": ""}})),
     ("pre-stop-needs-network", lambda: stops({"exec": {"command": ["curl", "http://localhost:8080/drain"]}})),
@@ -117,6 +137,12 @@ SILENT: Sequence[tuple[str, Callable[[], Case]]] = [
     ),
 ]
 WORKLOADS = {"injection": "workloads"}
+REQUESTED = {"proxy": {"resources": {"cpu": {"request": "100m"}}}}
+
+
+def scoped(scope: str) -> Json:
+    found = quota({"limits.cpu": "10"}, {})
+    return {**found, "spec": {**found["spec"], "scopes": [scope]}}
 
 
 def given_by_limit_range(found: Case) -> Case:
@@ -125,7 +151,10 @@ def given_by_limit_range(found: Case) -> Case:
 
 
 def with_job(
-    annotations: Json | None = None, status: Json | None = None, metadata: Json | None = None
+    annotations: Json | None = None,
+    status: Json | None = None,
+    metadata: Json | None = None,
+    spec: Json | None = None,
 ) -> Case:
     found = running(CLASSIC)
     (job,) = found.seen.objects("jobs")
@@ -141,6 +170,15 @@ def with_job(
 @pytest.mark.parametrize(("row", "make"), SILENT, ids=[row for row, _ in SILENT])
 def test_what_only_looks_wrong_is_let_through(row: str, make: Callable[[], Case]) -> None:
     assert found(row, make()) == []
+
+
+def of_beta_namespace() -> Case:
+    """From edge-26.5.2 on a namespace does not hand the beta key down."""
+    found = running(CLASSIC)
+    view = case(
+        annotations={"config.beta.linkerd.io/proxy-enable-native-sidecar": "true"}, values=CLASSIC
+    ).view
+    return replace(found, view=view, facts=replace(found.seen, view=view))
 
 
 @pytest.mark.parametrize(
@@ -206,6 +244,15 @@ def test_what_only_looks_wrong_is_let_through(row: str, make: Callable[[], Case]
             "annotation-unknown",
             lambda: case(services=({**service("omni"), "metadata": MISSPELT},)),
             "Service/omni has linkerd.io/injection",
+        ),
+        ("job-running", lambda: replace(running({}), edge=Edge(26, 5, 1)), "never complete"),
+        ("job-running", of_beta_namespace, "never complete"),
+        (
+            "annotation-outdated",
+            lambda: case(
+                workload(annotations={"config.beta.linkerd.io/proxy-enable-native-sidecar": "true"})
+            ),
+            "stands for since edge-26.5.2",
         ),
         (
             "annotation-outdated",
