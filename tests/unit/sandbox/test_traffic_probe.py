@@ -55,6 +55,13 @@ def test_a_proxy_spreads_the_calls_of_one_connection_over_all_pods() -> None:
     assert (found.answered, found.balanced, found.failed) == (100, 100, 0)
 
 
+def test_a_proxy_that_is_an_ordinary_container_stands_before_the_probes_own() -> None:
+    item, made = probe_pod(), cluster(3)
+    (proxy,) = item["spec"].pop("initContainers")
+    item["spec"]["containers"].insert(0, {**proxy, "env": [{"name": "LINKERD2_PROXY_LOG", "value": "warn"}]})
+    assert answers(made, item).answered == 100
+
+
 def test_a_headless_service_pins_and_balances_nothing() -> None:
     found = answers(cluster(3, headless=True), probe_pod(PORT))
     assert list(found.by_pod.values()) == [100]

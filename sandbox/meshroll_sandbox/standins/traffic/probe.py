@@ -23,6 +23,7 @@ from meshroll_sandbox.standins.traffic.topology import Client, Topology
 Object = dict[str, Any]
 
 LABEL = ("app.kubernetes.io/name", "meshroll-probe")
+CONTAINER = "probe"
 RESULT = "sandbox.meshroll.io/probe-result"
 """The annotation that becomes the container's termination message (sandbox/kwok.yml)."""
 
@@ -63,9 +64,9 @@ class Probes:
 def result(item: Object, topology: Topology, alive: Container[str], random: Random) -> str:
     """What the script of this pod would find, in its own format."""
     pod = read_pod(item, {})
-    environment = {
-        variable["name"]: variable.get("value") or "" for variable in item["spec"]["containers"][0]["env"]
-    }
+    # An ordinary container of a proxy stands before it.
+    own = next(each for each in item["spec"]["containers"] if each["name"] == CONTAINER)
+    environment = {variable["name"]: variable.get("value") or "" for variable in own["env"]}
     url = urlsplit(environment["URL"])
     assert url.hostname
     client = Client(url.hostname, url.port or 80, False, False, 0.0)
