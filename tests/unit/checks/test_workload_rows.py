@@ -161,7 +161,7 @@ def with_job(
     template = {"metadata": {"annotations": annotations or {}}}
     job = {
         "metadata": {**job["metadata"], **(metadata or {})},
-        "spec": {"template": template},
+        "spec": {"template": template, **(spec or {})},
         "status": status,
     }
     return with_facts(found, listed={"jobs": (job,)})
