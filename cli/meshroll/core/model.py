@@ -308,9 +308,19 @@ class NamespaceView:
         pods = self.pods_of(identifier)
         return bool(pods) and all(pod.proxy for pod in pods)
 
+    @cached_property
+    def _by_label(self) -> Mapping[tuple[str, str], Sequence[Workload]]:
+        found: dict[tuple[str, str], list[Workload]] = {}
+        for workload in self.workloads:
+            for label in labels_of(workload.template).items():
+                found.setdefault(label, []).append(workload)
+        return found
+
     def servers_of(self, service: Object) -> tuple[Workload, ...]:
         selector = service["spec"].get("selector") or {}
-        return tuple(workload for workload in self.workloads if workload.selected_by(selector))
+        # Asked for each Service, so only workloads with one of its labels are gone through.
+        likely = self._by_label.get(next(iter(selector.items())), ()) if selector else ()
+        return tuple(workload for workload in likely if workload.selected_by(selector))
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,13 @@ def print_checks(console: Console, checks: Sequence[Mapping[str, Any]], verbose:
         for each in checks:
             if each["result"] == result:
                 _print_one(console, each, verbose)
+    skipped: dict[str, list[str]] = {}
     for each in checks:
         if each["reason"] and each["result"] != "accepted":
-            line = Text.assemble(("skipped   ", STYLES["skipped"]), each["id"])
-            console.print(line.append(f": {each['reason']}", style="dim"))
+            skipped.setdefault(each["reason"], []).append(each["id"])
+    for reason, ids in skipped.items():
+        line = Text.assemble(("skipped   ", STYLES["skipped"]), ", ".join(ids))
+        console.print(line.append(f": {reason}", style="dim"))
     if verbose:
         for each in checks:
             if each["result"] == "pass":

@@ -184,6 +184,11 @@ def of_beta_namespace() -> Case:
 @pytest.mark.parametrize(
     ("row", "make", "word"),
     [
+        (
+            "quota-without-room",
+            lambda: with_listed((scoped("NotTerminating"),)),
+            "limits.cpu of every",
+        ),
         ("restarts-all-at-once", lambda: case(workload(spec=rolling("100%"))), "all of its 2 pods"),
         ("single-replica", lambda: case(workload(replicas=1), services=BEHIND), "moves all of its calls"),
         ("vpa-resizes-proxy", lambda: sized(updatePolicy={"updateMode": "Initial"}), "would size"),

@@ -133,8 +133,11 @@ def lines(checked: Sequence[Checked]) -> list[str]:
         if each.state == "warn":
             more = f" And {len(each.findings) - 1} more." if len(each.findings) > 1 else ""
             told.append(f"{each.check.id}: {each.findings[0].message}{more}")
-    unasked = [f"{each.check.id} ({each.unseen})" for each in checked if each.state == "skipped"]
-    return told + ([f"Not looked at: {', '.join(unasked)}."] if unasked else [])
+    unasked: dict[str, list[str]] = {}
+    for each in checked:
+        if each.state == "skipped":
+            unasked.setdefault(str(each.unseen), []).append(each.check.id)
+    return told + [f"Not looked at: {', '.join(ids)} ({reason})." for reason, ids in unasked.items()]
 
 
 def _checked(row: Check, case: Case, accepted: str | None) -> Checked:
