@@ -21,7 +21,7 @@ import msgspec
 import yaml
 
 from meshroll.adapters import catalogue
-from meshroll.adapters.kube.client import Kube
+from meshroll.adapters.kube.client import ApiError, Kube
 from meshroll.core.model import Pod
 from meshroll.core.releases import Edge
 from meshroll_sandbox.cluster import down, up
@@ -272,3 +272,44 @@ def document_path(document: Mapping[str, Any]) -> str:
     """Where the API server has the object of a manifest."""
     meta = document["metadata"]
     return f"{_PLURALS[document['kind']].format(ns=meta.get('namespace', ''))}/{meta['name']}"
+
+
+def object_path(manifest: Mapping[str, Any]) -> str:
+    """The same for an object of any kind, by its apiVersion."""
+    group, _, version = manifest["apiVersion"].rpartition("/")
+    meta, plural = manifest["metadata"], f"{manifest['kind'].lower()}s".replace("ys", "ies")
+    home = f"/namespaces/{meta['namespace']}" if "namespace" in meta else ""
+    return f"{f'/apis/{group}' if group else '/api'}/{version}{home}/{plural}/{meta['name']}"
+
+
+def apply_once_served(kube: Kube, manifest: Mapping[str, Any]) -> None:
+    """A kind that was just defined is served a moment later."""
+    for left in reversed(range(40)):
+        try:
+            kube.apply(object_path(manifest), manifest)
+        except ApiError as error:
+            if error.status != 404 or not left:
+                raise
+            time.sleep(0.25)
+        else:
+            return
+
+
+def crd(kind: str, group: str, version: str, **annotations: str) -> dict[str, Any]:
+    """A kind of somebody else's, with a schema of anything."""
+    plural = f"{kind.lower()}s".replace("ys", "ies")
+    anything = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{plural}.{group}",
+            "annotations": {"api-approved.kubernetes.io": "unapproved", **annotations},
+        },
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
+            "versions": [{"name": version, "served": True, "storage": True, "schema": anything}],
+        },
+    }

@@ -9,38 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from sandbox.support import Estate, Ran, own_estate
+from sandbox.support import Estate, Ran, apply_once_served, crd, object_path, own_estate
 
 pytestmark = pytest.mark.exhaustive
 TRAPS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "planted.yml").read_text())
-PATHS = {
-    "Deployment": "/apis/apps/v1/namespaces/{ns}/deployments",
-    "Service": "/api/v1/namespaces/{ns}/services",
-    "ConfigMap": "/api/v1/namespaces/{ns}/configmaps",
-    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{ns}/networkpolicies",
-    "ValidatingWebhookConfiguration": "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
-    "SecurityGroupPolicy": "/apis/vpcresources.k8s.aws/v1beta1/namespaces/{ns}/securitygrouppolicies",
-}
-CRD = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "securitygrouppolicies.vpcresources.k8s.aws"},
-    "spec": {
-        "group": "vpcresources.k8s.aws",
-        "names": {"kind": "SecurityGroupPolicy", "plural": "securitygrouppolicies"},
-        "scope": "Namespaced",
-        "versions": [
-            {
-                "name": "v1beta1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-                },
-            }
-        ],
-    },
-}
 CHECK = """#!/bin/sh
 echo '{"success": false, "categories": [{"categoryName": "linkerd-config", "checks": [
   {"description": "control plane ClusterRoles exist", "result": "error", "error": "missing ClusterRoles", "hint": "x"}
@@ -64,14 +36,12 @@ def named(ran: Ran) -> set[tuple[str, str | None]]:
 
 def test_each_planted_trap_is_named_and_no_other(estate: Estate) -> None:
     clean = named(estate.run("preflight"))
-    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    estate.kube.create(path, CRD)
+    defined = crd("SecurityGroupPolicy", "vpcresources.k8s.aws", "v1beta1")
+    estate.kube.apply(object_path(defined), defined)
     for trap in TRAPS:
         if "manifest" in trap:
             text = yaml.safe_dump(trap["manifest"]).replace("NAMESPACE", estate.name)
-            manifest = yaml.safe_load(text)
-            home = PATHS[manifest["kind"]].format(ns=manifest["metadata"].get("namespace", ""))
-            estate.kube.apply(f"{home}/{manifest['metadata']['name']}", manifest)
+            apply_once_served(estate.kube, yaml.safe_load(text))
     ran = estate.run("preflight")
     assert named(ran) - clean - OF_PODS == {(trap["trap"], trap["object"]) for trap in TRAPS}
     assert ran.code == 3

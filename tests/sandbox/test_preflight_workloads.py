@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sandbox.support import Estate, make_estate, wait_for_pods
+from sandbox.support import Estate, apply_once_served, crd, make_estate, wait_for_pods
 
-from meshroll.adapters.kube.client import ApiError, Kube
 from meshroll_sandbox.status import Status
 
 pytestmark = pytest.mark.exhaustive
@@ -18,17 +16,17 @@ Json = dict[str, Any]
 NATIVE, WAITS, SIZED = "planted", "planted-wait", "planted-sized"
 CONFIG = "config.linkerd.io/"
 NATIVE_KEY = "linkerd.io/proxy-enable-native-sidecar"
-PATHS = {
-    "Deployment": "/apis/apps/v1/namespaces/{ns}/deployments",
-    "CronJob": "/apis/batch/v1/namespaces/{ns}/cronjobs",
-    "Job": "/apis/batch/v1/namespaces/{ns}/jobs",
-    "Service": "/api/v1/namespaces/{ns}/services",
-    "ResourceQuota": "/api/v1/namespaces/{ns}/resourcequotas",
-    "LimitRange": "/api/v1/namespaces/{ns}/limitranges",
-    "PodDisruptionBudget": "/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets",
-    "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/{ns}/horizontalpodautoscalers",
-    "VerticalPodAutoscaler": "/apis/autoscaling.k8s.io/v1/namespaces/{ns}/verticalpodautoscalers",
-    "ScaledObject": "/apis/keda.sh/v1alpha1/namespaces/{ns}/scaledobjects",
+VERSIONS = {
+    "Deployment": "apps/v1",
+    "CronJob": "batch/v1",
+    "Job": "batch/v1",
+    "Service": "v1",
+    "ResourceQuota": "v1",
+    "LimitRange": "v1",
+    "PodDisruptionBudget": "policy/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "VerticalPodAutoscaler": "autoscaling.k8s.io/v1",
+    "ScaledObject": "keda.sh/v1alpha1",
 }
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 SLEEPS: Json = {"sleep": {"seconds": 2}}
@@ -68,10 +66,8 @@ BLOCKS = {
 
 
 def planted(space: str, kind: str, name: str, body: Json, annotations: Json | None = None) -> Json:
-    versions = {"Deployment": "apps/v1", "CronJob": "batch/v1", "Job": "batch/v1"}
-    path = PATHS[kind].split("/namespaces/")[0].removeprefix("/apis/").removeprefix("/api/")
     meta = {"name": name, "namespace": space, "annotations": annotations or {}}
-    return {"apiVersion": versions.get(kind, path), "kind": kind, "metadata": meta, **body}
+    return {"apiVersion": VERSIONS[kind], "kind": kind, "metadata": meta, **body}
 
 
 def template(name: str, annotations: Json | None, hook: Json | None, **spec: Any) -> Json:
@@ -199,46 +195,12 @@ SPACES = {
 PODS = {NATIVE: 23, SIZED: 4, WAITS: 8}
 
 
-def crd(kind: str) -> Json:
-    """A kind of somebody else's, with a schema of anything."""
-    _, group, version, _, _, plural = PATHS[kind].removeprefix("/").split("/")
-    anything = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": f"{plural}.{group}",
-            "annotations": {"api-approved.kubernetes.io": "unapproved"},
-        },
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
-            "versions": [{"name": version, "served": True, "storage": True, "schema": anything}],
-        },
-    }
-
-
-def apply(kube: Kube, body: Json) -> None:
-    """A kind that was just defined is served a moment later."""
-    meta = body["metadata"]
-    for left in reversed(range(40)):
-        try:
-            kube.apply(f"{PATHS[body['kind']].format(ns=meta['namespace'])}/{meta['name']}", body)
-        except ApiError as error:
-            if error.status != 404 or not left:
-                raise
-            time.sleep(0.25)
-        else:
-            return
-
-
 @pytest.fixture(scope="module")
 def estate(sandbox: Status, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     assert sandbox.connection
     made = make_estate(sandbox.connection, "planted-beside", tmp_path_factory.mktemp("planted"))
     kube = made.kube
-    defined = [crd(kind) for kind in ("VerticalPodAutoscaler", "ScaledObject")]
+    defined = [crd(kind, *VERSIONS[kind].split("/")) for kind in ("VerticalPodAutoscaler", "ScaledObject")]
     try:
         for each in defined:
             kube.apply(f"{CRDS}/{each['metadata']['name']}", each)
@@ -248,10 +210,10 @@ def estate(sandbox: Status, tmp_path_factory: pytest.TempPathFactory) -> Iterato
                 f"/api/v1/namespaces/{name}", {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
             )
         for body in OBJECTS:
-            apply(kube, body)
+            apply_once_served(kube, body)
         for name, pods_min in PODS.items():
             wait_for_pods(kube, name, pods_min)
-        apply(kube, JOB)
+        apply_once_served(kube, JOB)
         # A control plane that is not there, whatever other tests left, and whose proxies ask for nothing.
         absent = {**made.control_plane, "namespace": "linkerd-planted", "profile": "default"}
         made.settings(

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
-from sandbox.support import REPOSITORY, Estate, make_estate
+from sandbox.support import REPOSITORY, Estate, apply_once_served, crd, make_estate, object_path
 
 from meshroll.adapters.catalogue import breaking_changes, shipped
-from meshroll.adapters.kube.client import ApiError, Kube
+from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.look import HTTP_ROUTE_CRD
 from meshroll.core.roles import roles
 from meshroll.core.scan import SCANNERS
@@ -27,57 +27,21 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 GATEWAY = "tcproutes.gateway.networking.k8s.io"
 # Kinds of Linkerd's charts and of the Prometheus Operator: made where the cluster has none, with a schema of anything.
 KINDS = {
-    "ServiceProfile": ("linkerd.io", "v1alpha2", "serviceprofiles"),
-    "Server": ("policy.linkerd.io", "v1beta3", "servers"),
-    "ExternalWorkload": ("workload.linkerd.io", "v1beta1", "externalworkloads"),
-    "Link": ("multicluster.linkerd.io", "v1alpha1", "links"),
-    "PodMonitor": ("monitoring.coreos.com", "v1", "podmonitors"),
-    "TCPRoute": ("gateway.networking.k8s.io", "v1alpha2", "tcproutes"),
+    "ServiceProfile": ("linkerd.io", "v1alpha2"),
+    "Server": ("policy.linkerd.io", "v1beta3"),
+    "ExternalWorkload": ("workload.linkerd.io", "v1beta1"),
+    "Link": ("multicluster.linkerd.io", "v1alpha1"),
+    "PodMonitor": ("monitoring.coreos.com", "v1"),
+    "TCPRoute": ("gateway.networking.k8s.io", "v1alpha2"),
 }
 # The cluster is too new for it.
 NOT_PLANTED = {"kubernetes-1-31"}
 
 
-def crd(kind: str, **annotations: str) -> dict[str, Any]:
-    group, version, plural = KINDS[kind]
-    anything = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": f"{plural}.{group}",
-            "annotations": {"api-approved.kubernetes.io": "unapproved", **annotations},
-        },
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
-            "versions": [{"name": version, "served": True, "storage": True, "schema": anything}],
-        },
-    }
-
-
-def path_of(trap: dict[str, Any]) -> str:
-    kind, meta = trap["kind"], trap["metadata"]
-    group, _, version = trap["apiVersion"].rpartition("/")
-    plural = KINDS[kind][2] if kind in KINDS else f"{kind.lower()}s".replace("ys", "ies")
-    home = f"/namespaces/{meta['namespace']}" if "namespace" in meta else ""
-    return f"{f'/apis/{group}' if group else '/api'}/{version}{home}/{plural}/{meta['name']}"
-
-
 def apply(kube: Kube, trap: dict[str, Any]) -> None:
-    """A kind that was just defined is served a moment later."""
-    for left in reversed(range(40)):
-        try:
-            kube.apply(path_of(trap), trap)
-        except ApiError as error:
-            if error.status != 404 or not left:
-                raise
-            time.sleep(0.25)
-        else:
-            break
+    apply_once_served(kube, trap)
     if "status" in trap:
-        kube.merge_patch(f"{path_of(trap)}/status", {"status": trap["status"]})
+        kube.merge_patch(f"{object_path(trap)}/status", {"status": trap["status"]})
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +52,7 @@ def estate(sandbox: Status, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     kube, defined = made.kube, []
     for kind in KINDS:
         helm = {"meta.helm.sh/release-name": "linkerd-crds"} if kind == "TCPRoute" else {}
-        wanted = crd(kind, **helm)
+        wanted = crd(kind, *KINDS[kind], **helm)
         if kube.get(f"{CRDS}/{wanted['metadata']['name']}") is None:
             kube.apply(f"{CRDS}/{wanted['metadata']['name']}", wanted)
             defined.append(wanted["metadata"]["name"])
@@ -113,7 +77,7 @@ def estate(sandbox: Status, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             kube.delete(f"{CRDS}/{name}")
         for trap in TRAPS:
             if trap["kind"] in ("Namespace", "Node"):
-                kube.delete(path_of(trap))
+                kube.delete(object_path(trap))
 
 
 def index() -> dict[str, Any]:
@@ -152,9 +116,9 @@ def versions(kube: Kube) -> dict[str, str]:
     """What tells a change of what was planted."""
     found = {}
     for trap in TRAPS:
-        present = kube.get(path_of(trap))
+        present = kube.get(object_path(trap))
         assert present is not None
-        found[path_of(trap)] = f"{present['metadata']['uid']} {present['metadata'].get('generation')}"
+        found[object_path(trap)] = f"{present['metadata']['uid']} {present['metadata'].get('generation')}"
     return found
 
 

@@ -5,7 +5,7 @@ Beside a ClusterView, which is all that a plan needs: these are read where someb
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -100,7 +100,6 @@ class Facts:
                  far as that was read, with the inventory's values over it
     pods         those that this control plane's injector gave a proxy, its own aside
     listed       objects by kind; only the metadata of namespaces, CRDs, profiles and other policies
-    api_groups   those that the API server serves: kinds of other products show in them
     requests     of the running pods in namespaces that the view has not
     ahead_seconds  how far this machine's clock is ahead of the API server's
     linkerd_check  what `linkerd check` found wrong
@@ -112,7 +111,6 @@ class Facts:
     own_values: Mapping[str, Any] = field(default_factory=dict, repr=False)  # keys may be among them
     pods: tuple[MeshedPod, ...] | Hidden = ()
     listed: Mapping[Kind, tuple[Object, ...] | Hidden] = field(default_factory=dict)
-    api_groups: frozenset[str] = frozenset()
     requests: tuple[Requested, ...] | Hidden = ()
     ahead_seconds: float = 0.0
     linkerd_check: tuple[LinkerdChecked, ...] | Hidden = ()
@@ -211,6 +209,17 @@ class Facts:
         """Raises Unseen where a meshed workload reads ConfigMaps that could not be read."""
         for workload in self.meshed_workloads:
             self.config_maps_of(workload)
+
+
+def gathered(found: Iterable[T]) -> tuple[tuple[T, ...], str | None]:
+    """All that comes, and why what comes after could not be seen, if it could not."""
+    known: list[T] = []
+    try:
+        for each in found:
+            known.append(each)
+    except Unseen as reason:
+        return tuple(known), str(reason)
+    return tuple(known), None
 
 
 def seen(part: T | Hidden) -> T:

@@ -13,9 +13,10 @@ from meshroll.core.control_plane import values_to_be
 from meshroll.core.facts import Requested
 from meshroll.core.model import ClusterView, NamespaceView, Object, Workload
 from meshroll.core.plan import Plan, Step
-from meshroll.core.proxy_resources import proxy_request
+from meshroll.core.proxy_resources import added
 from meshroll.core.quantities import quantity, requested
 from meshroll.core.settings import Gate, Settings
+from meshroll.core.strategy import surge, taken_away
 
 # Where no pod tells how long one takes until it is Ready.
 READY_SECONDS = 30.0
@@ -64,16 +65,13 @@ def predict(
 ) -> Prediction:
     """``elsewhere``: what pods of other namespaces ask for, None where that is not known."""
     seconds = [step_seconds(step, view.namespaces[step.namespace], settings.gate) for step in plan.steps]
-    proxies, cpu_cores, memory_bytes = 0, 0.0, 0.0
-    values = values_to_be(view, settings.control_plane)
-    for step in plan.steps:
-        space = view.namespaces[step.namespace]
-        for workload in _meshed_by(step, space):
-            without = sum(1 for pod in space.pods_of(workload.id) if pod.proxy is None)
-            asks = proxy_request(workload, space, values)
-            proxies += without
-            cpu_cores += without * asks.cpu_cores
-            memory_bytes += without * asks.memory_bytes
+    meshed = (
+        (space, workload)
+        for step in plan.steps
+        for space in [view.namespaces[step.namespace]]
+        for workload in _meshed_by(step, space)
+    )
+    proxies, cpu_cores, memory_bytes = added(meshed, values_to_be(view, settings.control_plane))
     free = None if elsewhere is None else room(view, elsewhere)
     return Prediction(
         restarting_pods=sum(change.pods for change in plan.changes()),
@@ -117,26 +115,8 @@ def rollout_seconds(workload: Workload, space: NamespaceView) -> float:
 
     A StatefulSet and a DaemonSet (by default) go one by one; a Deployment by maxSurge and maxUnavailable of 25 %.
     """
-    at_once = max(1, _at_once(workload))
+    at_once = max(1, taken_away(workload) + surge(workload))
     return math.ceil(workload.replicas / at_once) * ready_seconds(workload, space)
-
-
-def _at_once(workload: Workload) -> int:
-    spec, replicas = workload.manifest["spec"], workload.replicas
-    if workload.kind == "Deployment":
-        strategy = spec.get("strategy") or {}
-        if strategy.get("type") == "Recreate":
-            return replicas
-        rolling = strategy.get("rollingUpdate") or {}
-        surge = math.ceil(pods_of(rolling.get("maxSurge", "25%"), replicas))
-        return surge + math.floor(pods_of(rolling.get("maxUnavailable", "25%"), replicas))
-    rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
-    return math.ceil(pods_of(rolling.get("maxUnavailable", 1), replicas))
-
-
-def pods_of(told: int | str, replicas: int) -> float:
-    """A number of pods, or a share of them; Kubernetes rounds surge up and unavailable pods of a Deployment down."""
-    return float(told) if isinstance(told, int) else int(told.removesuffix("%")) * replicas / 100
 
 
 def ready_seconds(workload: Workload, space: NamespaceView) -> float:

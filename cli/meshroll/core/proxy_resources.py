@@ -45,6 +45,20 @@ def proxy_request(workload: Workload, space: NamespaceView, values: Mapping[str,
     return _asks(told)
 
 
+def added(
+    workloads: Iterable[tuple[NamespaceView, Workload]], values: Mapping[str, Any]
+) -> tuple[int, float, float]:
+    """(proxies, CPU cores, bytes of memory) that come with proxies in those pods that have none."""
+    proxies, cpu_cores, memory_bytes = 0, 0.0, 0.0
+    for space, workload in workloads:
+        without = sum(1 for pod in space.pods_of(workload.id) if pod.proxy is None)
+        asks = proxy_request(workload, space, values)
+        proxies += without
+        cpu_cores += without * asks.cpu_cores
+        memory_bytes += without * asks.memory_bytes
+    return proxies, cpu_cores, memory_bytes
+
+
 def annotation(resource: Resource, what: str) -> str:
     """The key that sets it: ``what`` is ``request`` or ``limit``."""
     return f"config.linkerd.io/proxy-{resource}-{what}"

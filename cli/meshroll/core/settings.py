@@ -10,7 +10,7 @@ import datetime
 import difflib
 import re
 import zoneinfo
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -514,6 +514,23 @@ def nearest(
     """A hint for a name that nobody knows."""
     close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
     return f"Did you mean {prefix}{close[0]}?" if close else otherwise
+
+
+def refuse_unknown(
+    code: str, where: str, what: str, ids: Iterable[str], known: Collection[str], page: str
+) -> None:
+    """Raises UsageError, with the nearest known one for each of ``ids`` (said at ``where``) that is no ``what``."""
+    problems = [
+        Problem(
+            code,
+            f"{where} has {each}, which is no {what}.",
+            nearest(each, known, otherwise=f"{page} lists them."),
+        )
+        for each in ids
+        if each not in known
+    ]
+    if problems:
+        raise UsageError(problems)
 
 
 def _contradictions(settings: Settings) -> list[Problem]:

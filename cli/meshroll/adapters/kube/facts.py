@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -93,44 +93,37 @@ def see(
     What this account may not read is Hidden; raises ApiError for other refusals, Refused where the cluster does not
     answer.
     """
-    home = view.control_plane.namespace
     with ThreadPoolExecutor(max_workers=16) as pool:
         served = _served(kube)
         parts = {
-            kind: pool.submit(_seen, read, what)
-            for kind, (read, what) in _reads(kube, view, served).items()
-            if kind in needs
+            need: pool.submit(_seen, read, what)
+            for need, (read, what) in _reads(kube, view, served).items()
+            if need in needs
         }
-        pods: Future[Any] | None = None
-        if "meshed_pods" in needs:
-            pods = pool.submit(_seen, partial(_meshed_pods, kube, home), "pods")
-        requests: Future[Any] | None = None
-        if "pod_requests" in needs:
-            requests = pool.submit(_seen, partial(_requests, kube, view), "pods")
+        read: dict[Any, Any] = {need: part.result() for need, part in parts.items()}
         facts = Facts(
             view=view,
             own_values=own_values or {},
-            pods=pods.result() if pods else (),
-            listed={kind: part.result() for kind, part in parts.items()},
-            api_groups=served,
-            requests=requests.result() if requests else (),
+            pods=read.pop("meshed_pods", ()),
+            requests=read.pop("pod_requests", ()),
+            listed=read,
             ahead_seconds=_ahead_seconds(kube) if "clock" in needs else 0.0,
         )
-        if pods is None:
+        if "meshed_pods" not in needs:
             return facts
         config_maps = {
             namespace: pool.submit(_seen, partial(_config_maps, kube, namespace, names), "configmaps")
             for namespace, names in _config_maps_to_read(facts).items()
             if view.space(namespace) is None
         }
-        read = {namespace: part.result() for namespace, part in config_maps.items()}
-    return replace(facts, config_maps=read)
+        used = {namespace: part.result() for namespace, part in config_maps.items()}
+    return replace(facts, config_maps=used)
 
 
 def _reads(
     kube: Kube, view: ClusterView, served: frozenset[str]
-) -> dict[Kind, tuple[Callable[[], Iterable[Object]], str]]:
-    """How each kind is read, and what an account that may not read it is told that it may not read."""
+) -> dict[Need, tuple[Callable[[], Iterable[Any]], str]]:
+    """How each part is read, and what an account that may not read it is told that it may not read."""
     return {
         **{kind: (partial(_list, kube, path, served), path) for kind, path in EVERYWHERE.items()},
         **{kind: (partial(_in_hand, kube, view, path, served), path) for kind, path in IN_HAND.items()},
@@ -139,6 +132,8 @@ def _reads(
         "gateway_crds": (partial(_gateway_crds, kube), "customresourcedefinitions"),
         "cilium_config": (partial(_one, kube, CILIUM_CONFIG), "cilium-config"),
         "helm_records": (partial(_helm_records, kube, view), "secrets"),
+        "meshed_pods": (partial(_meshed_pods, kube, view.control_plane.namespace), "pods"),
+        "pod_requests": (partial(_requests, kube, view), "pods"),
     }
 
 

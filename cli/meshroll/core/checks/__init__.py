@@ -29,8 +29,8 @@ from meshroll.core.checks import (
 from meshroll.core.checks.namespaces import PERMISSION_MISSING
 from meshroll.core.checks.row import Case, Check, Direction
 from meshroll.core.errors import Problem, UsageError
-from meshroll.core.facts import Need, Unseen
-from meshroll.core.settings import Checks, nearest
+from meshroll.core.facts import Need, gathered
+from meshroll.core.settings import Checks, refuse_unknown
 
 __all__ = ["ALL", "Case", "Check", "Checked", "acceptable", "as_dict", "check", "named", "needs", "problems"]
 
@@ -94,17 +94,19 @@ def for_looking(rows: Sequence[Check]) -> list[Check]:
     return [replace(row, severity="warn") if row.id == PERMISSION_MISSING else row for row in rows]
 
 
-def rows_of(case: Case, rows: Sequence[Check] = ALL) -> list[Check]:
-    """Those that ask about this direction, and can be asked with what was read."""
-    return [row for row in rows if case.direction in row.directions and (case.facts or not row.needs)]
-
-
 def check(
     case: Case, rows: Sequence[Check] = ALL, accepted: Mapping[str, str] | None = None
 ) -> list[Checked]:
-    """Every row of the case's direction. ``accepted`` has reasons by the row's id; None: those of the inventory."""
+    """Every row of the case's direction that can be asked with what was read.
+
+    ``accepted`` has reasons by the row's id; None: those of the inventory.
+    """
     reasons = acceptable(case.settings.checks, ()) if accepted is None else accepted
-    return [_checked(row, case, reasons.get(row.id)) for row in rows_of(case, rows)]
+    return [
+        _checked(row, case, reasons.get(row.id))
+        for row in rows
+        if case.direction in row.directions and (case.facts or not row.needs)
+    ]
 
 
 def problems(case: Case) -> list[Problem]:
@@ -141,30 +143,14 @@ def lines(checked: Sequence[Checked]) -> list[str]:
 
 
 def _checked(row: Check, case: Case, accepted: str | None) -> Checked:
-    found: list[Problem] = []
-    unseen: str | None = None
-    try:
-        for each in row.run(case):
-            found.append(row.problem(each))
-    except Unseen as reason:
-        unseen = str(reason)
-    return Checked(row, tuple(found), unseen, accepted if row.acceptable else None)
+    found, unseen = gathered(row.problem(each) for each in row.run(case))
+    return Checked(row, found, unseen, accepted if row.acceptable else None)
 
 
 def named(option: str, ids: Sequence[str]) -> list[Check]:
     """The rows of these ids, all of them for none. Raises UsageError for an id that no row has."""
     known = [row.id for row in ALL]
-    wrong = [
-        Problem(
-            "check-unknown",
-            f"{option} has {name}, which is no check of meshroll.",
-            nearest(name, known, otherwise="docs/reference/checks.md lists them."),
-        )
-        for name in ids
-        if name not in known
-    ]
-    if wrong:
-        raise UsageError(wrong)
+    refuse_unknown("check-unknown", option, "check of meshroll", ids, known, "docs/reference/checks.md")
     return [row for row in ALL if row.id in ids or not ids]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.prediction import room
-from meshroll.core.proxy_resources import proxy_request, shown
+from meshroll.core.proxy_resources import added, shown
 from meshroll.core.scan.row import Hit
 
 _SCALERS = frozenset({"cluster-autoscaler", "karpenter"})
@@ -15,12 +15,8 @@ _SCALERS = frozenset({"cluster-autoscaler", "karpenter"})
 def _no_room(case: Case) -> Iterator[Hit]:
     """All proxies together against all nodes together: less than that does not fit however pods are spread."""
     free = room(case.view, case.seen.requested_elsewhere)
-    cpu_cores, memory_bytes = 0.0, 0.0
-    for _, space, workload in case.taken():
-        asks = proxy_request(workload, space, case.values)
-        without = sum(1 for pod in space.pods_of(workload.id) if pod.proxy is None)
-        cpu_cores += without * asks.cpu_cores
-        memory_bytes += without * asks.memory_bytes
+    taken = ((space, workload) for _, space, workload in case.taken())
+    _, cpu_cores, memory_bytes = added(taken, case.values)
     grows = sorted({w.name for w in case.view.all_workloads} & _SCALERS)
     for resource, asked, left in (
         ("cpu", cpu_cores, sum(cpu for cpu, _ in free.values())),

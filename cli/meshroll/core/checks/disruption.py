@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.model import NamespaceView, Object, Workload
 from meshroll.core.scan.row import Hit
 from meshroll.core.selectors import selects
-
-DEFAULT_SHARE = "25%"
+from meshroll.core.strategy import count, recreated, taken_away
 
 
 def _single(case: Case) -> Iterator[Hit]:
@@ -55,35 +53,10 @@ def _all_at_once(case: Case) -> Iterator[Hit]:
         if workload.replicas > 1 and taken_away(workload) >= workload.replicas:
             yield Hit(
                 f"A restart of {workload.id} takes all of its {workload.replicas} pods away at once"
-                f"{' (strategy Recreate)' if _recreated(workload) else ''}.",
+                f"{' (strategy Recreate)' if recreated(workload) else ''}.",
                 namespace.name,
                 workload.id,
             )
-
-
-def taken_away(workload: Workload) -> int:
-    """The most pods that its own strategy takes away at once.
-
-    Deployments round down, but never to nothing where no pod may come on top
-    (kubernetes pkg/controller/deployment/util ResolveFenceposts); the others round up, and take one by default.
-    """
-    total = workload.replicas
-    if workload.kind == "CronJob" or not total:
-        return 0
-    spec = workload.manifest["spec"]
-    if workload.kind != "Deployment":
-        rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
-        return min(total, _count(rolling.get("maxUnavailable", 1), total, up=True))
-    if _recreated(workload):
-        return total
-    rolling = (spec.get("strategy") or {}).get("rollingUpdate") or {}
-    surge = _count(rolling.get("maxSurge", DEFAULT_SHARE), total, up=True)
-    away = _count(rolling.get("maxUnavailable", DEFAULT_SHARE), total, up=False)
-    return min(total, away if surge else max(away, 1))
-
-
-def _recreated(workload: Workload) -> bool:
-    return (workload.manifest["spec"].get("strategy") or {}).get("type") == "Recreate"
 
 
 def _covers(budget: Object, workload: Workload) -> bool:
@@ -99,17 +72,8 @@ def _allowed(budget: Object, space: NamespaceView) -> int:
     total = sum(workload.replicas for workload in space.workloads if _covers(budget, workload))
     spec = budget["spec"]
     if "minAvailable" in spec:
-        return max(0, total - _count(spec["minAvailable"], total, up=True))
-    return _count(spec.get("maxUnavailable", total), total, up=True)
-
-
-def _count(said: str | int, total: int, *, up: bool) -> int:
-    """Of ``25%`` or 3."""
-    text = str(said)
-    if not text.endswith("%"):
-        return int(text)
-    share = int(text[:-1]) * total
-    return math.ceil(share / 100) if up else share // 100
+        return max(0, total - count(spec["minAvailable"], total, up=True))
+    return count(spec.get("maxUnavailable", total), total, up=True)
 
 
 CHECKS = (

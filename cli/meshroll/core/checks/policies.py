@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.facts import MeshedPod
 from meshroll.core.model import NamespaceView, Object, Workload, labels_of
-from meshroll.core.scan.reach import cuts
+from meshroll.core.scan.reach import Way, cuts, ways
 from meshroll.core.scan.row import Hit, listed
 from meshroll.core.selectors import selects
 
@@ -84,25 +84,17 @@ def _policies(case: Case) -> list[Object]:
     ]
 
 
-def _over(case: Case, way: str) -> Iterator[tuple[NamespaceView, Object, list[Workload]]]:
+def _over(case: Case, way: Way) -> Iterator[tuple[NamespaceView, Object, list[Workload]]]:
     """Each policy that isolates workloads of this run in this way, with them."""
     policies = _policies(case)
     for _, space in case.spaces():
         taken = [workload for _, home, workload in case.taken() if home.name == space.name]
         for policy in policies:
-            if policy["metadata"]["namespace"] != space.name or not _isolates(policy, way):
+            if policy["metadata"]["namespace"] != space.name or way not in ways(policy):
                 continue
             selected = [each for each in taken if _selects(policy, each)]
             if selected:
                 yield space, policy, selected
-
-
-def _isolates(policy: Object, way: str) -> bool:
-    types = policy["spec"].get("policyTypes") or [
-        "Ingress",
-        *(["Egress"] if policy["spec"].get("egress") else []),
-    ]
-    return way in types
 
 
 def _selects(policy: Object, workload: Workload) -> bool:
@@ -130,7 +122,7 @@ def _lets(rules: Sequence[Object], port: int) -> bool:
 
 
 def _opened_elsewhere(
-    case: Case, space: NamespaceView, workloads: Sequence[Workload], way: str, ports: Sequence[int]
+    case: Case, space: NamespaceView, workloads: Sequence[Workload], way: Way, ports: Sequence[int]
 ) -> bool:
     """Whether other policies over all of these workloads let the ports through: policies add up."""
     rules = "egress" if way == "Egress" else "ingress"
@@ -139,7 +131,7 @@ def _opened_elsewhere(
             _lets(policy["spec"].get(rules) or [], port)
             for policy in _policies(case)
             if policy["metadata"]["namespace"] == space.name
-            and _isolates(policy, way)
+            and way in ways(policy)
             and _selects(policy, workload)
         )
         for workload in workloads

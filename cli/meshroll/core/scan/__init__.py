@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from meshroll.core import settings
 from meshroll.core.accepted import Accepted
 from meshroll.core.breaking_changes import BreakingChange, Severity
-from meshroll.core.errors import Problem, UsageError
-from meshroll.core.facts import Facts, Hidden, MeshedPod, Unseen
+from meshroll.core.errors import Problem
+from meshroll.core.facts import Facts, Hidden, MeshedPod, gathered
 from meshroll.core.scan import cluster, injection, metrics, services, traffic, values
 from meshroll.core.scan.row import Scanner
-from meshroll.core.settings import Acceptance, nearest
+from meshroll.core.settings import Acceptance
 
 __all__ = ["SCANNERS", "Accepted", "Facts", "Hidden", "Looked", "MeshedPod", "Scanned", "scan"]
 
@@ -107,34 +108,23 @@ def scan(changes: Sequence[BreakingChange], facts: Facts, accepted: Sequence[Acc
 
 def _look(change: BreakingChange, facts: Facts, accepted: str | None) -> Looked:
     scanner = SCANNERS.get(change.id)
-    hits: list[Problem] = []
-    unseen: str | None = None
-    try:
-        for hit in scanner(facts) if scanner else ():
-            hits.append(
-                Problem(
-                    change.id, hit.text, hit.fix or change.fix, namespace=hit.namespace, object=hit.object
-                )
-            )
-    except Unseen as reason:
-        unseen = str(reason)
-    return Looked(change, tuple(hits), unseen, accepted)
+    hits, unseen = gathered(
+        Problem(change.id, hit.text, hit.fix or change.fix, namespace=hit.namespace, object=hit.object)
+        for hit in (scanner(facts) if scanner else ())
+    )
+    return Looked(change, hits, unseen, accepted)
 
 
 def refuse_unknown(accepted: Sequence[Acceptance], changes: Sequence[BreakingChange]) -> None:
     """``changes`` are all that meshroll knows. Raises UsageError: an id that is none accepts nothing."""
-    known = [change.id for change in changes]
-    problems = [
-        Problem(
-            "acceptance-unknown",
-            f"meshroll_upgrade.accept has {each.id}, which is no breaking change that meshroll knows.",
-            nearest(each.id, known, otherwise="docs/reference/breaking-changes.md lists them."),
-        )
-        for each in accepted
-        if each.id not in known
-    ]
-    if problems:
-        raise UsageError(problems)
+    settings.refuse_unknown(
+        "acceptance-unknown",
+        "meshroll_upgrade.accept",
+        "breaking change that meshroll knows",
+        [each.id for each in accepted],
+        [change.id for change in changes],
+        "docs/reference/breaking-changes.md",
+    )
 
 
 def idle(accepted: Sequence[Acceptance], scans: Sequence[Scanned]) -> list[str]:

@@ -150,7 +150,7 @@ def _peers(policy: Object) -> Iterator[Object]:
             yield from rule.get(peers) or []
 
 
-def _ways(policy: Object) -> Sequence[Way]:
+def ways(policy: Object) -> Sequence[Way]:
     """The API server fills policyTypes in; by hand: always ingress, and egress where it has such rules."""
     spec = policy["spec"]
     ways: Sequence[Way] = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
@@ -165,14 +165,14 @@ def _selected(policy: Object, groups: Sequence[_Group]) -> int:
 def _isolated(policies: Iterable[Object], way: Way, groups: Sequence[_Group]) -> int:
     isolated = 0
     for policy in policies:
-        if way in _ways(policy):
+        if way in ways(policy):
             isolated |= _selected(policy, groups)
     return isolated
 
 
 def _rules(policy: Object, groups: Sequence[_Group], proxy_port: int) -> Iterator[Rule]:
     selected = _selected(policy, groups)
-    for way in _ways(policy) if selected else ():
+    for way in ways(policy) if selected else ():
         of, peers_key = _RULES[way]
         for rule in policy["spec"].get(of) or []:
             ports, peers = rule.get("ports") or [], rule.get(peers_key) or []
