@@ -21,10 +21,8 @@ _DIALLED = re.compile(
 
 
 def _app_protocol(facts: Facts) -> Iterator[Hit]:
-    meshed = facts.meshed_namespaces
-    yield from unknown_protocols(
-        each for each in facts.objects("services") if each["metadata"]["namespace"] in meshed
-    )
+    services, meshed = facts.objects("services"), facts.meshed_namespaces
+    yield from unknown_protocols(each for each in services if each["metadata"]["namespace"] in meshed)
 
 
 def unknown_protocols(services: Iterable[Object]) -> Iterator[Hit]:
