@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from meshroll.core.model import ClusterView, NamespaceView, Object, Workload, containers_of
+from meshroll.core.model import ClusterView, Object, Workload, containers_of
 
-_WORD = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
+_LABEL = r"([a-z0-9][-a-z0-9]*)"
+_START, _END = r"(?<![-\w.])", r"(?![-\w]|\.\w)"
+_FULL = re.compile(rf"{_START}{_LABEL}\.{_LABEL}(?:\.svc(?:\.[-\w.]+)?)?{_END}")
+_BARE = re.compile(rf"{_START}{_LABEL}:\d+{_END}|///?{_LABEL}(?![-\w.])|\A{_LABEL}$")
 
 
 @dataclass(frozen=True)
@@ -27,68 +31,51 @@ class Caller:
 
 def callers_of(view: ClusterView, namespace: str, service: str) -> list[Caller]:
     """Workloads anywhere in the cluster that name the Service's host; its own servers aside."""
-    told = [(workload, _told(view, workload)) for workload in view.all_workloads]
-    names = (service, *_aliases(view, namespace, service))
-    return _callers(view, namespace, service, dict.fromkeys(names, told))
-
-
-def _told(view: ClusterView, workload: Workload) -> list[str]:
-    space = view.space(workload.namespace)
-    return list(texts(workload, space.config_maps if space else ()))
-
-
-def _callers(
-    view: ClusterView,
-    namespace: str,
-    service: str,
-    naming: Mapping[str, Sequence[tuple[Workload, Sequence[str]]]],
-) -> list[Caller]:
-    """``naming``: by a Service's name, the workloads that may name it, with what they are told."""
+    naming = _naming(view)
     servers = _servers(view, namespace, service)
-    found: dict[str, Caller] = {}
-    for name in (service, *_aliases(view, namespace, service)):
-        for workload, told in naming.get(name, ()):
-            caller = Caller(workload.namespace, workload)
-            if caller.name in found or (workload.namespace == namespace and workload.id in servers):
-                continue
-            if any(mentions(text, name, namespace, workload.namespace) for text in told):
-                found[caller.name] = caller
+    found = {
+        caller.name: caller
+        for name in (service, *_aliases(view, namespace, service))
+        for caller in naming.get((name, namespace), ())
+        if caller.namespace != namespace or caller.workload.id not in servers
+    }
     return [found[name] for name in sorted(found)]
 
 
 def all_callers(view: ClusterView) -> dict[tuple[str, str], list[Caller]]:
-    """callers_of() every Service of the namespaces in hand that has some, by (namespace, Service).
-
-    Each workload's texts are searched once for the names of all Services, and only then for the hosts.
-    """
-    services = [
-        (space, service["metadata"]["name"])
+    """callers_of() every Service of the namespaces in hand that has some, by (namespace, Service)."""
+    return {
+        (space.name, name): callers
         for space in view.namespaces.values()
         for service in space.services
-    ]
-    wanted = {name for _, name in services}
-    naming: dict[str, list[tuple[Workload, list[str]]]] = {}
-    for workload in view.all_workloads:
-        told = _told(view, workload)
-        for name in wanted & {word for text in told for word in _WORD.findall(text)}:
-            naming.setdefault(name, []).append((workload, told))
+        if (callers := callers_of(view, space.name, name := service["metadata"]["name"]))
+    }
+
+
+@lru_cache(maxsize=1)
+def _naming(view: ClusterView) -> Mapping[tuple[str, str], Sequence[Caller]]:
+    """Workloads by each host that they are told, which may be a Service: found once, because all Services are asked."""
     found: dict[tuple[str, str], list[Caller]] = {}
-    for space, name in services:
-        if any(each in naming for each in (name, *_aliases(view, space.name, name))):
-            callers = _callers(view, space.name, name, naming)
-            if callers:
-                found[space.name, name] = callers
+    for workload in view.all_workloads:
+        space = view.space(workload.namespace)
+        told = {
+            host
+            for text in texts(workload, space.config_maps if space else ())
+            for host in hosts(text, workload.namespace)
+        }
+        for host in told:
+            found.setdefault(host, []).append(Caller(workload.namespace, workload))
     return found
 
 
-def mentions(text: str, service: str, namespace: str, own_namespace: str) -> bool:
-    """Whether ``text`` names the Service as a host: its DNS name, or the bare name with a port or scheme at home."""
-    name, home = re.escape(service), re.escape(namespace)
-    end = r"(?![-\w]|\.\w)"
-    if re.search(rf"(?<![-\w.]){name}\.{home}(\.svc(\.[-\w.]+)?)?{end}", text):
-        return True
-    bare = rf"(?<![-\w.]){name}(:\d+){end}|//(/)?{name}(?![-\w.])|^{name}$"
-    return own_namespace == namespace and re.search(bare, text) is not None
+def hosts(text: str, home: str) -> Iterator[tuple[str, str]]:
+    """(name, namespace) of what may be a Service's host: its DNS name, or at ``home`` its bare name with a port or
+    scheme, or alone.
+    """
+    for match in _FULL.finditer(text):
+        yield match[1], match[2]
+    for match in _BARE.finditer(text):
+        yield match[1] or match[2] or match[3], home
 
 
 def _servers(view: ClusterView, namespace: str, service: str) -> set[str]:
@@ -97,15 +84,10 @@ def _servers(view: ClusterView, namespace: str, service: str) -> set[str]:
     return {server.id for server in home.servers_of(own)} if home and own else set()
 
 
-def _aliases(view: ClusterView, namespace: str, service: str) -> Iterator[str]:
-    """Other Services over the same pods: whoever calls one of them calls the same servers."""
-    home: NamespaceView | None = view.namespaces.get(namespace)
-    own = home.service(service) if home else None
-    selector = own["spec"].get("selector") if own else None
-    if home and selector:
-        for other in home.services:
-            if other["metadata"]["name"] != service and other["spec"].get("selector") == selector:
-                yield other["metadata"]["name"]
+def _aliases(view: ClusterView, namespace: str, service: str) -> tuple[str, ...]:
+    """Whoever calls one of them calls the same servers."""
+    home = view.namespaces.get(namespace)
+    return home.aliases_of(service) if home else ()
 
 
 def texts(workload: Workload, config_maps: Iterable[Object]) -> Iterator[str]:

@@ -294,11 +294,19 @@ class NamespaceView:
     def workload(self, identifier: str) -> Workload | None:
         return self._by_id.get(identifier)
 
+    @cached_property
+    def _services_by_name(self) -> Mapping[str, Object]:
+        return {service["metadata"]["name"]: service for service in self.services}
+
+    @cached_property
+    def _config_maps_by_name(self) -> Mapping[str | None, Object]:
+        return {item["metadata"]["name"]: item for item in self.config_maps}
+
     def service(self, name: str) -> Object | None:
-        return next((service for service in self.services if service["metadata"]["name"] == name), None)
+        return self._services_by_name.get(name)
 
     def config_map(self, name: str | None) -> Object | None:
-        return next((item for item in self.config_maps if item["metadata"]["name"] == name), None)
+        return self._config_maps_by_name.get(name)
 
     def pods_of(self, identifier: str) -> tuple[Pod, ...]:
         return tuple(self._by_owner.get(identifier, ()))
@@ -322,10 +330,29 @@ class NamespaceView:
         likely = self._by_label.get(next(iter(selector.items())), ()) if selector else ()
         return tuple(workload for workload in likely if workload.selected_by(selector))
 
+    @cached_property
+    def served(self) -> frozenset[str]:
+        """Ids of the workloads that a Service sends calls to."""
+        return frozenset(server.id for service in self.services for server in self.servers_of(service))
 
-@dataclass(frozen=True)
+    @cached_property
+    def _by_selector(self) -> Mapping[tuple[tuple[str, str], ...], Sequence[Object]]:
+        found: dict[tuple[tuple[str, str], ...], list[Object]] = {}
+        for service in self.services:
+            if selector := service["spec"].get("selector"):
+                found.setdefault(tuple(sorted(selector.items())), []).append(service)
+        return found
+
+    def aliases_of(self, name: str) -> tuple[str, ...]:
+        """Names of the other Services over the same pods as the Service ``name``."""
+        selector = ((self.service(name) or {}).get("spec") or {}).get("selector") or {}
+        alike = self._by_selector.get(tuple(sorted(selector.items())), ())
+        return tuple(other for each in alike if (other := each["metadata"]["name"]) != name)
+
+
+@dataclass(frozen=True, eq=False)
 class ClusterView:
-    """One look at a cluster: everything that the pure rules need, read at about the same moment.
+    """One look at a cluster: everything that the pure rules need, read at about the same moment. Equal to itself alone.
 
     ``namespaces`` are those in hand, ``neighbours`` those that listed clients live in and that are never changed.
     ``certificates`` are those of an installed Linkerd, and ``identity`` what it rests on, with the proxies of these

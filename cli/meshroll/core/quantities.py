@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from meshroll.core.facts import Requested
 from meshroll.core.model import Object
@@ -26,6 +27,7 @@ _FACTORS = {
 }
 
 
+@lru_cache(maxsize=1024)
 def quantity(text: str | float) -> float:
     """In the base unit (cores, bytes): 0.1 of ``100m``, 67108864 of ``64Mi``, 1000 of ``1e3``.
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
+
+import msgspec
 
 from meshroll.adapters.kube.connection import JSON, Connection, connection
 from meshroll.adapters.kube.errors import ApiError, SuppressStatus, refusal
@@ -38,6 +41,17 @@ LISTS_MAX = 3
 # load balancer moves must not decide how the run ends.
 SHORT_PATIENCE_SECONDS = 15.0
 LONG_PATIENCE_SECONDS = 180.0
+
+
+class _ListMeta(msgspec.Struct):
+    resource_version: str = msgspec.field(name="resourceVersion")
+    token: str = msgspec.field(name="continue", default="")
+
+
+class _Head(msgspec.Struct):
+    """All that is read of a page to ask for the next one."""
+
+    metadata: _ListMeta
 
 
 class Kube:
@@ -104,12 +118,12 @@ class Kube:
         return self.list_as(path, JSON, lambda page: page.get("items") or [], **query)
 
     def list_as(
-        self, path: str, accept: str, read: Callable[[Object], Iterable[T]], **query: str
+        self, path: str, accept: str, read: Callable[[Object], Iterable[T]], shape: Any = Object, **query: str
     ) -> tuple[list[T], str]:
-        """What ``read`` makes of each page, which is forgotten before the next one is asked for."""
+        """What ``read`` makes of each page (decoded to ``shape``), which is forgotten before the next is asked for."""
         for left in reversed(range(LISTS_MAX)):
             try:
-                return self._pages(path, accept, read, query)
+                return self._pages(path, accept, read, shape, query)
             except ApiError as error:
                 # 410: what the pages were cut from is compacted by now, as after a long pause between two of them.
                 if error.status != 410 or not left:
@@ -118,17 +132,34 @@ class Kube:
         raise AssertionError("unreachable: the last list returns or raises")
 
     def _pages(
-        self, path: str, accept: str, read: Callable[[Object], Iterable[T]], query: Mapping[str, str]
+        self,
+        path: str,
+        accept: str,
+        read: Callable[[Object], Iterable[T]],
+        shape: Any,
+        query: Mapping[str, str],
     ) -> tuple[list[T], str]:
         items: list[T] = []
-        token = ""
-        while True:
-            page_query = {"limit": str(PAGE_SIZE), **query, **({"continue": token} if token else {})}
-            page = self._json("GET", f"{path}?{urlencode(page_query)}", accept=accept)
-            items += read(page)
-            token = page["metadata"].get("continue") or ""
-            if not token:
-                return items, page["metadata"]["resourceVersion"]
+        page_query = {"limit": str(PAGE_SIZE), **query}
+        # The API server makes the next page while this one is read: of a large list each takes as long as the other.
+        with ThreadPoolExecutor(max_workers=1) as ahead:
+            data = self._requests.send("GET", f"{path}?{urlencode(page_query)}", accept=accept)
+            while True:
+                head = msgspec.json.decode(data, type=_Head).metadata
+                following = (
+                    ahead.submit(
+                        self._requests.send,
+                        "GET",
+                        f"{path}?{urlencode({**page_query, 'continue': head.token})}",
+                        accept=accept,
+                    )
+                    if head.token
+                    else None
+                )
+                items += read(msgspec.json.decode(data, type=shape))
+                if following is None:
+                    return items, head.resource_version
+                data = following.result()
 
     def watch(self, path: str, resource_version: str, seconds: int) -> Iterator[Object]:
         """Watch events ({"type", "object"}) until the server ends the stream after ``seconds``; tried once.
@@ -218,9 +249,14 @@ class Kube:
                 raise
 
     def _json(
-        self, method: str, path: str, body: Any = None, content_type: str = JSON, accept: str = JSON
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        content_type: str = JSON,
+        accept: str = JSON,
     ) -> Object:
-        parsed: Object = json.loads(self._requests.send(method, path, body, content_type, accept))
+        parsed: Object = msgspec.json.decode(self._requests.send(method, path, body, content_type, accept))
         return parsed
 
 

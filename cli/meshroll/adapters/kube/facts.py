@@ -11,6 +11,7 @@ from typing import Any
 
 from meshroll.adapters.kube.client import METADATA, METADATA_LIST, TABLE, ApiError, Kube, Object
 from meshroll.adapters.kube.connection import JSON
+from meshroll.adapters.kube.pods import PodList
 from meshroll.core.callers import config_maps_used
 from meshroll.core.facts import Facts, Hidden, Kind, MeshedPod, Need, Requested, Unseen
 from meshroll.core.model import ClusterView, Pod
@@ -223,7 +224,8 @@ def _requests(kube: Kube, view: ClusterView) -> list[Requested]:
     return kube.list_as(
         PODS,
         JSON,
-        lambda page: requested(page.get("items") or []),
+        lambda page: requested(page["items"]),
+        PodList,
         fieldSelector=",".join([*running, *elsewhere]),
     )[0]
 

@@ -16,7 +16,7 @@ def _single(case: Case) -> Iterator[Hit]:
         if (
             workload.kind in ("Deployment", "StatefulSet")
             and workload.replicas == 1
-            and serves(workload, space)
+            and workload.id in space.served
         ):
             moved = (
                 "nobody answers while it restarts"
@@ -24,11 +24,6 @@ def _single(case: Case) -> Iterator[Hit]:
                 else "a restart moves all of its calls"
             )
             yield Hit(f"{workload.id} has one pod: {moved}.", namespace.name, workload.id)
-
-
-def serves(workload: Workload, space: NamespaceView) -> bool:
-    """Whether a Service sends calls to its pods."""
-    return any(workload.selected_by(service["spec"].get("selector") or {}) for service in space.services)
 
 
 def _undercut(case: Case) -> Iterator[Hit]:

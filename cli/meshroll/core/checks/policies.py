@@ -20,7 +20,8 @@ TRANSPARENT = "transparent"
 def _between(case: Case) -> Iterator[Hit]:
     """What meshed pods of these namespaces could not reach of each other any more (linkerd2 5d0275e3f)."""
     mode = (case.values.get("proxy") or {}).get("outboundTransportMode")
-    if mode == TRANSPARENT:
+    policies = _policies(case)
+    if mode == TRANSPARENT or not policies:
         return
     pods = [
         MeshedPod(
@@ -38,7 +39,7 @@ def _between(case: Case) -> Iterator[Hit]:
     def of(namespace: str) -> dict[str, str]:
         return {"kubernetes.io/metadata.name": namespace, **labels.get(namespace, {})}
 
-    for cut in cuts(_policies(case), pods, of, INBOUND_PORT):
+    for cut in cuts(policies, pods, of, INBOUND_PORT):
         meta = cut.policy["metadata"]
         yield Hit(
             f"NetworkPolicy/{meta['name']} lets {listed(cut.callers)} reach {listed(cut.servers)} on port "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from meshroll.core.checks.disruption import serves
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
 from meshroll.core.go_values import duration_seconds
@@ -104,7 +103,7 @@ def _outlives(case: Case) -> Iterator[Hit]:
 
 def _nothing_drains(case: Case) -> Iterator[Hit]:
     for namespace, space, workload in _lasting(case):
-        if serves(workload, space) and not list(_hooks(workload)):
+        if workload.id in space.served and not list(_hooks(workload)):
             yield Hit(
                 f"{workload.id} has no preStop hook: unless it serves on for some seconds after SIGTERM, it loses "
                 "calls at every restart, with or without the mesh.",
