@@ -13,6 +13,7 @@ with needed():
 
     from meshroll.core.errors import MeshrollError
     from meshroll.core.history import Looked, opened
+    from meshroll.core.notices import begun
     from meshroll.core.settings import Settings
 
 
@@ -31,8 +32,10 @@ class ActionModule(MeshrollAction):
                 journal = self.journal(kube.fenced(lock.fence))
                 others = [each for each in self.history(journal, looked.direction) if each.run_id != run_id]
                 now = kube.server_now()
-                for record in opened(looked, run_id, self.holder(), now, others, theft):
+                own, *left = opened(looked, run_id, self.holder(), now, others, theft)
+                for record in (own, *left):
                     journal.write(record)
+                self.notify(settings, begun(own, self.run_context.cluster))
         except MeshrollError:
             with suppress(MeshrollError):  # else it lapses by itself
                 lock.release()

@@ -21,6 +21,8 @@ with needed():
     from meshroll.core.history import left_open, run_beginning
     from meshroll.core.journal import Record
     from meshroll.core.mesh_identity import MeshIdentity, breaking, doubtful
+    from meshroll.core.notices import TOLD_OF
+    from meshroll.core.notices import ended as notice_of
     from meshroll.core.outcome import (
         Outcome,
         after_failure,
@@ -149,6 +151,17 @@ class ActionModule(MeshrollAction):
             if predicted := args["checks"].get("predicted"):
                 entry["summary"].append(msgspec.convert(predicted, Prediction).line)
         entry |= from_inventory
+        if command in TOLD_OF and not check_mode:
+            started_at, problems = (
+                record.started_at if record else self.run_context.started_at,
+                outcome.problems,
+            )
+            names = record.namespaces if record else [namespace.name for namespace in settings.namespaces]
+            notice = notice_of(
+                entry, problems, command, self.run_context.id, names, started_at or now(), now(), begun
+            )
+            if notice:
+                self.notify(settings, notice)
         return self.write(command, entry, outcome)
 
     def prune(self, journal: Journal) -> None:

@@ -21,7 +21,7 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import ne
 with needed():
     import msgspec
 
-    from meshroll.adapters import alive, cluster_access
+    from meshroll.adapters import alive, cluster_access, notify
     from meshroll.adapters.events import Events, now
     from meshroll.adapters.kube import facts
     from meshroll.adapters.kube.client import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS, Kube
@@ -36,6 +36,7 @@ with needed():
     from meshroll.core.history import has_changed
     from meshroll.core.journal import Record
     from meshroll.core.model import ClusterView
+    from meshroll.core.notices import Notice
     from meshroll.core.outcome import Outcome, after_failure, unread
     from meshroll.core.run import Run, run_id_of
 
@@ -188,6 +189,9 @@ class MeshrollAction(ActionBase):
             fenced = kube.fenced(lock.fence)
             journal = self.journal(fenced)
             yield Work(fenced, journal, journal.read_run(self.run_context.id), lock.check)
+
+    def notify(self, settings: inventory.Settings, notice: Notice) -> None:
+        notify.send(settings.notifications, notice, self.warn)
 
     def say_verdict(self, verdict: Verdict) -> None:
         levels = {GateOutcome.SUCCESSFUL: "info", GateOutcome.FAILED: "error"}

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from meshroll.core import prometheus_url
+from meshroll.core import prometheus_url, webhook_url
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.model import kubernetes_minor
 from meshroll.core.places import is_address, shown
@@ -324,6 +324,31 @@ class Checks(_Settings, frozen=True):
         _refuse_twice(self.accept)
 
 
+Event = Literal["start", "pause", "failure", "rollback", "success", "overdue"]
+EVENTS: tuple[Event, ...] = get_args(Event)
+
+
+class Notification(_Settings, frozen=True):
+    """Where notices of runs are sent. Whoever knows an incoming webhook's URL may post to it, so it may be in a file.
+
+    ``template`` is a file with a Jinja2 template for the text, of the fields in docs/reference/notifications.md.
+    """
+
+    url: str | None = None
+    url_file: str | None = None
+    format: Literal["webhook", "slack"] = "webhook"
+    events: Annotated[list[Event], msgspec.Meta(min_length=1)] = msgspec.field(
+        default_factory=lambda: list(EVENTS)
+    )
+    template: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.url is None) == (self.url_file is None):
+            raise ValueError("give either `url` or `url_file`")
+        if self.url is not None and (wrong := webhook_url.complaint(self.url)):
+            raise ValueError(wrong)
+
+
 class Service(_Settings, frozen=True):
     """A Service to convert. ``alongside`` makes a second, ClusterIP, Service; the headless one stays.
 
@@ -382,6 +407,7 @@ class Settings(_Settings, frozen=True):
     gate: Gate = msgspec.field(default_factory=Gate)
     upgrade: Upgrade = msgspec.field(default_factory=Upgrade)
     checks: Checks = msgspec.field(default_factory=Checks)
+    notifications: list[Notification] = msgspec.field(default_factory=list)
     waves: list[Wave] = msgspec.field(default_factory=lambda: list(DEFAULT_WAVES))
     namespaces: list[Namespace] = msgspec.field(default_factory=list)
     max_restarting_pods: Annotated[int, msgspec.Meta(ge=1)] | Percent = "10%"
@@ -433,6 +459,7 @@ _KNOWN_FIELDS = sorted(
             Acceptance,
             Upgrade,
             Checks,
+            Notification,
             Service,
             Namespace,
         )
