@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from meshroll.core.certificate_dates import remedy, told
+from collections.abc import Iterator, Sequence
+
+from meshroll.core.certificate_dates import ANCHOR, ISSUER, Dated, remedy, told
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem, Refused
+from meshroll.core.facts import Unseen
 from meshroll.core.injection import NATIVE_GA
 from meshroll.core.mesh_identity import unusable, without_anchor
 from meshroll.core.model import ControlPlane, kubernetes_minor
@@ -91,18 +94,36 @@ def _values_wait_beside_native(case: Case) -> list[Problem]:
     ]
 
 
-def _certificates_over(case: Case) -> list[Problem]:
+def _certificates_over(case: Case) -> Iterator[Problem]:
     """Proxies of an anchor or issuer that is over get no identity; an injector of such a webhook is not asked.
 
     An upgrade asks for anchor and issuer itself (renewal.py), and makes the webhooks' certificates anew.
     """
-    return [
-        Problem("certificate-not-valid", line, remedy(each.what))
-        for each in case.view.certificates
-        if each.state in ("expired", "not_yet_valid") and (line := told(each))
-    ]
+    for each in case.view.certificates:
+        if each.state in ("expired", "not_yet_valid") and (line := told(each)):
+            yield Problem("certificate-not-valid", line, remedy(each.what))
+    _refuse_unread(case.view.certificates)
 
 
+def _of_identity(case: Case, found: Sequence[Problem]) -> Iterator[Problem]:
+    """``found``, as far as an issuer was read that it could be found in."""
+    yield from found
+    if case.view.control_plane.installed and case.view.identity.chain is None:
+        _refuse_unread([each for each in case.view.certificates if each.what in (ISSUER, ANCHOR)])
+        raise Unseen("the issuer was not read")
+
+
+def _refuse_unread(certificates: Sequence[Dated]) -> None:
+    """Raises Unseen."""
+    unread = [f"{each.what}: {each.reason}" for each in certificates if each.state == "not_read"]
+    if unread:
+        raise Unseen("; ".join(unread))
+
+
+_UNREAD = (
+    "Needs `get` on Secret linkerd-identity-issuer, which no Role of `meshroll rbac` gives because the issuer's key is "
+    "in it: without, the issuer is skipped."
+)
 CHECKS = (
     Check(
         "release-unusable",
@@ -136,25 +157,26 @@ CHECKS = (
         _certificates_over,
         acceptable=True,
         why="A proxy gets no identity from a trust anchor or an issuer that is over, and the API server does not ask "
-        "an injector whose certificate is.",
+        f"an injector whose certificate is. {_UNREAD}",
         fix="Renew the certificate that is named; docs/how-to/certificates.md has the steps for each.",
     ),
     Check(
         "issuer-unusable",
         "identity can start with its issuer",
-        lambda case: unusable(case.view.identity),
+        lambda case: _of_identity(case, unusable(case.view.identity)),
         acceptable=True,
         why="linkerd-identity runs on with the issuer that it has and ignores one that its anchors did not sign, or "
-        "whose key does not fit (linkerd2 #8018). It does not start again with it, and then no proxy gets an identity.",
+        "whose key does not fit (linkerd2 #8018). It does not start again with it, and then no proxy gets an identity. "
+        + _UNREAD,
         fix="Put an issuer there that the trust anchors signed, with its key; `meshroll upgrade` renews it.",
     ),
     Check(
         "proxies-without-anchor",
         "running proxies know the issuer's trust anchor",
-        lambda case: without_anchor(case.view.identity),
+        lambda case: _of_identity(case, without_anchor(case.view.identity)),
         acceptable=True,
         why="A pod keeps the trust anchors that it was born with. One that does not know the anchor of the present "
-        "issuer refuses every proxy that has its identity from it (linkerd2 #4287).",
+        f"issuer refuses every proxy that has its identity from it (linkerd2 #4287). {_UNREAD}",
         fix="Restart the workloads that are named before others get identities of the new anchor.",
     ),
     Check(
