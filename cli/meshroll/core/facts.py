@@ -44,7 +44,7 @@ Kind = Literal[
     "felix_configurations",
     "helm_records",
 ]
-Need = Kind | Literal["aws", "meshed_pods", "pod_requests", "clock", "linkerd_check"]
+Need = Kind | Literal["aws", "meshed_pods", "config_maps", "pod_requests", "clock", "linkerd_check"]
 
 
 class Unseen(Exception):

@@ -110,16 +110,22 @@ WRITE: Part = (
     Grant("journal", "coordination.k8s.io", "leases", "get update delete", ("meshroll",)),
 )
 DISRUPTION: Part = (Grant("namespaces", "policy", "poddisruptionbudgets", "list"),)
+# Only where there is such an API.
+OTHER_POLICIES: Part = (
+    Grant("cluster", "cilium.io", "ciliumnetworkpolicies ciliumclusterwidenetworkpolicies", "list"),
+    Grant("cluster", "crd.projectcalico.org", "networkpolicies globalnetworkpolicies", "list"),
+    Grant("cluster", "policy.networking.k8s.io", "adminnetworkpolicies", "list"),
+    Grant("cluster", "vpcresources.k8s.aws", "securitygrouppolicies", "list"),
+)
 CHECKS: Part = (
-    *DISRUPTION,
+    *(*DISRUPTION, *OTHER_POLICIES),
     Grant("namespaces", "", "resourcequotas limitranges", "list"),
     Grant("namespaces", "batch", "jobs", "list"),
     # Only where there is such an API.
     Grant("namespaces", "autoscaling.k8s.io", "verticalpodautoscalers", "list"),
     Grant("namespaces", "keda.sh", "scaledobjects", "list"),
-    Grant("namespaces", "vpcresources.k8s.aws", "securitygrouppolicies", "list"),
     Grant("cluster", "crd.projectcalico.org", "felixconfigurations", "list"),
-    Grant("cluster", "", "pods", "list"),
+    Grant("cluster", "", "namespaces pods", "list"),
     Grant("cluster", "networking.k8s.io", "networkpolicies", "list"),
     Grant("cluster", ADMISSION, " ".join(dict.fromkeys(WEBHOOKS.values())), "list"),
     Grant("kube-system", "", "configmaps", "get", ("cilium-config",)),
@@ -144,10 +150,7 @@ SCAN: Part = (
     # Only where there is such an API.
     Grant("cluster", "multicluster.linkerd.io", "links", "list"),
     Grant("cluster", "monitoring.coreos.com", "podmonitors servicemonitors", "list"),
-    Grant("cluster", "cilium.io", "ciliumnetworkpolicies ciliumclusterwidenetworkpolicies", "list"),
-    Grant("cluster", "crd.projectcalico.org", "networkpolicies globalnetworkpolicies", "list"),
-    Grant("cluster", "policy.networking.k8s.io", "adminnetworkpolicies", "list"),
-    Grant("cluster", "vpcresources.k8s.aws", "securitygrouppolicies", "list"),
+    *OTHER_POLICIES,
 )
 
 

@@ -71,6 +71,7 @@ GATEWAY_CRDS = tuple(
 SCANNED: frozenset[Need] = frozenset(
     (
         "meshed_pods",
+        "config_maps",
         "services",
         "network_policies",
         "servers",
@@ -110,7 +111,7 @@ def see(
             listed=read,
             ahead_seconds=_ahead_seconds(kube) if "clock" in needs else 0.0,
         )
-        if "meshed_pods" not in needs:
+        if "config_maps" not in needs:
             return facts
         config_maps = {
             namespace: pool.submit(_seen, partial(_config_maps, kube, namespace, names), "configmaps")

@@ -2,45 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from meshroll.core.checks.row import Case, Check
-from meshroll.core.facts import MeshedPod
-from meshroll.core.model import NamespaceView, Object, Workload, labels_of
-from meshroll.core.scan.reach import Way, cuts, ways
+from meshroll.core.control_plane import namespace_metadata
+from meshroll.core.facts import MeshedPod, Unseen, gathered
+from meshroll.core.model import NamespaceView, Object, Pod, Workload, labels_of
+from meshroll.core.releases import Edge
+from meshroll.core.scan.reach import Way, cuts, groups_of, has, is_peer, ways
 from meshroll.core.scan.row import Hit, listed
+from meshroll.core.scan.traffic import refuse_other_policies
 from meshroll.core.selectors import selects
 
-INBOUND_PORT, ADMIN_PORT = 4143, 4191
-# destination, policy, identity (charts/linkerd-control-plane/templates: linkerd-dst, linkerd-policy, linkerd-identity)
-CONTROL_PORTS = (8086, 8090, 8080)
+INBOUND_PORT = 4143
+ADMIN = {4191: ("linkerd-admin",)}
+# identity, destination and policy, as their containers call them, before and from edge-25.6.3 on
+# (linkerd.io/2-edge/reference/controlplane-port-names).
+CONTROL_PORTS = {8086: ("dest-grpc",), 8090: ("policy-grpc",), 8080: ("ident-grpc",)}
+PORTS_RENAMED_SINCE = Edge(25, 6, 3)
 TRANSPARENT = "transparent"
+# The first edge whose proxies send all calls to INBOUND_PORT (linkerd2 5d0275e3f).
+ONE_PORT_SINCE = Edge(25, 3, 2)
+# Whether a peer of a policy's rule takes in the pods that are asked about.
+Admits = Callable[[Object, Object], bool]
 
 
 def _between(case: Case) -> Iterator[Hit]:
-    """What meshed pods of these namespaces could not reach of each other any more (linkerd2 5d0275e3f)."""
+    """What meshed pods could not reach any more of pods of this run, and these of them. Raises Unseen, at its end."""
+    assert case.edge is not None
     mode = (case.values.get("proxy") or {}).get("outboundTransportMode")
-    policies = _policies(case)
-    if mode == TRANSPARENT or not policies:
+    policies = case.seen.objects("network_policies")
+    if mode == TRANSPARENT or case.edge < ONE_PORT_SINCE:
         return
+    taken = {f"{space.name}/{workload.id}" for _, space, workload in case.taken()}
     pods = [
-        MeshedPod(
-            space.name,
-            pod.name,
-            workload.id,
-            labels_of(pod.manifest),
-            str((pod.manifest.get("status") or {}).get("podIP") or ""),
-        )
+        MeshedPod(space.name, pod.name, workload.id, labels_of(pod.manifest), _address(pod))
         for _, space, workload in case.taken()
         for pod in space.pods_of(workload.id)
     ]
-    labels = {space.name: labels_of(space.manifest or {}) for _, space in case.spaces()}
-
-    def of(namespace: str) -> dict[str, str]:
-        return {"kubernetes.io/metadata.name": namespace, **labels.get(namespace, {})}
-
-    for cut in cuts(policies, pods, of, INBOUND_PORT):
+    others, unseen = gathered(_others(case, taken))
+    for cut in (
+        cuts(policies, [*pods, *others], lambda name: _labels(case, name), INBOUND_PORT) if policies else ()
+    ):
         meta = cut.policy["metadata"]
+        if taken.isdisjoint((*cut.servers, *cut.callers)):
+            continue
         yield Hit(
             f"NetworkPolicy/{meta['name']} lets {listed(cut.callers)} reach {listed(cut.servers)} on port "
             f"{', '.join(cut.ports)} and not on {INBOUND_PORT}, which proxies use.",
@@ -48,95 +54,112 @@ def _between(case: Case) -> Iterator[Hit]:
             f"NetworkPolicy/{meta['name']}",
             f"Allow port {INBOUND_PORT} (TCP) in its {cut.way.lower()} rules with those ports.",
         )
+    if unseen:
+        raise Unseen(unseen)
+    refuse_other_policies(case.seen)
+
+
+def _others(case: Case, taken: set[str]) -> Iterator[MeshedPod]:
+    """Of the whole cluster. Raises Unseen where those, or the labels of their namespaces, may not be read."""
+    case.seen.objects("namespaces")
+    for pod in case.seen.meshed_pods:
+        if f"{pod.namespace}/{pod.owner}" not in taken:
+            yield pod
+
+
+def _address(pod: Pod) -> str:
+    return str((pod.manifest.get("status") or {}).get("podIP") or "")
+
+
+def _labels(case: Case, namespace: str) -> Mapping[str, str]:
+    """Of a namespace in hand, or any other. Raises Unseen."""
+    space = case.view.namespaces.get(namespace)
+    own = labels_of(space.manifest or {}) if space else case.seen.labels(namespace)
+    return {"kubernetes.io/metadata.name": namespace, **own}
 
 
 def _to_control_plane(case: Case) -> Iterator[Hit]:
-    for space, policy, workloads in _over(case, "Egress"):
-        closed = [port for port in CONTROL_PORTS if not _lets(policy["spec"].get("egress") or [], port)]
-        if closed and not _opened_elsewhere(case, space, workloads, "Egress", closed):
-            yield _hit(space, policy, workloads, "do not reach the control plane", closed)
+    """Raises Unseen, at its end."""
+    assert case.edge is not None
+    older = ("grpc",) if case.edge < PORTS_RENAMED_SINCE else ()
+    ports = {port: (*names, *older) for port, names in CONTROL_PORTS.items()}
+    home = case.view.control_plane.namespace
+    labels = namespace_metadata(home, case.values)[0] if not case.view.control_plane.installed else {}
+    policies = case.seen.objects("network_policies")
+    if policies:
+        labels = {**labels, **case.seen.labels(home)}
+    # Its pods are taken to have addresses as the pods of this run have; which pods a rule picks is not looked at.
+    addresses = {_address(pod) for _, space, workload in case.taken() for pod in space.pods_of(workload.id)}
+    pods = [MeshedPod(home, "", "", {}, address) for address in addresses or {""}]
+    groups = groups_of(policies, pods, lambda _: labels)
+
+    def admits(peer: Object, policy: Object) -> bool:
+        return any(is_peer({**peer, "podSelector": None}, group, policy) for group in groups)
+
+    yield from _shut(case, "Egress", ports, admits, "do not reach the control plane")
+    refuse_other_policies(case.seen)
 
 
 def _to_admin(case: Case) -> Iterator[Hit]:
-    for space, policy, workloads in _over(case, "Ingress"):
-        if not _lets(policy["spec"].get("ingress") or [], ADMIN_PORT) and not _opened_elsewhere(
-            case, space, workloads, "Ingress", [ADMIN_PORT]
-        ):
-            yield _hit(space, policy, workloads, "cannot be scraped", [ADMIN_PORT])
+    """Prometheus is in another namespace but where the inventory says otherwise; who it is there is not looked at.
+
+    Raises Unseen, at its end.
+    """
+    service = case.settings.prometheus.service
+
+    def admits(peer: Object, policy: Object) -> bool:
+        at_home = service is not None and service.namespace == policy["metadata"]["namespace"]
+        return at_home or "namespaceSelector" in peer or "ipBlock" in peer
+
+    yield from _shut(case, "Ingress", ADMIN, admits, "cannot be scraped")
+    refuse_other_policies(case.seen)
 
 
-def _hit(
-    space: NamespaceView, policy: Object, workloads: Sequence[Workload], what: str, ports: Sequence[int]
-) -> Hit:
-    name = policy["metadata"]["name"]
-    told = ", ".join(str(port) for port in ports)
-    return Hit(
-        f"Behind NetworkPolicy/{name} the proxies of {listed(each.id for each in workloads)} {what} (port {told}).",
-        space.name,
-        f"NetworkPolicy/{name}",
-    )
-
-
-def _policies(case: Case) -> list[Object]:
-    return [
-        policy
-        for policy in case.seen.objects("network_policies")
-        if policy["metadata"]["namespace"] in case.view.namespaces
-    ]
-
-
-def _over(case: Case, way: Way) -> Iterator[tuple[NamespaceView, Object, list[Workload]]]:
-    """Each policy that isolates workloads of this run in this way, with them."""
-    policies = _policies(case)
+def _shut(
+    case: Case, way: Way, ports: Mapping[int, Sequence[str]], admits: Admits, what: str
+) -> Iterator[Hit]:
+    """A hit for each policy over workloads for which no policy over them opens these ports: policies add up."""
     for _, space in case.spaces():
-        taken = [workload for _, home, workload in case.taken() if home.name == space.name]
-        for policy in policies:
-            if policy["metadata"]["namespace"] != space.name or way not in ways(policy):
-                continue
-            selected = [each for each in taken if _selects(policy, each)]
-            if selected:
-                yield space, policy, selected
+        policies = [
+            policy
+            for policy in case.seen.objects("network_policies")
+            if policy["metadata"]["namespace"] == space.name and way in ways(policy)
+        ]
+        found: dict[str, tuple[list[Workload], dict[int, None]]] = {}
+        for workload in _taken_of(case, space) if policies else ():
+            over = [policy for policy in policies if _selects(policy, workload)]
+            for port, names in ports.items() if over else ():
+                if not any(_lets(policy, way, port, names, admits) for policy in over):
+                    for policy in over:
+                        workloads, shut = found.setdefault(policy["metadata"]["name"], ([], {}))
+                        workloads.append(workload)
+                        shut[port] = None
+        for name, (workloads, shut) in found.items():
+            yield Hit(
+                f"Behind NetworkPolicy/{name} the proxies of {listed(each.id for each in workloads)} {what} "
+                f"(port {', '.join(str(port) for port in shut)}).",
+                space.name,
+                f"NetworkPolicy/{name}",
+            )
+
+
+def _taken_of(case: Case, space: NamespaceView) -> list[Workload]:
+    return [workload for _, home, workload in case.taken() if home.name == space.name]
 
 
 def _selects(policy: Object, workload: Workload) -> bool:
     return selects(policy["spec"].get("podSelector") or {}, labels_of(workload.template))
 
 
-def _lets(rules: Sequence[Object], port: int) -> bool:
-    """Whether any rule lets somebody through on ``port``; who that is, is not looked at."""
+def _lets(policy: Object, way: Way, port: int, names: Sequence[str], admits: Admits) -> bool:
+    rules, peers = ("egress", "to") if way == "Egress" else ("ingress", "from")
     return any(
-        not rule.get("ports")
-        or any(
-            each.get("protocol", "TCP") == "TCP"
-            and (
-                each.get("port") is None
-                or (
-                    isinstance(each["port"], int)
-                    and each["port"] <= port <= int(each.get("endPort") or each["port"])
-                )
-                or each["port"] in ("linkerd-admin", "linkerd-proxy")
-            )
-            for each in rule["ports"]
+        (
+            not rule.get("ports")
+            or any(each.get("protocol", "TCP") == "TCP" and has(each, port, *names) for each in rule["ports"])
         )
-        for rule in rules
-    )
-
-
-def _opened_elsewhere(
-    case: Case, space: NamespaceView, workloads: Sequence[Workload], way: Way, ports: Sequence[int]
-) -> bool:
-    """Whether other policies over all of these workloads let the ports through: policies add up."""
-    rules = "egress" if way == "Egress" else "ingress"
-    return all(
-        any(
-            _lets(policy["spec"].get(rules) or [], port)
-            for policy in _policies(case)
-            if policy["metadata"]["namespace"] == space.name
-            and way in ways(policy)
-            and _selects(policy, workload)
-        )
-        for workload in workloads
-        for port in ports
+        and (not rule.get(peers) or any(admits(peer, policy) for peer in rule[peers]))
+        for rule in policy["spec"].get(rules) or []
     )
 
 
@@ -164,7 +187,7 @@ CHECKS = (
         "network-policy-between-proxies",
         "NetworkPolicies let proxies reach each other",
         _between,
-        needs=("network_policies",),
+        needs=("network_policies", "other_policies", "meshed_pods", "namespaces"),
         acceptable=True,
         why="Since edge-25.3.2 all traffic between proxies goes to port 4143 of the server's pod, whatever port was "
         "dialled: a policy that lets only the application's port through cuts them off (linkerd2 #15246).",
@@ -174,7 +197,7 @@ CHECKS = (
         "network-policy-to-control-plane",
         "NetworkPolicies let proxies reach the control plane",
         _to_control_plane,
-        needs=("network_policies",),
+        needs=("network_policies", "other_policies", "namespaces"),
         acceptable=True,
         why="A proxy that does not reach identity (8080) gets no certificate and does not become Ready; without "
         "destination (8086) and policy (8090) it knows no endpoints.",
@@ -185,7 +208,7 @@ CHECKS = (
         "NetworkPolicies let Prometheus reach the proxies",
         _to_admin,
         severity="warn",
-        needs=("network_policies",),
+        needs=("network_policies", "other_policies"),
         why="Golden signals come from port 4191 of each proxy. A gate that cannot be measured pauses the rollout.",
         fix="Allow ingress to port 4191 from Prometheus.",
     ),

@@ -21,6 +21,8 @@ from meshroll.core.selectors import keys_of, selects
 Way = Literal["Ingress", "Egress"]
 # The name that the injector gives the proxy's inbound port.
 PROXY_PORT_NAME = "linkerd-proxy"
+# Of the proxy itself (tap, admin): calls to them are not sent to its inbound port.
+OWN_PORTS = (4190, 4191, "linkerd-admin")
 _RULES: dict[Way, tuple[str, str]] = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}
 
 
@@ -56,7 +58,7 @@ def cuts(
 ) -> list[Cut]:
     """Who among ``pods`` is cut off from whom, and by which policies, once calls go to ``proxy_port``."""
     known = list(policies)
-    groups = _groups(known, pods, namespace_labels)
+    groups = groups_of(known, pods, namespace_labels)
     rules = [rule for policy in known for rule in _rules(policy, groups, proxy_port)]
     isolated: dict[Way, int] = {way: _isolated(known, way, groups) for way in _RULES}
     before = {way: _reach(rules, way, isolated[way], len(groups), False) for way in _RULES}
@@ -71,9 +73,7 @@ def cuts(
     return list(_told(rules, lost, groups))
 
 
-def _told(
-    rules: Iterable[Rule], lost: Mapping[Way, Sequence[int]], groups: Sequence[_Group]
-) -> Iterator[Cut]:
+def _told(rules: Iterable[Rule], lost: Mapping[Way, Sequence[int]], groups: Sequence[Group]) -> Iterator[Cut]:
     """A cut for each policy with rules by which what is lost was allowed."""
     found: dict[tuple[int, Way], tuple[Rule, set[int], set[int], dict[str, None]]] = {}
     for rule in rules:
@@ -96,7 +96,7 @@ def _told(
 
 
 @dataclass
-class _Group:
+class Group:
     """Pods that the policies do not tell apart: how many, and whose (NAMESPACE/KIND/NAME)."""
 
     namespace: str
@@ -107,21 +107,22 @@ class _Group:
     pods: int = 0
 
 
-def _groups(
+def groups_of(
     policies: Sequence[Object],
     pods: Iterable[MeshedPod],
     namespace_labels: Callable[[str], Mapping[str, str]],
-) -> list[_Group]:
+) -> list[Group]:
+    """``pods`` by what ``policies`` can tell of them."""
     keys = {key for policy in policies for selector in _pod_selectors(policy) for key in keys_of(selector)}
     blocks = {block for policy in policies for block in _blocks(policy)}
     networks = {block: ip_network(block, strict=False) for block in blocks}
-    found: dict[tuple[str, tuple[tuple[str, str], ...], frozenset[str]], _Group] = {}
+    found: dict[tuple[str, tuple[tuple[str, str], ...], frozenset[str]], Group] = {}
     for pod in pods:
         labels = {key: value for key, value in sorted(pod.labels.items()) if key in keys}
         within = frozenset(block for block, network in networks.items() if _within(pod.ip, network))
         key = (pod.namespace, tuple(labels.items()), within)
         if key not in found:
-            found[key] = _Group(pod.namespace, namespace_labels(pod.namespace), labels, within)
+            found[key] = Group(pod.namespace, namespace_labels(pod.namespace), labels, within)
         found[key].owners.add(f"{pod.namespace}/{pod.owner}")
         found[key].pods += 1
     return list(found.values())
@@ -157,12 +158,12 @@ def ways(policy: Object) -> Sequence[Way]:
     return ways
 
 
-def _selected(policy: Object, groups: Sequence[_Group]) -> int:
+def _selected(policy: Object, groups: Sequence[Group]) -> int:
     home, selector = policy["metadata"]["namespace"], policy["spec"].get("podSelector") or {}
     return _mask(group.namespace == home and selects(selector, group.labels) for group in groups)
 
 
-def _isolated(policies: Iterable[Object], way: Way, groups: Sequence[_Group]) -> int:
+def _isolated(policies: Iterable[Object], way: Way, groups: Sequence[Group]) -> int:
     isolated = 0
     for policy in policies:
         if way in ways(policy):
@@ -170,7 +171,7 @@ def _isolated(policies: Iterable[Object], way: Way, groups: Sequence[_Group]) ->
     return isolated
 
 
-def _rules(policy: Object, groups: Sequence[_Group], proxy_port: int) -> Iterator[Rule]:
+def _rules(policy: Object, groups: Sequence[Group], proxy_port: int) -> Iterator[Rule]:
     selected = _selected(policy, groups)
     for way in ways(policy) if selected else ():
         of, peers_key = _RULES[way]
@@ -182,15 +183,16 @@ def _rules(policy: Object, groups: Sequence[_Group], proxy_port: int) -> Iterato
                 way=way,
                 selected=selected,
                 peers=_mask(
-                    not peers or any(_is_peer(peer, group, policy) for peer in peers) for group in groups
+                    not peers or any(is_peer(peer, group, policy) for peer in peers) for group in groups
                 ),
                 ports=", ".join(_told_port(port) for port in over_tcp),
-                to_applications=not ports or bool(over_tcp),
-                to_proxies=not ports or any(_has(port, proxy_port) for port in over_tcp),
+                to_applications=not ports or any(port.get("port") not in OWN_PORTS for port in over_tcp),
+                to_proxies=not ports or any(has(port, proxy_port, PROXY_PORT_NAME) for port in over_tcp),
             )
 
 
-def _is_peer(peer: Object, group: _Group, policy: Object) -> bool:
+def is_peer(peer: Object, group: Group, policy: Object) -> bool:
+    """Whether a peer of one of the policy's rules takes the group's pods in."""
     if block := peer.get("ipBlock"):
         return block["cidr"] in group.blocks and not group.blocks & set(block.get("except") or [])
     pods, namespaces = peer.get("podSelector"), peer.get("namespaceSelector")
@@ -202,12 +204,13 @@ def _is_peer(peer: Object, group: _Group, policy: Object) -> bool:
     return home and (pods is None or selects(pods, group.labels))
 
 
-def _has(port: Object, number: int) -> bool:
+def has(port: Object, number: int, *names: str) -> bool:
+    """Whether a rule's port takes in the port ``number``, which pods call one of ``names``."""
     named = port.get("port")
     if named is None:
         return True
     if isinstance(named, str):
-        return named == PROXY_PORT_NAME
+        return named in names
     return int(named) <= number <= int(port.get("endPort") or named)
 
 
@@ -248,5 +251,5 @@ def _bits(mask: int) -> Iterator[int]:
         mask ^= lowest
 
 
-def _names(of: Iterable[int], groups: Sequence[_Group]) -> tuple[str, ...]:
+def _names(of: Iterable[int], groups: Sequence[Group]) -> tuple[str, ...]:
     return tuple(sorted({owner for index in of for owner in groups[index].owners}))

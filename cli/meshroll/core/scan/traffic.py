@@ -30,6 +30,11 @@ def _transport_header(facts: Facts) -> Iterator[Hit]:
             f"Add port {port} (TCP) to its {rules} rules with those ports, or set proxy.outboundTransportMode to "
             "transparent.",
         )
+    refuse_other_policies(facts)
+
+
+def refuse_other_policies(facts: Facts) -> None:
+    """Raises Unseen where there are policies beside NetworkPolicies: who may reach whom is not known then."""
     others = Counter(f"{each['kind']}" for each in facts.objects("other_policies"))
     if others:
         found = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
