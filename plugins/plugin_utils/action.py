@@ -65,6 +65,8 @@ class MeshrollAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        # The kubernetes package puts keys into files and removes them at exit, which a forked worker never comes to.
+        tempfile.tempdir = constants.DEFAULT_LOCAL_TMP
         if told := refusal():
             message, hint = told
             problem = {"code": "package-version", "message": message, "hint": hint}
@@ -136,7 +138,7 @@ class MeshrollAction(ActionBase):
 
     def folder(self) -> Path:
         """A new one in Ansible's own of this run, which goes away with the run, also when that is cancelled."""
-        return Path(tempfile.mkdtemp(prefix="meshroll-", dir=constants.DEFAULT_LOCAL_TMP))
+        return Path(tempfile.mkdtemp(prefix="meshroll-"))
 
     def accepted_checks(self, settings: inventory.Settings) -> dict[str, str]:
         """Reasons by the check's id, of the inventory and the command line. Raises UsageError."""

@@ -70,6 +70,11 @@ class RunFolder:
         return self.path / "result.json"
 
     @property
+    def temporary(self) -> Path:
+        """What programs of the run put away for a while, keys of kubeconfigs among it; never kept."""
+        return self.path / "tmp"
+
+    @property
     def log(self) -> Path:
         return self.path / "log"
 
@@ -108,7 +113,7 @@ def environment(folder: RunFolder, inherited: Mapping[str, str]) -> dict[str, st
         "ANSIBLE_LOCALHOST_WARNING": "false",
         # What one task learns the next one reads, whatever the user's ansible.cfg says of facts.
         "ANSIBLE_INJECT_FACT_VARS": "true",
-        "ANSIBLE_LOCAL_TEMP": str(folder.path / "tmp"),
+        "ANSIBLE_LOCAL_TEMP": str(folder.temporary),
         "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_NOCOWS": "true",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
@@ -118,6 +123,7 @@ def environment(folder: RunFolder, inherited: Mapping[str, str]) -> dict[str, st
         "MESHROLL_EVENTS": str(folder.events),
         "MESHROLL_STOP": str(folder.stop),
         "PYTHONUNBUFFERED": "1",
+        "TMPDIR": str(folder.temporary),
     }
     return {**inherited, **own, **_utf8(inherited)}
 

@@ -33,6 +33,7 @@ def run(invocation: Invocation, view: View, keep_log: bool = False) -> dict[str,
     started_at = now()
     run_id = new_run_id(started_at)
     folder = RunFolder(Path(tempfile.mkdtemp(prefix=f"meshroll-{run_id}-")))
+    folder.temporary.mkdir(mode=0o700)
     kept = True
     try:
         argv = arguments(invocation, folder, run_id, started_at)
@@ -45,8 +46,8 @@ def run(invocation: Invocation, view: View, keep_log: bool = False) -> dict[str,
         return result
     finally:
         # A worker that outlived Ansible still writes there, and the lock tells others of it.
-        if not kept and is_dead(str(folder.alive)):
-            shutil.rmtree(folder.path, ignore_errors=True)
+        if is_dead(str(folder.alive)):
+            shutil.rmtree(folder.temporary if kept else folder.path, ignore_errors=True)
 
 
 def new_run_id(started_at: str) -> str:
