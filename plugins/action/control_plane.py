@@ -55,7 +55,12 @@ class ActionModule(MeshrollAction):
             "changes": wanted.rows,
             "profile": wanted.profile,
             **helm.for_tasks(
-                wanted.helm_binary, folder, self.for_helm(settings, folder), wanted.charts, wanted.values
+                wanted.helm_binary,
+                folder,
+                self.for_child(settings, folder),
+                namespace,
+                wanted.charts,
+                wanted.values,
             ),
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction, failure
@@ -16,8 +17,8 @@ with needed():
     from meshroll.adapters.release import release_for
     from meshroll.core import checks
     from meshroll.core.errors import Problem, Refused
-    from meshroll.core.facts import Facts, Hidden
-    from meshroll.core.model import ClusterView
+    from meshroll.core.facts import Facts, Hidden, LinkerdChecked
+    from meshroll.core.model import ClusterView, ControlPlane
     from meshroll.core.prediction import Prediction, predict
     from meshroll.core.releases import Edge
     from meshroll.core.scope import caller_namespaces
@@ -48,9 +49,7 @@ class ActionModule(MeshrollAction):
             edge = next(catalogue.read(settings.catalogue).newest_first()).version
         seen = self.seen(kube, view, settings, checks.needs(rows))
         if "linkerd_check" in checks.needs(rows):
-            there = view.control_plane.installed
-            found = linkerd_cli.check(settings) if there else Hidden("Linkerd is not installed")
-            seen = replace(seen, linkerd_check=found)
+            seen = replace(seen, linkerd_check=self.linkerd_checked(settings, view.control_plane))
         case = checks.Case(view, settings, "in", edge, facts=seen, release_problems=problems)
         asked = checks.check(case, rows, accepted)
         told = {"checks": checks.result(case, asked)}
@@ -59,6 +58,12 @@ class ActionModule(MeshrollAction):
         if not args.get("only") and names:
             told["checks"]["predicted"] = msgspec.to_builtins(self.predict(view, settings, edge, seen))
         return told
+
+    def linkerd_checked(self, settings: Settings, plane: ControlPlane) -> tuple[LinkerdChecked, ...] | Hidden:
+        if not plane.installed:
+            return Hidden("Linkerd is not installed")
+        reached = partial(self.for_child, settings, self.folder())
+        return linkerd_cli.check(reached, plane.namespace, plane.release)
 
     def predict(self, view: ClusterView, settings: Settings, edge: Edge, seen: Facts) -> Prediction:
         """Of a rollout from here on: where something blocks there is none to tell of."""

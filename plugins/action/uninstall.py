@@ -43,7 +43,7 @@ class ActionModule(MeshrollAction):
         folder = self.folder()
         variables = helm.environment(folder)
         binary = helm.usable(settings.control_plane.helm_binary, variables)
-        cluster = self.for_helm(settings, folder).cluster
+        cluster = self.for_child(settings, folder)
         for name in releases:
             work.check()
             self.events.say("stage", f"Removing {name}", stage=STAGE)

@@ -202,7 +202,8 @@ class ActionModule(MeshrollAction):
             result["prepared"] = helm.for_tasks(
                 prepared.helm_binary,
                 folder,
-                self.for_helm(settings, folder),
+                self.for_child(settings, folder),
+                own.namespace,
                 prepared.charts,
                 prepared.values,
             )
@@ -221,8 +222,8 @@ class ActionModule(MeshrollAction):
         folder = self.folder()
         variables = helm.environment(folder)
         binary = helm.usable(own.helm_binary, variables)
-        reached = self.for_helm(settings, folder)
-        upgrade.roll_back(work.kube, binary, variables, reached, hop, work.check)
+        cluster = self.for_child(settings, folder)
+        upgrade.roll_back(work.kube, binary, variables, cluster, own.namespace, hop, work.check)
         readiness.wait_up(work.kube, own.namespace, own.timeout_seconds, self.report(STAGE), work.check)
         answer = readiness.webhook(work.kube, work.check)
         if answer.kind == "silent":

@@ -102,12 +102,11 @@ class MeshrollAction(ActionBase):
     def connect(self, settings: inventory.Settings) -> Kube:
         return cluster_access.connect(settings.cluster, self.run_context.id, self.warn, self.patience_seconds)
 
-    def for_helm(self, settings: inventory.Settings, folder: Path) -> inventory.Settings:
-        """The settings with a cluster that Helm can reach: it reads nothing but kubeconfigs."""
-        cluster = cluster_access.for_helm(
+    def for_child(self, settings: inventory.Settings, folder: Path) -> inventory.Cluster:
+        """The cluster as every program that is started reaches it."""
+        return cluster_access.for_child(
             settings.cluster, self.run_context.id, self.warn, self.patience_seconds, folder
         )
-        return msgspec.structs.replace(settings, cluster=cluster)
 
     def seen(
         self, kube: Kube, view: ClusterView, settings: inventory.Settings, needs: Collection[Need]

@@ -134,7 +134,7 @@ def test_helm_reaches_it_and_sends_the_token_that_was_written_for_it(
 
     def remove(answer: Answer) -> None:
         scripted.plays(answer)
-        cluster = cluster_access.for_helm(Cluster(eks=PROD), "run", lambda _: None, 15.0, tmp_path)
+        cluster = cluster_access.for_child(Cluster(eks=PROD), "run", lambda _: None, 15.0, tmp_path)
         binary = str(sandbox.connection.helm) if sandbox.connection else ""
         helm.uninstall(binary, helm.environment(tmp_path), cluster, "default", "nothing-of-this-name")
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.core.factories import settings
 
 from meshroll.adapters import linkerd_cli
+from meshroll.core.errors import Problem, Refused
 from meshroll.core.facts import Hidden, LinkerdChecked
+from meshroll.core.settings import Cluster
 
 SAID: dict[str, Any] = {
     "success": False,
@@ -29,6 +30,13 @@ SAID: dict[str, Any] = {
 }  # fmt: skip
 
 
+Found = tuple[LinkerdChecked, ...] | Hidden
+
+
+def check(cluster: Cluster = Cluster()) -> Found:  # noqa: B008 - immutable
+    return linkerd_cli.check(lambda: cluster, "linkerd", "edge-25.10.7")
+
+
 def put(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     command = folder / "linkerd"
     command.write_text(f"#!/bin/sh\n{script}\n")
@@ -41,7 +49,7 @@ def test_errors_and_warnings_are_read_and_versions_left_out(
 ) -> None:
     (tmp_path / "said.json").write_text(json.dumps(SAID))
     put(tmp_path, f'echo "$@" > {tmp_path}/asked; cat {tmp_path}/said.json; exit 1', monkeypatch)
-    found = linkerd_cli.check(settings(cluster={"kubeconfig": "/k", "context": "prod"}))
+    found = check(Cluster(kubeconfig="/k", context="prod"))
     assert found == (
         LinkerdChecked("linkerd-config", "control plane ClusterRoles exist", True, "missing", "https://x"),
         LinkerdChecked(
@@ -50,6 +58,33 @@ def test_errors_and_warnings_are_read_and_versions_left_out(
     )
     asked = (tmp_path / "asked").read_text()
     assert "--output json --wait 0s --linkerd-namespace linkerd --kubeconfig /k --context prod" in asked
+    assert "--expected-version edge-25.10.7" in asked, "else it asks the internet for the newest release"
+
+
+def test_extensions_say_theirs_in_an_object_of_their_own_and_not_all_of_it_is_utf_8(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_viz = {"description": "tap is up", "result": "error", "error": "@"}
+    viz = json.dumps({"success": False, "categories": [{"categoryName": "linkerd-viz", "checks": [of_viz]}]})
+    said = f"{json.dumps(SAID, indent=2)}\n{viz}\n".encode().replace(b"@", b"caf\xe9")
+    (tmp_path / "said.json").write_bytes(said)
+    put(tmp_path, f"cat {tmp_path}/said.json; exit 1", monkeypatch)
+    found = check()
+    assert not isinstance(found, Hidden), found
+    assert [each.category for each in found] == ["linkerd-config", "linkerd-identity", "linkerd-viz"]
+    assert found[-1].said == "caf\ufffd"
+
+
+def test_a_cluster_that_aws_refuses_counts_as_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, f"touch {tmp_path}/asked", monkeypatch)
+
+    def reached() -> Cluster:
+        raise Refused(Problem("aws-credentials-expired", "They have expired."))
+
+    assert linkerd_cli.check(reached, "linkerd", None) == Hidden("They have expired")
+    assert not (tmp_path / "asked").exists(), "whatever kubectl points at is somebody else's"
 
 
 @pytest.mark.parametrize(
@@ -60,11 +95,11 @@ def test_what_cannot_be_read_is_said_and_counts_as_not_seen(
     script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path, script, monkeypatch)
-    found = linkerd_cli.check(settings())
+    found = check()
     assert isinstance(found, Hidden)
     assert "nothing that can be read" in found.reason
 
 
 def test_a_command_that_is_not_there_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert linkerd_cli.check(settings()) == Hidden("no command linkerd is on PATH")
+    assert check() == Hidden("no command linkerd is on PATH")

@@ -25,15 +25,16 @@ def connect(cluster: Cluster, run_id: str, log: Callable[[str], None], patience_
     return Kube.over(eks.connection(cluster.eks, aws), log, patience_seconds)
 
 
-def for_helm(
+def for_child(
     cluster: Cluster, run_id: str, log: Callable[[str], None], patience_seconds: float, folder: Path
 ) -> Cluster:
-    """The cluster as a kubeconfig's context; a kubeconfig is written into ``folder`` where the inventory names none.
+    """The cluster as programs reach it, which read nothing but kubeconfigs: a file's own path, and a context in it.
 
-    Helm has 15 minutes from here. Raises Refused for what AWS refuses.
+    For a cluster of EKS a file is written into ``folder``, good for 15 minutes. Raises Refused for what AWS refuses.
     """
     if cluster.eks is None:
-        return cluster
+        file = Path(cluster.kubeconfig).expanduser() if cluster.kubeconfig else None
+        return Cluster(kubeconfig=str(file) if file else None, context=cluster.context)
     from meshroll.adapters import eks
 
     aws = _aws(cluster.eks, run_id, log, patience_seconds)

@@ -1,4 +1,4 @@
-"""Amazon EKS with AWS credentials: tokens that are renewed, endpoints, and a kubeconfig for Helm; no aws CLI."""
+"""Amazon EKS with AWS credentials: tokens that are renewed, endpoints, and a kubeconfig for programs; no aws CLI."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def connection(eks: Eks, aws: Aws) -> Connection:
 
 
 def kubeconfig_file(eks: Eks, aws: Aws, folder: Path) -> Path:
-    """A kubeconfig (mode 0600) in ``folder``, a run's own, for Helm, with a token for 15 minutes. Raises as above."""
+    """A kubeconfig (mode 0600) in ``folder``, a run's own, with a token for 15 minutes. Raises as above."""
     session = aws.session()
     found = _described(eks, aws, session)
     path = folder / "kubeconfig"

@@ -27,7 +27,7 @@ from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART, CRDS_VAL
 from meshroll.core.errors import Problem, Refused, RollbackFailed
 from meshroll.core.helm_records import HELM_AT_WORK_SECONDS, HelmRelease, at_work_seconds, newest_of
 from meshroll.core.known_values import ChartValues
-from meshroll.core.settings import Cluster, Settings
+from meshroll.core.settings import Cluster
 
 _VERSION = re.compile(r"v(\d+)\.\S+")
 # Nothing is waited for, and Linkerd's charts have no hooks: it is done in seconds.
@@ -76,19 +76,27 @@ def usable(binary: str, variables: Mapping[str, str]) -> str:
 
 
 def for_tasks(
-    binary: str, folder: Path, settings: Settings, charts: Mapping[str, Path], values: Mapping[str, Any]
+    binary: str,
+    folder: Path,
+    cluster: Cluster,
+    namespace: str,
+    charts: Mapping[str, Path],
+    values: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What the tasks of kubernetes.core.helm are given; ``charts`` are archives, ``values`` the control plane's."""
+    """What the tasks of kubernetes.core.helm are given; ``charts`` are archives, ``values`` the control plane's.
+
+    ``cluster``, here as below, is that of cluster_access.for_child.
+    """
     return {
-        "namespace": settings.control_plane.namespace,
+        "namespace": namespace,
         "charts": {"crds": str(charts[CRDS_CHART]), "control_plane": str(charts[CONTROL_PLANE_CHART])},
         "crds_values": CRDS_VALUES,
         "control_plane_values": dict(values),
         "helm": {
             "binary": binary,
             "environment": environment(folder),
-            "kubeconfig": settings.cluster.kubeconfig,
-            "context": settings.cluster.context,
+            "kubeconfig": cluster.kubeconfig,
+            "context": cluster.context,
         },
     }
 
@@ -224,8 +232,11 @@ def uninstall(binary: str, variables: Mapping[str, str], cluster: Cluster, names
 
 def _run(binary: str, variables: Mapping[str, str], cluster: Cluster, namespace: str, *words: str) -> str:
     """What Helm says that went wrong, in one line; empty where nothing did."""
-    kubeconfig = str(Path(cluster.kubeconfig).expanduser()) if cluster.kubeconfig else None
-    options = {"--namespace": namespace, "--kubeconfig": kubeconfig, "--kube-context": cluster.context}
+    options = {
+        "--namespace": namespace,
+        "--kubeconfig": cluster.kubeconfig,
+        "--kube-context": cluster.context,
+    }
     given = [word for option, value in options.items() if value for word in (option, value)]
     try:
         ran = subprocess.run(

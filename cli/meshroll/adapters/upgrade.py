@@ -21,7 +21,7 @@ from meshroll.core.journal import HopTaken, Record
 from meshroll.core.model import ClusterView, Workload
 from meshroll.core.releases import ChartName, Edge
 from meshroll.core.scope import caller_namespaces
-from meshroll.core.settings import Settings
+from meshroll.core.settings import Cluster, Settings
 from meshroll.core.uninstall import MESHED_BY
 from meshroll.core.upgrade.calendar import Due, calendar_of
 from meshroll.core.upgrade.standing import Standing
@@ -102,16 +102,16 @@ def roll_back(
     kube: Kube,
     binary: str,
     variables: Mapping[str, str],
-    settings: Settings,
+    cluster: Cluster,
+    home: str,
     hop: HopTaken,
     between: Callable[[], None],
 ) -> None:
-    """The control plane's Helm release as it was before ``hop``; nothing where it is that already.
+    """The control plane's Helm release, in namespace ``home``, as it was before ``hop``; nothing where it is already.
 
     The chart of CRDs stays as it is: a rollback would take versions away that there are objects of. Records of a Helm
     that was killed go: no later run would take them for meshroll's. Raises RollbackFailed helm-failed.
     """
-    home = settings.control_plane.namespace
     if hop.revision is None:
         return
     newest = helm.ended(kube, home, CHARTS, between).get(CONTROL_PLANE_CHART)
@@ -120,9 +120,7 @@ def roll_back(
         # Helm takes what its newest record tells of for what is there. One of a way back that was cut short tells of
         # the older release, and where one was dropped to go on, and nothing came of it, none tells of the newer.
         tells = newest is not None and newest.revision > hop.revision and newest.status in TELLING
-        helm.rollback(
-            binary, variables, settings.cluster, home, CONTROL_PLANE_CHART, hop.revision, replace=not tells
-        )
+        helm.rollback(binary, variables, cluster, home, CONTROL_PLANE_CHART, hop.revision, replace=not tells)
     between()
     helm.drop(
         kube,

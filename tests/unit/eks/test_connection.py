@@ -188,13 +188,13 @@ def test_a_cluster_that_is_being_changed_answers(
     assert kube(asking).get("/version")
 
 
-def test_helm_gets_a_file_that_only_its_owner_reads_and_a_token_that_has_just_begun(
+def test_a_program_gets_a_file_that_only_its_owner_reads_and_a_token_that_has_just_begun(
     scripted: Scripted, api_server: ApiServer, asking: Asking, tmp_path: Path
 ) -> None:
     scripted.plays(api_server.described())
     folder = tmp_path / "run"
     folder.mkdir()
-    cluster = cluster_access.for_helm(Cluster(eks=PROD), "run", asking.said.append, 15.0, folder)
+    cluster = cluster_access.for_child(Cluster(eks=PROD), "run", asking.said.append, 15.0, folder)
     assert cluster == Cluster(kubeconfig=str(folder / "kubeconfig"), context="prod")
     file = folder / "kubeconfig"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -204,9 +204,14 @@ def test_helm_gets_a_file_that_only_its_owner_reads_and_a_token_that_has_just_be
     assert api_server.tokens == [user["user"]["token"]]
 
 
-def test_a_cluster_of_a_context_is_left_to_helm_as_it_is(tmp_path: Path) -> None:
-    named = Cluster(kubeconfig="/k", context="prod")
-    assert cluster_access.for_helm(named, "run", lambda _: None, 15.0, tmp_path) == named
+def test_a_program_gets_the_context_and_a_file_that_no_shell_has_to_expand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    for named, given in (("/k", "/k"), ("~/.kube/config", "/home/ann/.kube/config"), (None, None)):
+        cluster = Cluster(kubeconfig=named, context="prod")
+        reached = cluster_access.for_child(cluster, "run", lambda _: None, 15.0, tmp_path)
+        assert reached == Cluster(kubeconfig=given, context="prod")
     assert not list(tmp_path.iterdir())
 
 
