@@ -94,7 +94,7 @@ def _unaccounted(cluster: str, end: ChildEnd, log: Sequence[str]) -> tuple[ExitC
         )
         hint = "Run the command again to go on, or `meshroll rollback` to take it back."
         return ExitCode.INTERRUPTED, [Problem("interrupted", f"{cluster}: {message}", hint, cluster)]
-    if cluster not in end.begun and (end.begun or end.failures):
+    if cluster not in end.begun | end.failures.keys() and (end.begun or end.failures):
         message = "not begun, because a cluster before it failed; nothing was changed."
         hint = "Mend that one first, or leave it out with --limit."
         return ExitCode.REFUSED, [Problem("cluster-not-begun", f"{cluster}: {message}", hint, cluster)]

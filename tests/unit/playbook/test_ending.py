@@ -80,6 +80,15 @@ def test_a_cluster_that_was_never_begun_was_not_changed() -> None:
     assert result["errors"][0]["code"] == "cluster-not-begun"
 
 
+def test_a_cluster_whose_first_task_failed_unforeseen_is_told_by_that_failure() -> None:
+    failure = {"exit_code": None, "problems": None, "message": "The module broke."}
+    result = result_of(IDENTITY, end(2, "ab", a=failure), None, [])
+    assert codes(result) == {"a": ExitCode.BUG, "b": ExitCode.REFUSED}
+    messages = {error["cluster"]: error["message"] for error in result["errors"]}
+    assert "The module broke." in messages["a"]
+    assert "not begun" in messages["b"]
+
+
 @pytest.mark.parametrize(
     ("child", "log", "code", "named"),
     [
