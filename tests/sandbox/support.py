@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,37 @@ class Ran:
     def workload(self, name: str) -> dict[str, Any]:
         (namespace,) = self.cluster["namespaces"]
         return next(row for row in namespace["workloads"] if row["workload"] == name)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A webhook of this test's own: its URL, and what was posted there."""
+
+    url: str
+    bodies: list[dict[str, Any]]
+
+    @property
+    def events(self) -> list[str]:
+        return [body.get("event", "slack") for body in self.bodies]
+
+
+@contextmanager
+def receiver() -> Iterator[Told]:
+    bodies: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Told(f"http://127.0.0.1:{server.server_port}/hook", bodies)
+        server.shutdown()
 
 
 def meshroll(*arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
