@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from unit.checks.test_rows import asked
 from unit.core.check_cases import case, with_identity
+from unit.core.factories import service
 from unit.core.identities import chain
 
 from meshroll.core.certificate_dates import ISSUER, Dated
@@ -39,3 +40,11 @@ def test_an_issuer_that_was_read_is_judged_though_a_webhook_was_not() -> None:
         found, view=replace(found.view, certificates=(Dated(what="webhook x", state="not_read"),))
     )
     assert asked("issuer-unusable", webhook).state == "pass"
+
+
+def test_a_service_address_of_ipv6_is_seen_where_pods_have_none_yet() -> None:
+    six = service("omni", "omni")
+    six["spec"]["clusterIP"] = "fd00:10::7"
+    (finding,) = asked("ipv6-disabled", case(services=(six,))).findings
+    assert finding.message.startswith("Services have IPv6 addresses")
+    assert asked("ipv6-disabled", case(services=(service("omni", headless=True),))).state == "pass"

@@ -71,6 +71,18 @@ def _networks(case: Case) -> Iterator[Hit]:
         return not any(ip.version == network.version and ip in network for network in networks)
 
     ranges = {str(block) for node in case.view.nodes if (block := (node.get("spec") or {}).get("podCIDR"))}
+    pods, services = _addresses(case)
+    for what, found in (
+        ("Pod ranges of nodes", {each for each in ranges if outside(each.partition("/")[0])}),
+        ("Pods", {each for each in pods if outside(each)}),
+        ("Services", {each for each in services if outside(each)}),
+    ):
+        if found:
+            yield Hit(f"{what} are outside of clusterNetworks ({told}): {listed(found)}.")
+
+
+def _addresses(case: Case) -> tuple[set[str], set[str]]:
+    """Of the pods, but for those on the host's network, and of the Services of these namespaces."""
     pods, services = set(), set()
     for _, space in case.spaces():
         pods |= {
@@ -83,13 +95,15 @@ def _networks(case: Case) -> Iterator[Hit]:
             for service in space.services
             if service["spec"].get("clusterIP") not in (None, "", "None")
         }
-    for what, found in (
-        ("Pod ranges of nodes", {each for each in ranges if outside(each.partition("/")[0])}),
-        ("Pods", {each for each in pods if outside(each)}),
-        ("Services", {each for each in services if outside(each)}),
-    ):
-        if found:
-            yield Hit(f"{what} are outside of clusterNetworks ({told}): {listed(found)}.")
+    return pods, services
+
+
+def _ipv6(case: Case) -> Iterator[Hit]:
+    if not case.values.get("disableIPv6", True):
+        return
+    for what, found in zip(("Pods", "Services"), _addresses(case), strict=True):
+        if six := {each for each in found if ip_address(each).version == 6}:
+            yield Hit(f"{what} have IPv6 addresses, and disableIPv6 is true: {listed(six)}.")
 
 
 def _clock(case: Case) -> Iterator[Hit]:
@@ -106,6 +120,11 @@ def _linkerd_check(case: Case) -> Iterator[Hit]:
         )
 
 
+# A profile counts at an install alone (core/install); values go with every release that an upgrade installs.
+_GIVEN = (
+    "in meshroll_control_plane.values: an install is given them, and the next release that `meshroll upgrade` brings. "
+    "`helm upgrade --reuse-values` gives them to the one that runs, with the chart of its version."
+)
 CHECKS = (
     Check(
         "control-plane-not-up",
@@ -122,7 +141,7 @@ CHECKS = (
         severity="warn",
         why="While the one replica of identity or destination is away, new proxies do not start and endpoints that "
         "change are not seen. A drained node is enough.",
-        fix="Set meshroll_control_plane.profile to ha: three replicas on three nodes.",
+        fix=f"Set controllerReplicas: 3 and enablePodAntiAffinity: true (three nodes) {_GIVEN}",
     ),
     Check(
         "injector-blocks-pods",
@@ -132,7 +151,7 @@ CHECKS = (
         needs=("mutating_webhooks",),
         why="With failurePolicy Fail no pod of a meshed namespace starts while no injector answers: not after a node "
         "is lost, nor when an autoscaler wants more.",
-        fix="Give the injector more replicas (profile ha), or set webhookFailurePolicy: Ignore in the chart's values.",
+        fix=f"Set controllerReplicas: 3, or webhookFailurePolicy: Ignore, {_GIVEN}",
     ),
     Check(
         "injector-lets-pods-by",
@@ -142,7 +161,8 @@ CHECKS = (
         needs=("mutating_webhooks",),
         why="With failurePolicy Ignore (the chart's default) pods that start while no injector answers run without a "
         "proxy, and nothing says so. meshroll looks at each pod of its own runs; afterwards nobody does.",
-        fix="`meshroll status` shows such pods, `meshroll rollout` restarts them; profile ha has failurePolicy Fail.",
+        fix="`meshroll status` shows such pods, `meshroll rollout` restarts them. With webhookFailurePolicy: Fail (and "
+        "controllerReplicas: 3) in meshroll_control_plane.values there are none.",
     ),
     Check(
         "helm-unfinished",
@@ -161,7 +181,16 @@ CHECKS = (
         acceptable=True,
         why="Proxies ask the control plane only about addresses inside of clusterNetworks: what is outside is neither "
         "balanced nor encrypted (linkerd check: l5d-cluster-networks-pods). VPCs may have ranges of their own.",
-        fix="Add the ranges to clusterNetworks in meshroll_control_plane.values.",
+        fix=f"Set clusterNetworks with these ranges added {_GIVEN}",
+    ),
+    Check(
+        "ipv6-disabled",
+        "proxies carry the addresses' family",
+        _ipv6,
+        acceptable=True,
+        why="With disableIPv6, the chart's default, neither linkerd-init nor linkerd-cni redirects IPv6: calls to and "
+        "from such addresses go past the proxies, unencrypted and unmeasured, and nothing says so.",
+        fix=f"Set disableIPv6: false (in those of linkerd2-cni too, where it is used) {_GIVEN}",
     ),
     Check(
         "clock-skew",

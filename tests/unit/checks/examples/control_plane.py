@@ -36,12 +36,12 @@ def helm(*revisions: tuple[int, str]) -> Case:
     return with_facts(case(plane=plane()), listed={"helm_records": records})
 
 
-def addressed(address: str) -> Case:
+def addressed(address: str, **values: Any) -> Case:
     owner = workload()
     found = [
         Pod({**pod.manifest, "status": {**pod.manifest["status"], "podIP": address}}) for pod in pods(owner)
     ]
-    return case(owner, pods_seen=found)
+    return case(owner, pods_seen=found, values=values)
 
 
 def told(*found: LinkerdChecked) -> Case:
@@ -85,6 +85,12 @@ EXAMPLES = [
         lambda: addressed("172.64.0.9"),
         "Pods are outside of clusterNetworks (10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16,fd00::/8): "
         "172.64.0.9.",
+    ),
+    Example(
+        "ipv6-disabled",
+        lambda: addressed("fd00::9", disableIPv6=False),
+        lambda: addressed("fd00::9"),
+        "Pods have IPv6 addresses, and disableIPv6 is true: fd00::9.",
     ),
     Example(
         "clock-skew",
