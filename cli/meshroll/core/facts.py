@@ -41,6 +41,7 @@ Kind = Literal[
     "mutating_webhooks",
     "validating_webhooks",
     "cilium_config",
+    "cni_config",
     "felix_configurations",
     "helm_records",
 ]

@@ -129,6 +129,8 @@ CHECKS: Part = (
     Grant("cluster", "networking.k8s.io", "networkpolicies", "list"),
     Grant("cluster", ADMISSION, " ".join(dict.fromkeys(WEBHOOKS.values())), "list"),
     Grant("kube-system", "", "configmaps", "get", ("cilium-config",)),
+    # By name wherever it is: a Role cannot be made in a namespace that may not be there.
+    Grant("cluster", "", "configmaps", "get", ("linkerd-cni-config",)),
 )
 PROBE: Part = (
     Grant("namespaces", "batch", "jobs", "create get delete"),

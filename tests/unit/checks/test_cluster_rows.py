@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from unit.checks.example import with_facts
+from unit.checks.examples.nodes import imaged
 from unit.checks.test_rows import asked
 from unit.core.check_cases import case, with_identity
 from unit.core.factories import service
@@ -12,10 +15,13 @@ from unit.core.identities import chain
 
 from meshroll.core.certificate_dates import ISSUER, Dated
 from meshroll.core.checks import Case
+from meshroll.core.facts import Hidden
 from meshroll.core.mesh_identity import MeshIdentity
+from meshroll.core.releases import Edge
 
 UNREAD = Dated(what=ISSUER, state="not_read", reason="the account may not read it")
 EXPIRED = Dated(what="trust anchor", state="expired", not_after="2026-11-22T00:00:00Z", days_left=-3)
+AL2023, OLD = "Amazon Linux 2023.9.20251105", Edge(25, 4, 4)
 
 
 def dated(*certificates: Dated) -> Case:
@@ -48,3 +54,26 @@ def test_a_service_address_of_ipv6_is_seen_where_pods_have_none_yet() -> None:
     (finding,) = asked("ipv6-disabled", case(services=(six,))).findings
     assert finding.message.startswith("Services have IPv6 addresses")
     assert asked("ipv6-disabled", case(services=(service("omni", headless=True),))).state == "pass"
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        (imaged(AL2023, OLD, kernel="6.1.155-176.282.amzn2023.x86_64"), "pass"),
+        (imaged("Bottlerocket OS 1.44.0 (aws-k8s-1.33)", OLD), "block"),
+        (imaged(AL2023, proxyInit={"iptablesMode": "legacy"}), "block"),
+        (imaged(AL2023, mode="legacy", cniEnabled=True), "block"),
+        (imaged(AL2023, mode="nft", cniEnabled=True, proxyInit={"iptablesMode": "legacy"}), "pass"),
+        (imaged("Bottlerocket OS 1.40.0", mode="plain", cniEnabled=True), "pass"),
+    ],
+)
+def test_legacy_tables_go_by_the_kernel_and_the_mode_by_who_writes_rules(found: Case, state: str) -> None:
+    assert asked("iptables-mode", found).state == state
+
+
+@pytest.mark.parametrize(
+    "config", [(), ({"data": {"cni_network_config": "{"}},), ({},), Hidden("not allowed")]
+)
+def test_a_mode_of_linkerd_cni_that_was_not_read_is_skipped(config: Any) -> None:
+    found = imaged(AL2023, cniEnabled=True)
+    assert asked("iptables-mode", with_facts(found, listed={"cni_config": config})).state == "skipped"

@@ -12,7 +12,7 @@ from unit.kube.conftest import Answer, Asked, Connect, Server
 
 from meshroll.adapters.kube import facts
 from meshroll.adapters.kube.client import ApiError
-from meshroll.core.model import ClusterView
+from meshroll.core.model import ClusterView, Workload
 from meshroll.core.scan import Hidden, MeshedPod
 
 GROUPS = ("networking.k8s.io", "policy.linkerd.io", "linkerd.io", "monitoring.coreos.com", "cilium.io")
@@ -184,3 +184,17 @@ def test_config_maps_are_read_where_a_meshed_workload_or_a_prometheus_reads_them
     }
     omni = next(each for each in found.view.all_workloads if each.name == "omni")
     assert "1" in list(found.texts(omni))
+
+
+def test_the_config_of_linkerd_cni_is_read_where_its_daemon_set_is(server: Server, connect: Connect) -> None:
+    facts.see(connect().kube, view(), {"cni_config"})
+    assert not any("linkerd-cni-config" in path for path in paths(server))
+    cni = workload("DaemonSet", "linkerd-cni", namespace="network")
+    labelled = Workload({**cni.manifest, "metadata": {**cni.manifest["metadata"], "labels": CNI_LABEL}})
+    path = facts.CNI_CONFIG.format(namespace="network")
+    plays(server, {path: {"metadata": {"name": "linkerd-cni-config"}, "data": {"a": "b"}}})
+    (found,) = facts.see(connect().kube, view(elsewhere=(labelled,)), {"cni_config"}).objects("cni_config")
+    assert found["data"] == {"a": "b"}
+
+
+CNI_LABEL = {"k8s-app": "linkerd-cni"}

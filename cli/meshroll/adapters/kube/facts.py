@@ -13,6 +13,7 @@ from meshroll.adapters.kube.client import METADATA, METADATA_LIST, TABLE, ApiErr
 from meshroll.adapters.kube.connection import JSON
 from meshroll.adapters.kube.pods import PodList
 from meshroll.core.callers import config_maps_used
+from meshroll.core.extensions import CNI, detect
 from meshroll.core.facts import Facts, Hidden, Kind, MeshedPod, Need, Requested, Unseen
 from meshroll.core.model import ClusterView, Pod
 from meshroll.core.ownership import LAST_APPLIED
@@ -59,6 +60,7 @@ OTHER_POLICIES = {
     "SecurityGroupPolicy": "/apis/vpcresources.k8s.aws/v1beta1/securitygrouppolicies",
 }
 CILIUM_CONFIG = "/api/v1/namespaces/kube-system/configmaps/cilium-config"
+CNI_CONFIG = "/api/v1/namespaces/{namespace}/configmaps/linkerd-cni-config"
 HELM_RECORDS = "/api/v1/namespaces/{namespace}/secrets"
 # Those that linkerd-crds has ever made.
 GATEWAY_CRDS = tuple(
@@ -133,6 +135,7 @@ def _reads(
         "other_policies": (partial(_other_policies, kube, served), "policies of the CNI"),
         "gateway_crds": (partial(_gateway_crds, kube), "customresourcedefinitions"),
         "cilium_config": (partial(_one, kube, CILIUM_CONFIG), "cilium-config"),
+        "cni_config": (partial(_cni_config, kube, view), "linkerd-cni-config"),
         "helm_records": (partial(_helm_records, kube, view), "secrets"),
         "meshed_pods": (partial(_meshed_pods, kube, view.control_plane.namespace), "pods"),
         "pod_requests": (partial(_requests, kube, view), "pods"),
@@ -241,6 +244,13 @@ def _one(kube: Kube, path: str) -> Iterator[Object]:
     found = kube.get(path)
     if found is not None:
         yield _trimmed(found)
+
+
+def _cni_config(kube: Kube, view: ClusterView) -> Iterator[Object]:
+    """Where linkerd-cni is."""
+    for each in detect((), view.all_workloads):
+        if each.name == CNI:
+            yield from _one(kube, CNI_CONFIG.format(namespace=each.namespace))
 
 
 def _helm_records(kube: Kube, view: ClusterView) -> list[Object]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from meshroll.core.checks.row import Case, Check
+from meshroll.core.facts import Unseen
+from meshroll.core.model import Object
 from meshroll.core.releases import Edge
+from meshroll.core.scan.cluster import kernel_of, os_of
 from meshroll.core.scan.row import Hit, listed
 
 # The first edge whose charts use nft where nothing else is told, and the first CNI image that looks for iptables on
 # its PATH.
 NFT_BY_DEFAULT, CNI_SEARCHES_PATH = Edge(25, 8, 2), Edge(26, 7, 1)
+# Amazon Linux 2023 and Bottlerocket have no legacy tables from this kernel on: images of EKS 1.33 and newer have it.
+NFT_ALONE_SINCE = (6, 12)
 
 
 def is_eks(case: Case) -> bool:
@@ -23,31 +30,48 @@ def _kube_proxy(case: Case) -> Iterator[Hit]:
         yield Hit("No DaemonSet kube-proxy is there, nor anything known that stands for it.")
 
 
-def _running(case: Case, system: str) -> list[str]:
-    return [
-        node["metadata"]["name"]
-        for node in case.view.nodes
-        if str(((node.get("status") or {}).get("nodeInfo") or {}).get("osImage", "")).startswith(system)
-    ]
+def _running(case: Case, *systems: str) -> list[Object]:
+    return [node for node in case.view.nodes if os_of(node).startswith(systems)]
 
 
 def _iptables(case: Case) -> Iterator[Hit]:
-    """linkerd2-proxy-init: iptablesMode legacy needs kernel modules that AL2023 of EKS 1.33 has not."""
-    values, edge = case.values, case.edge
-    assert edge is not None
-    told = (values.get("proxyInit") or {}).get("iptablesMode")
-    mode = told or ("nft" if edge >= NFT_BY_DEFAULT else "legacy")
-    amazon, bottlerocket = _running(case, "Amazon Linux 2023"), _running(case, "Bottlerocket")
-    if mode == "legacy" and amazon:
+    """Of linkerd-init, or of linkerd-cni, whose mode is in its own chart's values. Raises Unseen."""
+    assert case.edge is not None
+    cni = bool(case.values.get("cniEnabled"))
+    told = _mode_of_cni(case) if cni else (case.values.get("proxyInit") or {}).get("iptablesMode")
+    mode = told or ("nft" if case.edge >= NFT_BY_DEFAULT else "legacy")
+    key = "iptablesMode in the values of linkerd2-cni" if cni else "proxyInit.iptablesMode"
+    bare = [
+        node
+        for node in _running(case, "Amazon Linux 2023", "Bottlerocket")
+        if kernel_of(node) >= NFT_ALONE_SINCE
+    ]
+    if mode == "legacy" and bare:
         yield Hit(
-            f"iptablesMode is legacy, and Amazon Linux 2023 has no legacy tables: {listed(amazon)}.",
-            fix="Set proxyInit.iptablesMode to nft.",
+            f"iptablesMode is legacy, and the kernel has no legacy tables: {_names(bare)}.",
+            fix=f"Set {key} to nft.",
         )
-    if values.get("cniEnabled") and mode == "nft" and bottlerocket and edge < CNI_SEARCHES_PATH:
+    bottlerocket = _running(case, "Bottlerocket")
+    if cni and mode == "nft" and bottlerocket and case.edge < CNI_SEARCHES_PATH:
         yield Hit(
-            f"linkerd-cni of {edge} uses nft, and Bottlerocket has no iptables-nft: {listed(bottlerocket)}.",
-            fix="Set iptablesMode of linkerd2-cni to plain, or take edge-26.7.1 or newer (linkerd2 #14538).",
+            f"linkerd-cni of {case.edge} uses nft, and Bottlerocket has no iptables-nft: {_names(bottlerocket)}.",
+            fix=f"Set {key} to plain, or take edge-26.7.1 or newer (linkerd2 #14538).",
         )
+
+
+def _names(nodes: list[Object]) -> str:
+    return listed(node["metadata"]["name"] for node in nodes)
+
+
+def _mode_of_cni(case: Case) -> str | None:
+    """Of its ConfigMap (charts/linkerd2-cni/templates/cni-plugin.yaml). Raises Unseen."""
+    for config in case.seen.objects("cni_config"):
+        try:
+            told = msgspec.json.decode((config.get("data") or {})["cni_network_config"])
+            return str(told["linkerd"].get("iptables-mode") or "") or None
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise Unseen("linkerd-cni-config says nothing that can be read") from None
+    raise Unseen("linkerd-cni is not there")
 
 
 def _webhooks_here(case: Case) -> Iterator[Hit]:
@@ -83,10 +107,13 @@ CHECKS = (
         "iptables-mode",
         "the proxies' iptables mode is one that the nodes have",
         _iptables,
+        needs=("cni_config",),
         acceptable=True,
-        why="linkerd-init, or linkerd-cni, redirects a pod's traffic with iptables. EKS nodes of 1.33 and newer "
-        "(Amazon Linux 2023) have no legacy tables, Bottlerocket no iptables-nft for the CNI: pods stay in Init.",
-        fix="Set proxyInit.iptablesMode to what the nodes have.",
+        why="linkerd-init, or linkerd-cni, redirects a pod's traffic with iptables. Amazon Linux 2023 and Bottlerocket "
+        "with kernel 6.12 (EKS 1.33 and newer) have no legacy tables, Bottlerocket no iptables-nft for the CNI: pods "
+        "stay in Init.",
+        fix="Set proxyInit.iptablesMode to what the nodes have (nft or legacy); with linkerd-cni iptablesMode in the "
+        "values of its own chart (nft, legacy or plain).",
     ),
     Check(
         "webhook-server",

@@ -57,7 +57,7 @@ def _iptables(facts: Facts) -> Iterator[Hit]:
     mode = (facts.own_values.get("proxyInit") or {}).get("iptablesMode", "nft")
     nodes = facts.view.nodes
     if cni:
-        bottlerocket = [node["metadata"]["name"] for node in nodes if "Bottlerocket" in _os(node)]
+        bottlerocket = [node["metadata"]["name"] for node in nodes if "Bottlerocket" in os_of(node)]
         if bottlerocket:
             yield Hit(
                 f"{listed(bottlerocket)}: on Bottlerocket linkerd2-cni ({cni.namespace}) finds no iptables-nft.",
@@ -66,7 +66,7 @@ def _iptables(facts: Facts) -> Iterator[Hit]:
                 "Set the CNI chart's iptablesMode to legacy, or to plain, before it is upgraded.",
             )
     if mode == "nft":
-        old = [node["metadata"]["name"] for node in nodes if _kernel(node) < KERNEL_MIN]
+        old = [node["metadata"]["name"] for node in nodes if kernel_of(node) < KERNEL_MIN]
         if old:
             yield Hit(
                 f"{listed(old)}: a kernel older than {'.'.join(map(str, KERNEL_MIN))} may have no nft for iptables.",
@@ -112,11 +112,12 @@ def _info(node: Object) -> Any:
     return (node.get("status") or {}).get("nodeInfo") or {}
 
 
-def _os(node: Object) -> str:
+def os_of(node: Object) -> str:
+    """``Amazon Linux 2023.9.20251105``; "" where it does not say."""
     return str(_info(node).get("osImage") or "")
 
 
-def _kernel(node: Object) -> tuple[int, ...]:
+def kernel_of(node: Object) -> tuple[int, ...]:
     """(5, 10) of ``5.10.225-213.878.amzn2.x86_64``; newer than anything where it does not say."""
     found = re.match(r"(\d+)\.(\d+)", str(_info(node).get("kernelVersion") or ""))
     return (int(found[1]), int(found[2])) if found else (1000,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from unit.checks.example import Example, with_facts
@@ -16,11 +17,17 @@ Json = dict[str, Any]
 KUBE_PROXY = workload("DaemonSet", "kube-proxy", namespace="kube-system")
 
 
-def node(name: str = "node-1", image: str = "", cpu: str = "4", memory: str = "8Gi") -> Json:
+KERNEL = "6.12.46-66.121.amzn2023.x86_64"
+
+
+def node(
+    name: str = "node-1", image: str = "", cpu: str = "4", memory: str = "8Gi", kernel: str = KERNEL
+) -> Json:
+    info = {"osImage": image, "kernelVersion": kernel}
     return {
         "metadata": {"name": name},
         "spec": {},
-        "status": {"allocatable": {"cpu": cpu, "memory": memory}, "nodeInfo": {"osImage": image}},
+        "status": {"allocatable": {"cpu": cpu, "memory": memory}, "nodeInfo": info},
     }
 
 
@@ -28,8 +35,11 @@ def on_eks(*elsewhere: Any) -> Case:
     return case(kubernetes="v1.33.1-eks-a1b2c3d", elsewhere=elsewhere)
 
 
-def imaged(image: str, edge: Edge = EDGE, **values: Any) -> Case:
-    return case(nodes=[node(image=image)], edge=edge, values=values)
+def imaged(image: str, edge: Edge = EDGE, kernel: str = KERNEL, mode: str = "", **values: Any) -> Case:
+    """``mode``: of linkerd-cni, "" where its ConfigMap does not say."""
+    config = {"data": {"cni_network_config": json.dumps({"linkerd": {"iptables-mode": mode}})}}
+    found = case(nodes=[node(image=image, kernel=kernel)], edge=edge, values=values)
+    return with_facts(found, listed={"cni_config": (config,)})
 
 
 def asking(cpu: str, free: str, *elsewhere: Requested) -> Case:
@@ -57,7 +67,7 @@ EXAMPLES = [
         "iptables-mode",
         lambda: imaged("Amazon Linux 2023.9.20251105"),
         lambda: imaged("Amazon Linux 2023.9.20251105", Edge(25, 4, 4)),
-        "iptablesMode is legacy, and Amazon Linux 2023 has no legacy tables: node-1.",
+        "iptablesMode is legacy, and the kernel has no legacy tables: node-1.",
     ),
     Example(
         "iptables-mode",
