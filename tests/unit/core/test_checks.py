@@ -99,7 +99,6 @@ FIRES: list[tuple[str, Callable[[], Case], str]] = [
     ("policy-denies-unmeshed", lambda: case(values={"proxy": {"defaultInboundPolicy": "deny"}}), SAME),
     ("policy-denies-unmeshed", lambda: case(annotations={POLICY: "all-authenticated"}), SAME),
     ("policy-denies-unmeshed", lambda: case(workload(annotations={POLICY: "deny"})), SAME),
-    ("policy-denies-unmeshed", lambda: case(policy_servers=(server(None),)), SAME),
     ("policy-denies-unmeshed", lambda: case(policy_servers=(server("all-authenticated"),)), SAME),
     (
         "gitops-managed",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
+from meshroll.core.facts import Unseen
 from meshroll.core.model import NamespaceView, Object, annotations_of, labels_of
 from meshroll.core.permissions import NEEDED, NEEDED_TO_PROBE
+from meshroll.core.scan.row import Hit, listed
 
 SYSTEM = frozenset(
     {"kube-system", "kube-public", "kube-node-lease", "linkerd", "linkerd-viz", "linkerd-cni", "meshroll"}
@@ -17,6 +19,10 @@ FARGATE_POD = "eks.amazonaws.com/fargate-profile"
 ENFORCE = "pod-security.kubernetes.io/enforce"
 PERMISSION_MISSING = "permission-missing"
 WEBHOOKS = "config.linkerd.io/admission-webhooks"
+DEFAULT_POLICY = "config.linkerd.io/default-inbound-policy"
+REQUIRES_IDENTITY = "config.linkerd.io/proxy-require-identity-inbound-ports"
+# Policies under which unmeshed clients are answered.
+OPEN = ("all-unauthenticated", "cluster-unauthenticated", "audit")
 
 
 def _system(case: Case) -> list[Problem]:
@@ -181,39 +187,41 @@ def _has_container(space: NamespaceView, name: str) -> bool:
     )
 
 
-def _policy(case: Case) -> list[Problem]:
-    """A server whose policy asks for mTLS refuses every caller that is not meshed yet."""
-    default = (case.values.get("proxy") or {}).get("defaultInboundPolicy", "all-unauthenticated")
-    found = []
-    for namespace, space, workload in case.taken():
-        policy = {**space.annotations, **workload.template_annotations}.get(
-            "config.linkerd.io/default-inbound-policy", default
-        )
-        if policy not in ("all-unauthenticated", "cluster-unauthenticated", "audit"):
-            found.append(
-                Problem(
-                    "policy-denies-unmeshed",
-                    f"{workload.id} would answer no unmeshed client (policy {policy}).",
-                    "Use all-unauthenticated or audit until every caller is meshed.",
-                    namespace=namespace.name,
-                    object=workload.id,
-                )
-            )
+def _policy(case: Case) -> Iterator[Hit]:
+    """A server whose policy asks for mTLS refuses every caller that is not meshed yet.
+
+    Raises Unseen, at its end, for Servers that deny all but what AuthorizationPolicies allow: those are not looked at.
+    """
+    proxy = case.values.get("proxy") or {}
+    for _, space, workload in case.taken():
+        said = {
+            DEFAULT_POLICY: proxy.get("defaultInboundPolicy", "all-unauthenticated"),
+            REQUIRES_IDENTITY: proxy.get("requireIdentityOnInboundPorts"),
+            **space.annotations,
+            **workload.template_annotations,
+        }
+        refusals = [f"policy {said[DEFAULT_POLICY]}"] if said[DEFAULT_POLICY] not in OPEN else []
+        if ports := said[REQUIRES_IDENTITY]:
+            refusals.append(f"identity required on ports {ports}")
+        for why in refusals:
+            yield Hit(f"{workload.id} would answer no unmeshed client ({why}).", space.name, workload.id)
+    denying = []
     for _, space in case.spaces():
         for server in space.policy_servers:
+            # The CRD's default; what it asks for is in AuthorizationPolicies.
             access = (server.get("spec") or {}).get("accessPolicy", "deny")
-            if access not in ("all-unauthenticated", "cluster-unauthenticated", "audit"):
-                name = server["metadata"]["name"]
-                found.append(
-                    Problem(
-                        "policy-denies-unmeshed",
-                        f"Server {name} would answer no unmeshed client ({access}).",
-                        "Set its accessPolicy to all-unauthenticated or audit until every caller is meshed.",
-                        namespace=space.name,
-                        object=f"Server/{name}",
-                    )
+            name = f"Server/{server['metadata']['name']}"
+            if access == "deny":
+                denying.append(f"{space.name}/{name}")
+            elif access not in OPEN:
+                yield Hit(
+                    f"{name} would answer no unmeshed client ({access}).",
+                    space.name,
+                    name,
+                    "Set its accessPolicy to all-unauthenticated or audit until every caller is meshed.",
                 )
-    return found
+    if denying:
+        raise Unseen(f"{listed(denying)}: whom AuthorizationPolicies let in there is not looked at")
 
 
 CHECKS = (
@@ -296,7 +304,8 @@ CHECKS = (
         _policy,
         acceptable=True,
         why="While a rollout is under way some callers have no proxy. A server whose policy asks for mTLS refuses them "
-        "(linkerd.io/2-edge/features/server-policy).",
-        fix="Use all-unauthenticated or audit until every caller is meshed.",
+        "(linkerd.io/2-edge/features/server-policy). Of a Server that denies all but what AuthorizationPolicies allow, "
+        "those are not looked at: see that they let unmeshed clients in as long as there are some.",
+        fix="Use all-unauthenticated or audit, and require no identity, until every caller is meshed.",
     ),
 )
