@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from unit.checks.test_rows import asked
 from unit.core.check_cases import case, server
-from unit.core.factories import workload
+from unit.core.factories import pods, workload
 
 from meshroll.core.checks import Case
+from meshroll.core.model import Workload
 
 REQUIRES_IDENTITY = "config.linkerd.io/proxy-require-identity-inbound-ports"
 
@@ -38,3 +41,31 @@ def test_ports_that_require_identity_answer_no_unmeshed_client() -> None:
     assert told(row, case(values={"proxy": {"requireIdentityOnInboundPorts": "8080"}}))
     own = case(workload(annotations={REQUIRES_IDENTITY: ""}), annotations={REQUIRES_IDENTITY: "8080"})
     assert told(row, own) == []
+
+
+FARGATE_POD = {"eks.amazonaws.com/fargate-profile": "default"}
+GATEWAY = [{"name": "envoy"}, {"name": "shutdown-manager"}]
+
+
+def beside(other: Workload, direction: str = "in", **how: Any) -> Case:
+    omni = workload()
+    return case(omni, other, direction=direction, pods_seen=[*pods(omni), *pods(other, **how)])
+
+
+def test_pods_of_a_workload_that_opted_out_are_no_matter() -> None:
+    out = {"linkerd.io/inject": "disabled"}
+    for said, state in ((out, "pass"), ({}, "block")):
+        batch = workload(name="batch", annotations=said)
+        assert asked("fargate", beside(batch, labels=FARGATE_POD)).state == state
+        istio = workload(name="legacy", annotations=said, containers=[{"name": "istio-proxy"}])
+        assert asked("other-mesh", beside(istio)).state == state
+
+
+def test_a_probe_goes_by_all_pods_of_the_namespace() -> None:
+    batch = workload(name="batch", annotations={"linkerd.io/inject": "disabled"})
+    assert asked("fargate", beside(batch, direction="probe", labels=FARGATE_POD)).state == "block"
+
+
+def test_envoy_is_a_sidecar_only_beside_an_application() -> None:
+    assert told("other-mesh", beside(workload(name="gateway", containers=GATEWAY))) == []
+    assert told("other-mesh", beside(workload(name="gateway", containers=[*GATEWAY, {"name": "app"}])))

@@ -36,7 +36,7 @@ from meshroll.core.releases import Edge
 
 def with_container(owner: Workload, name: str) -> Pod:
     found = pod(owner)
-    spec = {**found.manifest["spec"], "containers": [{"name": name}]}
+    spec = {**found.manifest["spec"], "containers": [{"name": "omni"}, {"name": name}]}
     return Pod({**found.manifest, "spec": spec})
 
 

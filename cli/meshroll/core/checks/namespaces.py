@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
 from meshroll.core.facts import Unseen
-from meshroll.core.model import NamespaceView, Object, annotations_of, labels_of
+from meshroll.core.model import PROXY_CONTAINER, NamespaceView, Object, Pod, annotations_of, labels_of
 from meshroll.core.permissions import NEEDED, NEEDED_TO_PROBE
 from meshroll.core.scan.row import Hit, listed
 
@@ -127,6 +127,18 @@ def _pod_security(case: Case) -> list[Problem]:
     ]
 
 
+def _pods(case: Case, space: NamespaceView) -> list[Pod]:
+    """Of the workloads in hand, or all of the namespace for a probe, which puts pods of its own there."""
+    if case.direction == "probe":
+        return list(space.pods)
+    return [
+        pod
+        for _, home, workload in case.taken()
+        if home.name == space.name
+        for pod in space.pods_of(workload.id)
+    ]
+
+
 def _fargate(case: Case) -> list[Problem]:
     fargate_nodes = {
         node["metadata"]["name"] for node in case.view.nodes if labels_of(node).get(FARGATE_NODE) == "fargate"
@@ -139,31 +151,31 @@ def _fargate(case: Case) -> list[Problem]:
             namespace=space.name,
         )
         for _, space in case.spaces()
-        if _on_fargate(space, fargate_nodes)
+        if any(
+            FARGATE_POD in labels_of(pod.manifest) or pod.manifest["spec"].get("nodeName") in fargate_nodes
+            for pod in _pods(case, space)
+        )
     ]
-
-
-def _on_fargate(space: NamespaceView, fargate_nodes: set[str]) -> bool:
-    return any(
-        FARGATE_POD in labels_of(pod.manifest) or pod.manifest["spec"].get("nodeName") in fargate_nodes
-        for pod in space.pods
-    )
 
 
 def _other_mesh(case: Case) -> list[Problem]:
     found = []
     for _, space in case.spaces():
-        labels = labels_of(space.manifest or {})
+        labels, pods = labels_of(space.manifest or {}), _pods(case, space)
         signs = {
             "Istio": "istio.io/rev" in labels or labels.get("istio-injection") == "enabled",
             "Istio ambient": labels.get("istio.io/dataplane-mode") == "ambient",
             "Kuma": labels.get("kuma.io/sidecar-injection") in ("enabled", "true"),
             "Consul": any(
                 annotations_of(pod.manifest).get("consul.hashicorp.com/connect-inject") == "true"
-                for pod in space.pods
+                for pod in pods
             ),
-            "an istio-proxy sidecar": _has_container(space, "istio-proxy"),
-            "an Envoy sidecar": _has_container(space, "envoy"),
+            "an istio-proxy sidecar": any("istio-proxy" in _containers(pod) for pod in pods),
+            # Alone, it is the application: a gateway.
+            "an Envoy sidecar": any(
+                "envoy" in names and names - {"envoy", "shutdown-manager", PROXY_CONTAINER}
+                for names in map(_containers, pods)
+            ),
         }
         found += [
             Problem(
@@ -178,13 +190,10 @@ def _other_mesh(case: Case) -> list[Problem]:
     return found
 
 
-def _has_container(space: NamespaceView, name: str) -> bool:
-    return any(
-        container["name"] == name
-        for pod in space.pods
-        for key in ("containers", "initContainers")
-        for container in pod.manifest["spec"].get(key) or []
-    )
+def _containers(pod: Pod) -> set[str]:
+    """Names of those that run as long as the pod, or may."""
+    spec = pod.manifest["spec"]
+    return {each["name"] for key in ("containers", "initContainers") for each in spec.get(key) or []}
 
 
 def _policy(case: Case) -> Iterator[Hit]:
