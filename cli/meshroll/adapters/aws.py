@@ -79,6 +79,8 @@ class Aws:
         own = botocore.session.get_session()
         # EKS does not take the one for all regions, whatever the user's AWS configuration says.
         own.set_config_variable("sts_regional_endpoints", "regional")
+        # It would ask the terminal, which a run in the background waits for in vain.
+        own.get_component("credential_provider").get_provider("assume-role")._prompter = _no_prompt
         return boto3.Session(botocore_session=own, region_name=self.region, **credentials)
 
     def client(self, session: Any, service: str, **more: Any) -> Any:
@@ -110,6 +112,12 @@ class Aws:
                 said = self._said(told.get("Code", ""), told.get("Message", ""), int(status), asked, cluster)
             except (BotoCoreError, ResponseParserError) as error:
                 said = self._said(type(error).__name__, str(error), 0, asked, cluster)
+            except RuntimeError as error:
+                # What botocore raises where renewed credentials are over already.
+                said = self._said("ExpiredToken", str(error), 0, asked, cluster)
+            except (OSError, ValueError, EOFError) as error:
+                # A credential_process that is not there or answers no JSON, a web identity's file, a prompt for MFA.
+                said = self._said("CredentialRetrievalError", str(error), 0, asked, cluster)
             wait_seconds = self.patience.wait_seconds(tries, self.seconds() - begun, random.random())
             if not said.passes or wait_seconds is None:
                 # Not chained: what AWS says may repeat the request, with its session token.
@@ -168,6 +176,10 @@ class Renewed(Generic[Value]):
             if not counts:
                 raise
         return self._value
+
+
+def _no_prompt(prompt: str) -> str:
+    raise ValueError(f"nobody can be asked for it here: {prompt.strip(': ')}")
 
 
 def boto3_module() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -202,6 +203,45 @@ def test_a_profile_that_is_not_there_is_named(asking: Asking, monkeypatch: pytes
     problem = told(asking)
     assert problem.code == "aws-credentials-missing"
     assert "nobody" in problem.message
+
+
+PROFILES = {
+    "no helper": "credential_process = /nowhere/helper",
+    "no JSON": "credential_process = echo words",
+    "over": """credential_process = echo '{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "s", """
+    """"SessionToken": "t", "Expiration": "2020-01-01T00:00:00Z"}'""",
+    "mfa": "source_profile = base\nmfa_serial = arn:aws:iam::123456789012:mfa/ann\nrole_arn = " + ROLE,
+    "no identity": "web_identity_token_file = /nowhere/token\nrole_arn = " + ROLE,
+}
+
+
+@pytest.mark.parametrize(
+    ("profile", "code", "named"),
+    [
+        ("no helper", "aws-credentials-missing", "/nowhere/helper"),
+        ("no JSON", "aws-credentials-missing", "Expecting value"),
+        ("over", "aws-credentials-expired", "expired"),
+        ("mfa", "aws-credentials-missing", "MFA code"),
+        ("no identity", "aws-credentials-missing", "/nowhere/token"),
+    ],
+)
+def test_credentials_that_cannot_be_had_are_named_whatever_python_calls_it(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, profile: str, code: str, named: str
+) -> None:
+    keys = f"aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
+    (tmp_path / "aws").write_text(f"[profile base]\n{keys}\n[profile odd]\n{PROFILES[profile]}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
+    monkeypatch.setenv("AWS_PROFILE", "odd")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    problem = told(asking)
+    assert problem.code == code
+    assert named in problem.message
+    aws = asking.aws()
+    with pytest.raises(Refused) as raised:
+        token(aws, aws.session(), "prod")
+    assert raised.value.problems[0].code == code
+    assert SECRET not in f"{problem}{raised.value.problems}"
 
 
 def test_what_is_said_never_repeats_the_signed_request(scripted: Scripted, asking: Asking) -> None:
