@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ansible._internal._datatag._tags import Origin as Written
+from ansible.parsing.vault import VaultedValue, is_encrypted
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
@@ -35,6 +37,9 @@ class ActionModule(MeshrollAction):
         origins: dict[configuration.Path, Origin] = {}
         for name, (key, value) in self.raw.items():
             origins |= dict(self._origins((name,), key, value))
+        made = self._templar.template({name: value for name, (_key, value) in self.raw.items()})
+        for path in _vaulted((), made):
+            origins[path] = configuration.nearest(path, origins)._replace(vaulted=True)
         given = {name: self.variables[key] for name, (key, _value) in self.raw.items()}
         if namespace := self.variables.get("meshroll_namespace"):
             named = args.get("namespace_from") or "-n"
@@ -66,3 +71,25 @@ class ActionModule(MeshrollAction):
         )
         place = path.relative_to(self.root) if path.is_relative_to(self.root) else path
         return Origin(source, f"{place}:{written.line_num}" if written.line_num else str(place))
+
+
+def _vaulted(path: configuration.Path, value: Any) -> Iterator[configuration.Path]:
+    """Where a value was kept in Ansible Vault, by itself or in a file of its own, also where a template names it."""
+    written = Written.get_tag(value)
+    if VaultedValue.get_tag(value) or (written and written.path and _is_vault(str(written.path))):
+        yield path
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _vaulted((*path, str(name)), each)
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _vaulted((*path, number), each)
+
+
+@cache
+def _is_vault(path: str) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            return is_encrypted(file.read(64))
+    except OSError:
+        return False

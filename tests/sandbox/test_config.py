@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.vault import VaultLib, VaultSecret
 from sandbox.support import MESHROLL, REPOSITORY, STATE, Ran, meshroll
 
 HOST = """\
@@ -74,6 +75,32 @@ def test_an_inventory_that_is_wrong_is_refused_with_the_nearest_name(inventory: 
     found = ran(wrong, "config", "show")
     assert (found.code, found.codes) == (2, ["inventory-unknown-key"])
     assert found.result["errors"][0]["hint"] == "Did you mean meshroll_waves?"
+
+
+def encrypted(text: str) -> str:
+    vault = VaultLib([("default", VaultSecret(b"word"))])
+    told: bytes = vault.encrypt(text.encode())
+    return told.decode()
+
+
+def test_what_is_kept_in_ansible_vault_is_not_told(inventory: Path, tmp_path: Path) -> None:
+    with_vault = tmp_path / "inventory"
+    shutil.copytree(inventory, with_vault)
+    vault, word = with_vault / "group_vars/all/vault.yml", tmp_path / "word"
+    vault.write_text(encrypted("team_word: s-e-c-r-e-t\n"))
+    word.write_text("word")
+    here = encrypted("h-e-r-e").replace("\n", "\n      ")
+    values = f"meshroll_control_plane:\n  values:\n    here: !vault |\n      {here}\n"
+    values += '    from_there: "{{ team_word }}"\n    shown: as-it-is\n'
+    (with_vault / "host_vars/prod-eu.yml").write_text(HOST + values)
+    found = ran(with_vault, "config", "show", ANSIBLE_VAULT_PASSWORD_FILE=str(word))
+    line = settings(found)
+    assert [line[f"control_plane.values.{name}"]["value"] for name in ("here", "from_there", "shown")] == [
+        *("***", "***", "as-it-is")
+    ]
+    assert line["control_plane.values.here"]["where"].startswith("host_vars/prod-eu.yml:")
+    for secret in ("s-e-c-r-e-t", "h-e-r-e"):
+        assert secret not in str(found.result) + found.stderr
 
 
 def test_roles_are_printed_for_kubectl(inventory: Path) -> None:

@@ -27,7 +27,8 @@ def show() -> ExitCode:
     meshroll config show -i inventories/prod -n charging --output json
 
     Reads the inventory and asks no cluster. A value is what is left after groups and hosts have overridden one another
-    and templates were filled in. Logins in addresses, and chart values that are called like a secret, are not shown.
+    and templates were filled in. Not shown are logins in addresses, what Ansible Vault keeps, and chart values that are
+    called like a secret.
 
     \b
     Exit codes: 0 told, 2 the inventory is wrong.

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from meshroll.core.places import shown
+from meshroll.core.places import shown_within
 from meshroll.core.settings import PREFIX, Settings
 
 Path = tuple[str | int, ...]
@@ -19,10 +19,14 @@ Source = Literal[
 
 
 class Origin(NamedTuple):
-    """``where``: "group_vars/all/gate.yml:12", "-n" or "$KUBECONFIG"; None for a default."""
+    """``where``: "group_vars/all/gate.yml:12", "-n" or "$KUBECONFIG"; None for a default.
+
+    ``vaulted``: what stands there is kept in Ansible Vault, and nobody is told of it.
+    """
 
     source: Source
     where: str | None
+    vaulted: bool = False
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -35,7 +39,7 @@ class Told(msgspec.Struct, frozen=True):
 DEFAULT = Origin("default", None)
 HIDDEN = "***"
 # Chart values are the operator's own: what is called like a secret is none of anybody's business.
-_SECRET = re.compile(r"(?i)(key|pem|password|secret|token|credentials?)$")
+_SECRET = re.compile(r"(?i)passw|passphrase|secret|token|credential|authorization|(keys?|pems?|auth)$")
 _CHART_VALUES: Path = ("control_plane", "values")
 
 
@@ -50,10 +54,14 @@ def told(
     ``given`` are the variables without their prefix, as ``settings`` were parsed from; ``origins`` where they, and what
     is in them, were written. What is inside a template has the template's origin.
     """
-    rows = [
-        Told(_name(path), _public(path, value), *_origin(path, given, origins))
-        for path, value in _leaves((), settings)
-    ]
+    vaulted = [path for path, origin in origins.items() if origin.vaulted]
+    rows = []
+    for path, value in _leaves((), settings):
+        origin = _origin(path, given, origins)
+        hidden = origin.vaulted or any(each[: len(path)] == path for each in vaulted)
+        rows.append(
+            Told(_name(path), HIDDEN if hidden else _public(path, value), origin.source, origin.where)
+        )
     kubeconfig = environment.get("KUBECONFIG")
     if settings.cluster.kubeconfig is None and kubeconfig:
         name = _name(("cluster", "kubeconfig"))
@@ -99,6 +107,11 @@ def _origin(path: Path, given: Mapping[str, Any], origins: Mapping[Path, Origin]
             here = here[step]
         except (KeyError, IndexError, TypeError):
             return DEFAULT
+    return nearest(path, origins)
+
+
+def nearest(path: Path, origins: Mapping[Path, Origin]) -> Origin:
+    """That of ``path``, or of the nearest thing that it stands in."""
     for length in range(len(path), 0, -1):
         if found := origins.get(path[:length]):
             return found
@@ -109,11 +122,13 @@ def _public(path: Path, value: Any) -> Any:
     if isinstance(value, list):
         return [_public(path, each) for each in value]
     if isinstance(value, dict):
-        return {key: _public((*path, key), each) for key, each in value.items()}
-    if path[: len(_CHART_VALUES)] == _CHART_VALUES and _SECRET.search(str(path[-1])):
+        # An item of `env` is called what its name says.
+        called = str(value.get("name", "value"))
+        return {key: _public((*path, called if key == "value" else key), each) for key, each in value.items()}
+    if path[: len(_CHART_VALUES)] == _CHART_VALUES and any(_SECRET.search(str(step)) for step in path):
         return HIDDEN if value else value
     if isinstance(value, str):
-        return HIDDEN if "PRIVATE KEY" in value else shown(value)
+        return HIDDEN if "PRIVATE KEY" in value else shown_within(value)
     return value
 
 

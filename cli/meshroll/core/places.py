@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
 _LOGIN = re.compile(r"(?<=://)(?:.*:.*|[^/?#]*)@", re.DOTALL)
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
 
 
 def is_address(place: str) -> bool:
     """Whether it has a scheme, as ``https://charts.example`` has; else it is a file or a folder."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", place) is not None
+    return _ADDRESS.match(place) is not None
 
 
 def shown(place: str) -> str:
@@ -18,3 +19,8 @@ def shown(place: str) -> str:
     if not is_address(place):
         return place
     return _QUERY.sub("?***", _LOGIN.sub("***@", place))
+
+
+def shown_within(text: str) -> str:
+    """A text with each address in it as it may be shown."""
+    return shown(text) if is_address(text) else _ADDRESS.sub(lambda found: shown(found[0]), text)

@@ -101,6 +101,11 @@ def test_no_secret_is_told() -> None:
         "registry": "https://ann:s-e-c-r-e-t@registry.example",
         "extra": ["-----BEGIN PRIVATE KEY-----k-e-y"],
         "proxy": {"logLevel": "debug"},
+        "secret": {"value": "v-a-l-u-e"},
+        "tokens": ["l-i-s-t"],
+        "env": [{"name": "API_TOKEN", "value": "e-n-v"}, {"name": "LEVEL", "value": "debug"}],
+        "db": {"passwd": "p-w-d", "auth": "a-u-t-h"},
+        "command": "curl https://ann:c-u-r-l@registry.example/x",
     }
     given = {
         "prometheus": {"url": "https://ann:p-a-s-s@prometheus.example"},
@@ -108,8 +113,28 @@ def test_no_secret_is_told() -> None:
         "certificates": {"anchor_key_file": "~/anchor.key"},
     }
     found = rows(given, {})
-    for secret in ("c-e-r-t", "t-o-k-e-n", "s-e-c-r-e-t", "k-e-y", "p-a-s-s", "s-r-c"):
+    more = ("v-a-l-u-e", "l-i-s-t", "e-n-v", "p-w-d", "a-u-t-h", "c-u-r-l")
+    for secret in ("c-e-r-t", "t-o-k-e-n", "s-e-c-r-e-t", "k-e-y", "p-a-s-s", "s-r-c", *more):
         assert secret not in repr(found)
     assert found["control_plane.values.apiToken"].value == HIDDEN
     assert found["control_plane.values.proxy.logLevel"].value == "debug"
+    assert found["control_plane.values.env"].value[1] == {"name": "LEVEL", "value": "debug"}
     assert found["certificates.anchor_key_file"].value == "~/anchor.key", "a path is none"
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        (("control_plane", "values", "level"), "control_plane.values.level"),
+        (("control_plane", "values", "listed", 1), "control_plane.values.listed"),
+        (("control_plane", "values"), "control_plane.values.level"),
+        (("catalogue",), "catalogue"),
+    ],
+    ids=["a value", "in a list", "all of a mapping", "any setting"],
+)
+def test_what_is_kept_in_a_vault_is_not_told(path: Path, key: str) -> None:
+    given = {"control_plane": {"values": {"level": "v-a-u-l-t", "listed": ["a", "b"]}}, "catalogue": "c"}
+    found = rows(given, {path: Origin("group_vars", "group_vars/all/vault.yml:3", vaulted=True)})
+    assert found[key].value == HIDDEN
+    assert "v-a-u-l-t" not in repr(found[key])
+    assert found["gate.window_seconds"].value == 120.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshroll.core.places import shown
+from meshroll.core.places import shown, shown_within
 
 secrets = st.text("abcdefXYZ0123456789%!$&'()*+,;=:@/-_.", min_size=8, max_size=20).map(
     lambda text: f"s3cr{text}"
@@ -19,6 +19,13 @@ def test_a_password_is_never_shown_whatever_is_in_it(secret: str, host: str) -> 
     assert secret not in said
     assert "reader" not in said
     assert shown(f"https://reader:secret@{host}/edge") == f"https://***@{host}/edge"
+
+
+@given(secrets)
+def test_a_password_is_not_shown_in_a_text_either(secret: str) -> None:
+    said = shown_within(f"curl -s https://reader:{secret}@charts.example/x | sh")
+    assert secret not in said
+    assert said.startswith("curl -s https://***@charts.example/x")
 
 
 @pytest.mark.parametrize(
