@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,35 @@ def test_a_report_of_a_run_is_one_file_that_says_how_to_undo_it(
     assert "✓ Kept" in text and "</svg>" in text and "What the proxies cost" in text
     assert f"meshroll rollback -i {estate.inventory} -n runs" in text
     assert estate.run("report", "1999", "-o", str(page)).codes == ["run-unknown"]
+    assert estate.fingerprint() == before
+
+
+def test_a_bundle_of_a_run_has_what_a_colleague_needs_and_none_of_the_secrets_that_are_about(
+    estate: Estate, rolled_out: str, tmp_path: Path
+) -> None:
+    path, log = tmp_path / "bundle.tar.gz", tmp_path / "log"
+    log.write_text("fatal: [sandbox] password=PLANTED in a task\n")
+    estate.settings(
+        notifications=[{"url": "https://hooks.slack.com/services/T0/B0/PLANTED", "events": ["overdue"]}],
+        control_plane={**estate.control_plane, "values": {"registrySecret": "PLANTED"}},
+    )
+    before = estate.fingerprint()
+    ran = estate.run("bundle", rolled_out[:20], "-o", str(path), "--log", str(log))
+    assert (ran.code, ran.result["data"]["bundle_file"]) == (0, str(path)), ran.result["errors"]
+    with tarfile.open(path) as archive:
+        names = [member.name.split("/") for member in archive.getmembers()]
+        texts = {
+            name: read.read().decode()
+            for _, name in names
+            if (read := archive.extractfile(f"meshroll-{rolled_out}/{name}"))
+        }
+    assert {folder for folder, _ in names} == {f"meshroll-{rolled_out}"}
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert json.loads(texts["run.json"])["data"]["clusters"][0]["run"]["run_id"] == rolled_out
+    assert json.loads(texts["status.json"])["data"]["clusters"][0]["namespaces"][0]["name"] == "runs"
+    assert "meshroll_control_plane.values.registrySecret" in texts["settings.json"]
+    assert "</svg>" in texts["report.html"] and json.loads(texts["versions.json"])["meshroll"]
+    assert not [name for name, text in texts.items() if "PLANTED" in text or "PRIVATE KEY" in text]
     assert estate.fingerprint() == before
 
 

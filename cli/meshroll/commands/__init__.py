@@ -15,6 +15,7 @@ COMMANDS = {
     "resume": "Finish what an earlier run left half done, forward or back.",
     "runs": "List the runs that clusters remember, or show one of them.",
     "report": "Write the report of one run: verdict, before and after, plots, what changed.",
+    "bundle": "Pack one run for whoever helps with it, secrets taken out.",
     "uninstall": "Leave Linkerd, once no pod has a proxy.",
     "lock": "Take a cluster's lock from a run that hangs.",
     "config": "Say what the inventory sets for each cluster, and where.",

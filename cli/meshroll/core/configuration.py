@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from meshroll.core.places import shown_within
+from meshroll.core.redaction import HIDDEN
 from meshroll.core.settings import PREFIX, Settings
 
 Path = tuple[str | int, ...]
@@ -37,7 +38,6 @@ class Told(msgspec.Struct, frozen=True):
 
 
 DEFAULT = Origin("default", None)
-HIDDEN = "***"
 # Chart values are the operator's own: what is called like a secret is none of anybody's business.
 _SECRET = re.compile(r"(?i)passw|passphrase|secret|token|credential|authorization|(keys?|pems?|auth)$")
 _CHART_VALUES: Path = ("control_plane", "values")
@@ -126,6 +126,8 @@ def _public(path: Path, value: Any) -> Any:
         called = str(value.get("name", "value"))
         return {key: _public((*path, called if key == "value" else key), each) for key, each in value.items()}
     if path[: len(_CHART_VALUES)] == _CHART_VALUES and any(_SECRET.search(str(step)) for step in path):
+        return HIDDEN if value else value
+    if path[0] == "notifications" and path[-1] == "url":
         return HIDDEN if value else value
     if isinstance(value, str):
         return HIDDEN if "PRIVATE KEY" in value else shown_within(value)

@@ -207,8 +207,8 @@ def test_a_program_gets_a_file_that_only_its_owner_reads_and_a_token_that_has_ju
 def test_a_program_gets_the_context_and_a_file_that_no_shell_has_to_expand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HOME", "/home/ann")
-    for named, given in (("/k", "/k"), ("~/.kube/config", "/home/ann/.kube/config"), (None, None)):
+    monkeypatch.setenv("HOME", "/users/ann")
+    for named, given in (("/k", "/k"), ("~/.kube/config", "/users/ann/.kube/config"), (None, None)):
         cluster = Cluster(kubeconfig=named, context="prod")
         reached = cluster_access.for_child(cluster, "run", lambda _: None, 15.0, tmp_path)
         assert reached == Cluster(kubeconfig=given, context="prod")
