@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from unit.checks.example import with_facts
 from unit.checks.examples.autoscaling import scaled, sized
+from unit.checks.examples.balancing import REPORTS, from_elsewhere
 from unit.checks.examples.disruption import BEHIND, budget, rolling, with_budget
 from unit.checks.examples.jobs import CLASSIC, running
 from unit.checks.examples.quotas import ASKS, limits, quota, with_listed
@@ -314,3 +315,19 @@ def test_what_may_not_be_read_is_skipped_and_not_passed(row: str) -> None:
     unseen = with_facts(case(), listed=dict.fromkeys(ROWS[row].needs, hidden))
     (checked,) = checks.check(unseen, [ROWS[row]])
     assert (checked.state, checked.reason) == ("skipped", "this account may not read it")
+
+
+def test_a_caller_elsewhere_is_meshed_once_all_of_its_pods_are() -> None:
+    assert found("caller-elsewhere", from_elsewhere(REPORTS[0]))
+    assert found("caller-elsewhere", from_elsewhere(*REPORTS)) == []
+    nightly = {"kind": "CronJob", "annotations": {"linkerd.io/inject": "enabled"}}
+    assert found("caller-elsewhere", from_elsewhere(**nightly)) == []
+    assert found("caller-elsewhere", from_elsewhere(kind="CronJob"))
+
+
+def test_a_caller_whose_pods_may_not_be_read_is_not_called_unmeshed() -> None:
+    hidden = replace(from_elsewhere().seen, pods=Hidden("this account may not read pods"))
+    (checked,) = checks.check(replace(from_elsewhere(), facts=hidden), [ROWS["caller-elsewhere"]])
+    assert (checked.state, checked.reason) == ("skipped", "this account may not read pods")
+    (checked,) = checks.check(with_facts(case(), pods=hidden.pods), [ROWS["caller-elsewhere"]])
+    assert checked.state == "pass"

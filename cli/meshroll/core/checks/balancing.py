@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from meshroll.core import dial
 from meshroll.core.accounting import is_meshed, listed
 from meshroll.core.callers import Caller, texts
 from meshroll.core.checks.row import Case, Check
+from meshroll.core.facts import Unseen, gathered
 from meshroll.core.model import NamespaceView, Object
 from meshroll.core.scan.row import Hit
 from meshroll.core.scan.row import listed as told
@@ -118,16 +120,36 @@ def _own_resolver(case: Case) -> Iterator[Hit]:
 
 
 def _callers_elsewhere(case: Case) -> Iterator[Hit]:
+    """Raises Unseen, at its end, where no pods may be read in a caller's namespace."""
+    known, unseen = gathered(_meshed_elsewhere(case))
+    meshed = frozenset(known)
+    hidden = False
     for namespace, space in case.spaces():
         found: dict[tuple[str, str], list[str]] = {}
         for service in space.services:
             name = service["metadata"]["name"]
             for caller in case.callers.get((space.name, name), ()):
+                key = (caller.namespace, caller.workload.id)
                 away = caller.namespace != space.name and caller.namespace not in case.view.namespaces
-                if away and listed(caller, name, namespace) is None and not is_meshed(case.view, caller):
-                    found.setdefault((caller.namespace, caller.workload.id), []).append(name)
+                if not away or listed(caller, name, namespace) is not None or is_meshed(case.view, caller):
+                    continue
+                if unseen and case.view.space(caller.namespace) is None:
+                    hidden = True
+                elif key not in meshed:
+                    found.setdefault(key, []).append(name)
         for (home, workload), services in sorted(found.items()):
             yield Hit(f"{home}/{workload} calls {told(services)} and is not meshed.", home, workload)
+    if hidden:
+        raise Unseen(str(unseen))
+
+
+def _meshed_elsewhere(case: Case) -> Iterator[tuple[str, str]]:
+    """(namespace, workload) of those whose pods all have a proxy, and of CronJobs whose pods get one. Raises Unseen."""
+    proxies = Counter((pod.namespace, pod.owner) for pod in case.seen.meshed_pods)
+    for each in case.seen.meshed_workloads:
+        key = (each.namespace, each.id)
+        if each.kind == "CronJob" or proxies[key] >= max(each.replicas, 1):
+            yield key
 
 
 def _undeclared(case: Case) -> Iterator[Hit]:
@@ -190,6 +212,7 @@ CHECKS = (
         "no unmeshed workload of another namespace calls these Services",
         _callers_elsewhere,
         severity="warn",
+        needs=("meshed_pods", "namespaces"),
         why="The caller's proxy balances. A caller without one that holds its connection stays pinned to one pod, "
         "however well everything else is meshed, and gets no mTLS.",
         fix="Mesh its namespace too, or list it in `clients` with its namespace, so that it is accounted for.",

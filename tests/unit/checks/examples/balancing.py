@@ -9,6 +9,7 @@ from unit.core.check_cases import case
 from unit.core.factories import config_map, service, workload
 
 from meshroll.core.checks import Case
+from meshroll.core.facts import MeshedPod
 from meshroll.core.model import Workload
 
 Json = dict[str, Any]
@@ -22,9 +23,14 @@ def calling(target: str, *, headless: bool = True, wanted: Json | None = None, *
     return case(caller, POINTS, services=behind, wanted=wanted)
 
 
-def from_elsewhere(home: str = "reporting") -> Case:
-    caller = workload(name="reports", namespace=home, env={"TARGET": "points.charging:80"})
-    return case(POINTS, services=(service("points", "points"),), elsewhere=[caller])
+REPORTS = [MeshedPod("reporting", f"reports-{index}", "Deployment/reports", {}) for index in range(2)]
+
+
+def from_elsewhere(*meshed: MeshedPod, **caller: Any) -> Case:
+    """A caller in a namespace that is not looked at, and the pods of the cluster that have a proxy."""
+    named = {"name": "reports", "namespace": "reporting", "env": {"TARGET": "points.charging:80"}}
+    found = case(POINTS, services=(service("points", "points"),), elsewhere=[workload(**{**named, **caller})])
+    return with_facts(found, pods=meshed)
 
 
 def cilium(**data: str) -> Case:
@@ -61,7 +67,7 @@ EXAMPLES = [
     ),
     Example(
         "caller-elsewhere",
-        lambda: calling("points.charging:80", headless=False),
+        lambda: from_elsewhere(*REPORTS),
         from_elsewhere,
         "reporting/Deployment/reports calls points and is not meshed.",
     ),
