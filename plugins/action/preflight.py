@@ -68,5 +68,4 @@ class ActionModule(MeshrollAction):
     def predict(self, view: ClusterView, settings: Settings, edge: Edge, seen: Facts) -> Prediction:
         """Of a rollout from here on: where something blocks there is none to tell of."""
         plan = rollout_plan(view, settings, edge, self.run_context.id, (), ())
-        elsewhere = None if isinstance(seen.requests, Hidden) else seen.requests
-        return predict(plan, view, settings, elsewhere)
+        return predict(plan, view, settings, seen)

@@ -31,7 +31,7 @@ FARGATE = ("eks.amazonaws.com/compute-type", "fargate")
 
 def profile_of(wanted: Literal["auto", "ha", "default"], nodes: Iterable[Object]) -> Profile:
     """``auto`` is ``ha`` where three nodes take pods. Raises Refused for ``ha`` on fewer."""
-    fit = sum(_takes_pods(node) for node in nodes)
+    fit = sum(takes_pods(node) for node in nodes)
     if wanted == "auto":
         return "ha" if fit >= NODES_FOR_HA else "default"
     if wanted == "ha" and fit < NODES_FOR_HA:
@@ -58,7 +58,8 @@ def values_to_be(view: ClusterView, wanted: ControlPlane) -> Mapping[str, Any]:
     return merged(HA_PROXY if profile == "ha" else {}, wanted.values)
 
 
-def _takes_pods(node: Object) -> bool:
+def takes_pods(node: Object) -> bool:
+    """Whether pods are put there that tolerate nothing. A node that is not Ready is tainted by Kubernetes itself."""
     spec = node.get("spec") or {}
     kept_off = {taint["effect"] for taint in spec.get("taints") or []} & {"NoSchedule", "NoExecute"}
     return not (spec.get("unschedulable") or kept_off or labels_of(node).get(FARGATE[0]) == FARGATE[1])

@@ -9,8 +9,8 @@ from statistics import median
 
 import msgspec
 
-from meshroll.core.control_plane import values_to_be
-from meshroll.core.facts import Requested
+from meshroll.core.control_plane import takes_pods, values_to_be
+from meshroll.core.facts import Facts, Hidden, Requested
 from meshroll.core.model import ClusterView, NamespaceView, Object, Workload
 from meshroll.core.plan import Plan, Step
 from meshroll.core.proxy_resources import added
@@ -60,10 +60,8 @@ class Prediction(msgspec.Struct, frozen=True):
         )
 
 
-def predict(
-    plan: Plan, view: ClusterView, settings: Settings, elsewhere: Iterable[Requested] | None
-) -> Prediction:
-    """``elsewhere``: what pods of other namespaces ask for, None where that is not known."""
+def predict(plan: Plan, view: ClusterView, settings: Settings, facts: Facts) -> Prediction:
+    """Of ``facts``, what pods of other namespaces ask for and LimitRanges, as far as they may be read."""
     seconds = [step_seconds(step, view.namespaces[step.namespace], settings.gate) for step in plan.steps]
     meshed = (
         (space, workload)
@@ -71,8 +69,11 @@ def predict(
         for space in [view.namespaces[step.namespace]]
         for workload in _meshed_by(step, space)
     )
-    proxies, cpu_cores, memory_bytes = added(meshed, values_to_be(view, settings.control_plane))
-    free = None if elsewhere is None else room(view, elsewhere)
+    ranges = facts.listed.get("limit_ranges", ())
+    proxies, cpu_cores, memory_bytes = added(
+        meshed, values_to_be(view, settings.control_plane), () if isinstance(ranges, Hidden) else ranges
+    )
+    free = None if isinstance(facts.requests, Hidden) else room(view, facts.requests)
     return Prediction(
         restarting_pods=sum(change.pods for change in plan.changes()),
         minutes_min=math.ceil(sum(low for low, _ in seconds) / 60),
@@ -144,7 +145,7 @@ def room(view: ClusterView, elsewhere: Iterable[Requested]) -> Mapping[str, tupl
     free: dict[str, tuple[float, float]] = {}
     for node in view.nodes:
         allocatable = (node.get("status") or {}).get("allocatable") or {}
-        if not (node.get("spec") or {}).get("unschedulable"):
+        if takes_pods(node):
             name = node["metadata"]["name"]
             free[name] = (quantity(allocatable.get("cpu", 0)), quantity(allocatable.get("memory", 0)))
     here = [

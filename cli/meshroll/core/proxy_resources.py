@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,13 +46,15 @@ def proxy_request(workload: Workload, space: NamespaceView, values: Mapping[str,
 
 
 def added(
-    workloads: Iterable[tuple[NamespaceView, Workload]], values: Mapping[str, Any]
+    workloads: Iterable[tuple[NamespaceView, Workload]],
+    values: Mapping[str, Any],
+    limit_ranges: Sequence[Object],
 ) -> tuple[int, float, float]:
     """(proxies, CPU cores, bytes of memory) that come with proxies in those pods that have none."""
     proxies, cpu_cores, memory_bytes = 0, 0.0, 0.0
     for space, workload in workloads:
         without = sum(1 for pod in space.pods_of(workload.id) if pod.proxy is None)
-        asks = proxy_request(workload, space, values)
+        asks = given(proxy_request(workload, space, values), of_namespace(limit_ranges, space))
         proxies += without
         cpu_cores += without * asks.cpu_cores
         memory_bytes += without * asks.memory_bytes
@@ -85,6 +87,10 @@ def items_of(limit_ranges: Iterable[Object], kind: Literal["Container", "Pod"]) 
     return [
         item for each in limit_ranges for item in each["spec"].get("limits") or [] if item["type"] == kind
     ]
+
+
+def of_namespace(objects: Iterable[Object], space: NamespaceView) -> list[Object]:
+    return [each for each in objects if each["metadata"]["namespace"] == space.name]
 
 
 def shown(resource: Resource, amount: float) -> str:

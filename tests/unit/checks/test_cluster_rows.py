@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from unit.checks.example import with_facts
-from unit.checks.examples.nodes import imaged
+from unit.checks.examples.nodes import imaged, node
+from unit.checks.examples.quotas import limits
 from unit.checks.test_rows import asked
 from unit.core.check_cases import case, with_identity
 from unit.core.factories import service
@@ -77,3 +78,10 @@ def test_legacy_tables_go_by_the_kernel_and_the_mode_by_who_writes_rules(found: 
 def test_a_mode_of_linkerd_cni_that_was_not_read_is_skipped(config: Any) -> None:
     found = imaged(AL2023, cniEnabled=True)
     assert asked("iptables-mode", with_facts(found, listed={"cni_config": config})).state == "skipped"
+
+
+def test_what_a_limit_range_gives_proxies_needs_room_too() -> None:
+    roomy = case(nodes=[node(cpu="1")])
+    gift = limits(defaultRequest={"cpu": "600m"})
+    assert asked("nodes-without-room", with_facts(roomy)).state == "pass"
+    assert asked("nodes-without-room", with_facts(roomy, listed={"limit_ranges": (gift,)})).state == "warn"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.core.factories import EDGE, cluster, pods, settings, space, workload
+from unit.core.factories import EDGE, Json, cluster, pods, settings, space, workload
 
-from meshroll.core.facts import Requested
+from meshroll.core.facts import Facts, Hidden, Requested
 from meshroll.core.model import Pod, Workload
 from meshroll.core.prediction import Prediction, predict, ready_seconds, rollout_seconds
 from meshroll.core.quantities import quantity, requested
@@ -32,10 +34,17 @@ def took(owner: Workload, seconds: int) -> list[Pod]:
     return found
 
 
-def told(owner: Workload, seconds: int, elsewhere: tuple[Requested, ...] | None = ()) -> Prediction:
-    view = cluster(space(owner, pods_seen=took(owner, seconds)), nodes=[NODE])
+def told(
+    owner: Workload,
+    seconds: int,
+    elsewhere: tuple[Requested, ...] | Hidden = (),
+    nodes: Sequence[Json] = (NODE,),
+    ranges: tuple[Json, ...] | Hidden = (),
+) -> Prediction:
+    view = cluster(space(owner, pods_seen=took(owner, seconds)), nodes=nodes)
     asked = settings(gate={"settle_seconds": 30, "window_seconds": 60, "window_max_seconds": 600})
-    return predict(rollout_plan(view, asked, EDGE, "run", (), ()), view, asked, elsewhere)
+    facts = Facts(view, requests=elsewhere, listed={"limit_ranges": ranges})
+    return predict(rollout_plan(view, asked, EDGE, "run", (), ()), view, asked, facts)
 
 
 def test_restarts_minutes_and_what_proxies_ask_for_are_said_beside_what_is_free() -> None:
@@ -50,9 +59,26 @@ def test_restarts_minutes_and_what_proxies_ask_for_are_said_beside_what_is_free(
 
 
 def test_what_is_free_is_not_told_where_other_pods_may_not_be_read() -> None:
-    found = told(workload(annotations=ASKS), 20, None)
+    found = told(workload(annotations=ASKS), 20, Hidden("this account may not read pods"))
     assert (found.free_cpu_cores, found.free_memory_bytes) == (None, None)
     assert "free" not in found.line
+
+
+@pytest.mark.parametrize("effect", ["NoSchedule", "NoExecute", "PreferNoSchedule"])
+def test_nodes_that_keep_pods_off_are_not_free(effect: str) -> None:
+    tainted = {**NODE, "metadata": {"name": "node-2"}, "spec": {"taints": [{"key": "gpu", "effect": effect}]}}
+    free = 8.0 if effect == "PreferNoSchedule" else 4.0
+    assert told(workload(), 20, nodes=[NODE, tainted]).free_cpu_cores == free
+
+
+def test_what_limit_ranges_give_proxies_is_counted_as_far_as_it_may_be_read() -> None:
+    def given_in(namespace: str) -> Json:
+        item = {"type": "Container", "default": {"memory": "64Mi"}, "defaultRequest": {"cpu": "50m"}}
+        return {"metadata": {"name": "sizes", "namespace": namespace}, "spec": {"limits": [item]}}
+
+    found = told(workload(), 20, ranges=(given_in("charging"), given_in("other")))
+    assert (found.proxies_cpu_cores, found.proxies_memory_bytes) == (0.1, 128 * 2**20)
+    assert told(workload(), 20, ranges=Hidden("not allowed")).proxies_cpu_cores == 0.0
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def _no_room(case: Case) -> Iterator[Hit]:
     """All proxies together against all nodes together: less than that does not fit however pods are spread."""
     free = room(case.view, case.seen.requested_elsewhere)
     taken = ((space, workload) for _, space, workload in case.taken())
-    _, cpu_cores, memory_bytes = added(taken, case.values)
+    _, cpu_cores, memory_bytes = added(taken, case.values, case.seen.objects("limit_ranges"))
     grows = sorted({w.name for w in case.view.all_workloads} & _SCALERS)
     for resource, asked, left in (
         ("cpu", cpu_cores, sum(cpu for cpu, _ in free.values())),
@@ -36,7 +36,7 @@ CHECKS = (
         "the nodes have room for the proxies",
         _no_room,
         severity="warn",
-        needs=("pod_requests",),
+        needs=("pod_requests", "limit_ranges"),
         why="Each proxy's requests are added to its pod's. A pod that fits on no node any more stays Pending, and its "
         "wave waits until it fails.",
         fix="Add nodes, or lower the proxies' requests (proxy.resources, or config.linkerd.io/proxy-cpu-request).",

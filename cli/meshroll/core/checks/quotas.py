@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
 from meshroll.core.checks.row import Case, Check
@@ -14,6 +14,7 @@ from meshroll.core.proxy_resources import (
     annotation,
     given,
     items_of,
+    of_namespace,
     proxy_request,
     shown,
 )
@@ -36,9 +37,9 @@ COMMON_SCOPES = frozenset({"NotTerminating", "NotBestEffort"})
 
 def _quotas(case: Case) -> Iterator[Hit]:
     for space, workloads in _taken(case):
-        ranges = _of(case.seen.objects("limit_ranges"), space)
+        ranges = of_namespace(case.seen.objects("limit_ranges"), space)
         proxies = [(workload, given(_asks(case, workload, space), ranges)) for workload in workloads]
-        for quota in _of(case.seen.objects("resource_quotas"), space):
+        for quota in of_namespace(case.seen.objects("resource_quotas"), space):
             if quota["spec"].get("scopeSelector") or set(quota["spec"].get("scopes") or ()) - COMMON_SCOPES:
                 continue
             yield from _refusals(quota, space, proxies)
@@ -82,7 +83,7 @@ def _to_come(workload: Workload, space: NamespaceView) -> int:
 
 def _refused(case: Case) -> Iterator[Hit]:
     for space, workloads in _taken(case):
-        for limit_range in _of(case.seen.objects("limit_ranges"), space):
+        for limit_range in of_namespace(case.seen.objects("limit_ranges"), space):
             reasons: dict[str, list[str]] = {}
             for workload in workloads:
                 asks = given(_asks(case, workload, space), [limit_range])
@@ -142,7 +143,7 @@ def _bound(item: Object, field: str, resource: Resource) -> float | None:
 
 def _sets(case: Case) -> Iterator[Hit]:
     for space, workloads in _taken(case):
-        for limit_range in _of(case.seen.objects("limit_ranges"), space):
+        for limit_range in of_namespace(case.seen.objects("limit_ranges"), space):
             gifts: dict[str, list[str]] = {}
             for workload in workloads:
                 own = _asks(case, workload, space)
@@ -168,10 +169,6 @@ def _taken(case: Case) -> Iterator[tuple[NamespaceView, list[Workload]]]:
         if workload.kind != "CronJob" or case.mode(namespace) == "native":
             found.setdefault(space.name, (space, []))[1].append(workload)
     yield from found.values()
-
-
-def _of(objects: Iterable[Object], space: NamespaceView) -> list[Object]:
-    return [each for each in objects if each["metadata"]["namespace"] == space.name]
 
 
 def _asks(case: Case, workload: Workload, space: NamespaceView) -> Asks:
