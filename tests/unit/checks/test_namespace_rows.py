@@ -69,3 +69,9 @@ def test_a_probe_goes_by_all_pods_of_the_namespace() -> None:
 def test_envoy_is_a_sidecar_only_beside_an_application() -> None:
     assert told("other-mesh", beside(workload(name="gateway", containers=GATEWAY))) == []
     assert told("other-mesh", beside(workload(name="gateway", containers=[*GATEWAY, {"name": "app"}])))
+
+
+def test_an_opt_out_in_the_wrong_place_is_told_once_and_blocks() -> None:
+    outside = case(workload(metadata={"annotations": {"linkerd.io/inject": "disabled"}}))
+    assert told("annotation-misplaced", outside) == []
+    assert asked("opt-out-misplaced", outside).state == "block"

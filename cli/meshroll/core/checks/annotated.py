@@ -11,6 +11,7 @@ from meshroll.core.model import INJECT, Workload, annotations_of
 from meshroll.core.releases import Edge
 from meshroll.core.scan.row import Hit
 
+OPTS_OUT = (INJECT, "disabled")
 # (namespace, object, its annotations).
 Annotated = tuple[str, str, Mapping[str, str]]
 
@@ -42,8 +43,8 @@ def _unknown(case: Case) -> Iterator[Hit]:
 def _misplaced(case: Case) -> Iterator[Hit]:
     for namespace, _, workload in case.taken():
         own = workload.template_annotations
-        for key in sorted(_outer(workload)):
-            if (key == INJECT or key in CONFIGURES) and key not in own:
+        for key, value in sorted(_outer(workload).items()):
+            if (key == INJECT or key in CONFIGURES) and key not in own and (key, value) != OPTS_OUT:
                 yield Hit(
                     f"{workload.id} has {key} on itself and not on its pod template, where it would count.",
                     namespace.name,
@@ -51,10 +52,20 @@ def _misplaced(case: Case) -> Iterator[Hit]:
                 )
 
 
-def _outer(workload: Workload) -> set[str]:
+def _opted_out_beside(case: Case) -> Iterator[Hit]:
+    for namespace, _, workload in case.taken():
+        if OPTS_OUT in _outer(workload).items() and INJECT not in workload.template_annotations:
+            yield Hit(
+                f"{workload.id} says {INJECT}: disabled on itself and not on its pod template, so it would be meshed.",
+                namespace.name,
+                workload.id,
+            )
+
+
+def _outer(workload: Workload) -> dict[str, str]:
     """Annotations of the object, and of a CronJob's Jobs."""
     job = workload.manifest["spec"].get("jobTemplate") or {}
-    return {*annotations_of(workload.manifest), *annotations_of(job)}
+    return {**annotations_of(workload.manifest), **annotations_of(job)}
 
 
 def _inject_values(case: Case) -> Iterator[Hit]:
@@ -121,9 +132,18 @@ CHECKS = (
         _misplaced,
         severity="warn",
         acceptable=True,
-        why="The injector sees pods and their namespace, and never the Deployment: an annotation there does nothing. A "
-        "workload that opts out of the mesh in that place is meshed.",
+        why="The injector sees pods and their namespace, and never the Deployment: an annotation there does nothing, "
+        "and a proxy that is configured there gets the defaults.",
         fix="Move it to spec.template.metadata.annotations.",
+    ),
+    Check(
+        "opt-out-misplaced",
+        "whoever opts out of the mesh does it where it counts",
+        _opted_out_beside,
+        acceptable=True,
+        why="The injector sees pods and their namespace, and never the Deployment: linkerd.io/inject: disabled there "
+        "does nothing, and the workload would be meshed against what its owner wrote.",
+        fix="Move it to spec.template.metadata.annotations, or take it away.",
     ),
     Check(
         "inject-value-invalid",

@@ -5,6 +5,7 @@ from unit.core.check_cases import case
 from unit.core.factories import workload
 
 NATIVE = "linkerd.io/proxy-enable-native-sidecar"
+OUT = {"annotations": {"linkerd.io/inject": "disabled"}}
 
 EXAMPLES = [
     Example(
@@ -23,8 +24,15 @@ EXAMPLES = [
                 metadata={"annotations": {"linkerd.io/inject": "enabled"}},
             )
         ),
-        lambda: case(workload(metadata={"annotations": {"linkerd.io/inject": "disabled"}})),
+        lambda: case(workload(metadata={"annotations": {"linkerd.io/inject": "enabled"}})),
         "Deployment/omni has linkerd.io/inject on itself and not on its pod template, where it would count.",
+    ),
+    Example(
+        "opt-out-misplaced",
+        lambda: case(workload(annotations={"linkerd.io/inject": "enabled"}, metadata=OUT)),
+        lambda: case(workload(metadata=OUT)),
+        "Deployment/omni says linkerd.io/inject: disabled on itself and not on its pod template, so it would be "
+        "meshed.",
     ),
     Example(
         "inject-value-invalid",
