@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -29,7 +29,7 @@ from meshroll.core.checks import (
 from meshroll.core.checks.namespaces import PERMISSION_MISSING
 from meshroll.core.checks.row import Case, Check, Direction
 from meshroll.core.errors import Problem, UsageError
-from meshroll.core.facts import Need, gathered
+from meshroll.core.facts import Need, Unseen, gathered
 from meshroll.core.settings import Checks, refuse_unknown
 
 __all__ = ["ALL", "Case", "Check", "Checked", "acceptable", "as_dict", "check", "named", "needs", "problems"]
@@ -143,8 +143,19 @@ def lines(checked: Sequence[Checked]) -> list[str]:
 
 
 def _checked(row: Check, case: Case, accepted: str | None) -> Checked:
-    found, unseen = gathered(row.problem(each) for each in row.run(case))
+    found, unseen = gathered(_found(row, case))
     return Checked(row, found, unseen, accepted if row.acceptable else None)
+
+
+def _found(row: Check, case: Case) -> Iterator[Problem]:
+    """An object that a row does not understand is that row's end and no other's. Raises Unseen."""
+    try:
+        for each in row.run(case):
+            yield row.problem(each)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise Unseen(
+            f"{row.id} failed on what it was given ({type(error).__name__}: {error}); please report it"
+        ) from error
 
 
 def named(option: str, ids: Sequence[str]) -> list[Check]:
