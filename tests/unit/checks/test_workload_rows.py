@@ -9,6 +9,7 @@ import pytest
 from unit.checks.example import with_facts
 from unit.checks.examples.autoscaling import scaled, sized
 from unit.checks.examples.balancing import REPORTS, from_elsewhere
+from unit.checks.examples.cluster import waiting
 from unit.checks.examples.disruption import BEHIND, budget, rolling, with_budget
 from unit.checks.examples.jobs import CLASSIC, running
 from unit.checks.examples.quotas import ASKS, limits, quota, with_listed
@@ -331,3 +332,15 @@ def test_a_caller_whose_pods_may_not_be_read_is_not_called_unmeshed() -> None:
     assert (checked.state, checked.reason) == ("skipped", "this account may not read pods")
     (checked,) = checks.check(with_facts(case(), pods=hidden.pods), [ROWS["caller-elsewhere"]])
     assert checked.state == "pass"
+
+
+def test_a_wait_in_the_values_blocks_as_long_as_the_injector_fails_on_it_and_is_told_of_after() -> None:
+    before, after = waiting(Edge(26, 5, 1)), waiting(Edge(26, 5, 2))
+    assert (found("values-wait-beside-native", after), found("wait-beside-native", before)) == ([], [])
+    (checked,) = checks.check(before, [ROWS["values-wait-beside-native"]])
+    assert "annotation config.alpha.linkerd.io/proxy-enable-native-sidecar=false" in checked.findings[0].hint
+    (told,) = found("wait-beside-native", after)
+    assert told == (
+        "The control plane's values set proxy.waitBeforeExitSeconds=5, which native sidecars pass over."
+    )
+    assert found("wait-beside-native", waiting(wanted={"sidecar": "wait"})) == []

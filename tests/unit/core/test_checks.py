@@ -65,7 +65,11 @@ FIRES: list[tuple[str, Callable[[], Case], str]] = [
     ("certificate-not-valid", lambda: with_certificate("not_yet_valid"), SAME),
     ("native-sidecar-unsupported", lambda: case(kubernetes="v1.28.9", wanted={"sidecar": "native"}), SAME),
     ("native-sidecar-unsupported", lambda: case(edge=Edge(25, 12, 2), wanted={"sidecar": "native"}), SAME),
-    ("values-wait-beside-native", lambda: case(values={"proxy": {"waitBeforeExitSeconds": 5}}), SAME),
+    (
+        "values-wait-beside-native",
+        lambda: case(values={"proxy": {"waitBeforeExitSeconds": 5}}, edge=Edge(26, 5, 1)),
+        SAME,
+    ),
     ("namespace-system", lambda: case(name="kube-system"), SAME),
     ("namespace-system", lambda: case(name="mesh", variables={"control_plane": {"namespace": "mesh"}}), SAME),
     ("namespace-system", lambda: case(name="linkerd-viz", direction="upgrade"), SAME),

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from meshroll.core.certificate_dates import ANCHOR, ISSUER, Dated, remedy, told
 from meshroll.core.checks.row import Case, Check
+from meshroll.core.checks.shutdown import waited
 from meshroll.core.errors import Problem, Refused
 from meshroll.core.facts import Unseen
-from meshroll.core.injection import NATIVE_GA
+from meshroll.core.injection import GA_SINCE, NATIVE_ALPHA
 from meshroll.core.mesh_identity import unusable, without_anchor
 from meshroll.core.model import ControlPlane, kubernetes_minor
 from meshroll.core.releases import Edge, supports_native_sidecar
@@ -77,16 +78,16 @@ def _kubernetes_too_old(case: Case) -> list[Problem]:
 
 
 def _values_wait_beside_native(case: Case) -> list[Problem]:
-    """Below 26.5.2 the injector fails on both, from then on the wait is silently ignored (linkerd2 #12164)."""
-    proxy = case.values.get("proxy") or {}
-    wait_seconds = int(proxy.get("waitBeforeExitSeconds") or 0)
-    if not wait_seconds:
+    """The injector fails on both (linkerd2 #12164), until it passes over the wait: row wait-beside-native."""
+    assert case.edge is not None
+    wait_seconds = waited(case.values)
+    if not wait_seconds or case.edge >= GA_SINCE:
         return []
     return [
         Problem(
             "values-wait-beside-native",
             f"The control plane's values set proxy.waitBeforeExitSeconds={wait_seconds}: no native sidecars with it.",
-            f"Set it to 0 in the values, or `sidecar: wait` for {namespace.name} (annotation {NATIVE_GA}=false).",
+            f"Set it to 0 in the values, or `sidecar: wait` for {namespace.name} (annotation {NATIVE_ALPHA}=false).",
             namespace=namespace.name,
         )
         for namespace, _ in case.spaces()
@@ -195,7 +196,7 @@ CHECKS = (
         ("in", "upgrade"),
         acceptable=True,
         why="Below edge-26.5.2 the injector fails where native sidecars and a wait before exit come together, so pods "
-        "start unmeshed or are refused; from then on the wait is passed over (linkerd2 #12164).",
+        "start unmeshed or are refused (linkerd2 #12164).",
         fix="Set proxy.waitBeforeExitSeconds to 0 in the control plane's values, or `sidecar: wait`.",
     ),
 )

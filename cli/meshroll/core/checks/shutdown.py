@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
@@ -46,12 +47,24 @@ def _wait_beside_native(case: Case) -> Iterator[Hit]:
     told = "which native sidecars pass over"
     if case.edge < GA_SINCE:
         told = f"beside which the injector of {case.edge} fails for native sidecars"
+    elif wait_seconds := waited(case.values):
+        for namespace, space in case.spaces():
+            if case.mode(namespace) == "native":
+                yield Hit(
+                    f"The control plane's values set proxy.waitBeforeExitSeconds={wait_seconds}, {told}.",
+                    space.name,
+                )
     for namespace, space in case.spaces():
         if case.mode(namespace) == "native" and _waits(space.annotations.get(WAIT)):
             yield Hit(f"{space.name} has {WAIT}, {told}.", space.name, f"Namespace/{space.name}")
     for namespace, _, workload in case.taken():
         if case.mode(namespace) == "native" and _waits(workload.template_annotations.get(WAIT)):
             yield Hit(f"{workload.id} has {WAIT}, {told}.", namespace.name, workload.id)
+
+
+def waited(values: Mapping[str, Any]) -> int:
+    """What the control plane's values set, in seconds; 0 where they set none."""
+    return int((values.get("proxy") or {}).get("waitBeforeExitSeconds") or 0)
 
 
 def _waits(seconds: str | None) -> bool:

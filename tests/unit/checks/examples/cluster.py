@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from unit.checks.example import Example
 from unit.core.check_cases import case, with_certificate, with_identity
@@ -10,8 +11,10 @@ from meshroll.core.checks import Case
 from meshroll.core.errors import Problem
 from meshroll.core.mesh_identity import Carried, MeshIdentity
 from meshroll.core.model import ControlPlane
+from meshroll.core.releases import Edge
 
 ABSENT = ControlPlane(False, "linkerd", None)
+OLDER = Edge(26, 5, 1)
 OURS = ("charging/Deployment/omni",)
 
 
@@ -22,6 +25,10 @@ def foreign() -> Case:
         "Use its own tools, or move it to an edge release first.",
     )
     return replace(case(), release_problems=(problem,))
+
+
+def waiting(edge: Edge = OLDER, **how: Any) -> Case:
+    return case(values={"proxy": {"waitBeforeExitSeconds": 5}}, edge=edge, **how)
 
 
 EXAMPLES = [
@@ -69,8 +76,8 @@ EXAMPLES = [
     ),
     Example(
         "values-wait-beside-native",
-        lambda: case(values={"proxy": {"waitBeforeExitSeconds": 5}}, wanted={"sidecar": "wait"}),
-        lambda: case(values={"proxy": {"waitBeforeExitSeconds": 5}}),
+        lambda: waiting(wanted={"sidecar": "wait"}),
+        lambda: waiting(),
         "The control plane's values set proxy.waitBeforeExitSeconds=5: no native sidecars with it.",
     ),
 ]
