@@ -78,7 +78,7 @@ def clusters(aws: Aws) -> list[Found]:
 
 
 def connection(eks: Eks, aws: Aws) -> Connection:
-    """To the cluster's API server. Raises Refused: see ``Aws``, and eks-cluster-not-active."""
+    """To the cluster's API server. Raises Refused: see ``Aws`` and core.eks.refusal."""
     return Connection(lambda: _configuration(eks, aws))
 
 
@@ -138,6 +138,6 @@ def _configuration(eks: Eks, aws: Aws) -> Any:
 
 def _described(eks: Eks, aws: Aws, session: Any) -> Mapping[str, Any]:
     found = described(aws, session, eks.name)
-    if wrong := core.not_answering(eks, found):
+    if wrong := core.refusal(eks, found):
         raise Refused(wrong)
     return found

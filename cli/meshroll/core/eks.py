@@ -1,4 +1,4 @@
-"""Amazon EKS as far as it can be decided without asking it: tokens, kubeconfigs, and clusters that do not answer.
+"""Amazon EKS as far as it can be decided without asking it: tokens, kubeconfigs, and which clusters are refused.
 
 A token is a signed request to STS GetCallerIdentity that the cluster sends on, as aws-iam-authenticator has it: its
 form is ``k8s-aws-v1.`` and the URL in base64 without padding, and it counts for 15 minutes from its signing.
@@ -29,8 +29,16 @@ def token(url: str) -> str:
     return TOKEN_PREFIX + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
 
-def not_answering(eks: Eks, described: Mapping[str, Any]) -> Problem | None:
-    """Why a described cluster cannot be worked on: it is not there yet, not any more, or broken."""
+def refusal(eks: Eks, described: Mapping[str, Any]) -> Problem | None:
+    """Why a described cluster cannot be worked on: another account's, not there yet, not any more, or broken."""
+    account = str(described.get("arn")).split(":")[4:5]
+    if eks.account and account != [eks.account]:
+        return Problem(
+            "eks-account-differs",
+            f"The EKS cluster {eks.name} in {eks.region} that these AWS credentials see is not of account "
+            f"{eks.account}, which the inventory names, but of {''.join(account) or 'none that is told'}.",
+            "Are they the credentials that you meant (AWS_PROFILE, meshroll_cluster.eks.role_arn)?",
+        )
     status = str(described.get("status"))
     if status in ANSWERING and described.get("endpoint"):
         return None

@@ -73,9 +73,10 @@ def hosts(found: Iterable[Found], form: HostName) -> dict[str, Found]:
 
 def variables(found: Found) -> dict[str, Any]:
     """Host variables: the way in, and beside it what is known of the cluster."""
+    eks = {"name": found.name, "region": found.region, "account": found.account}
     role = {"role_arn": found.role_arn} if found.role_arn else {}
     return {
-        "meshroll_cluster": {"eks": {"name": found.name, "region": found.region, **role}},
+        "meshroll_cluster": {"eks": {**eks, **role}},
         "eks_account": found.account,
         "eks_arn": found.arn,
         "eks_kubernetes_version": found.kubernetes_version,

@@ -41,10 +41,14 @@ AwsRole = Annotated[str, msgspec.Meta(pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role
 
 
 class Eks(_Settings, frozen=True):
-    """A cluster of Amazon EKS, reached with AWS credentials; ``role_arn`` is assumed first."""
+    """A cluster of Amazon EKS, reached with AWS credentials; ``role_arn`` is assumed first.
+
+    ``account`` is whose it has to be: a cluster of that name there may be in every account that credentials are of.
+    """
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}\Z")]
     region: AwsRegion
+    account: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}\Z")] | None = None
     role_arn: AwsRole | None = None
 
 

@@ -181,6 +181,25 @@ def test_a_cluster_that_is_not_there_yet_or_any_more_is_not_worked_on(
     assert not api_server.tokens
 
 
+def test_a_namesake_in_another_account_is_not_worked_on(
+    scripted: Scripted, api_server: ApiServer, asking: Asking, tmp_path: Path
+) -> None:
+    pinned = Eks(name="prod", region=REGION, account="123456789012")
+    scripted.plays(api_server.described(arn=f"arn:aws:eks:{REGION}:222222222222:cluster/prod"))
+    for reach in (
+        lambda: kube(asking, pinned),
+        lambda: eks.kubeconfig_file(pinned, asking.aws(), tmp_path),
+    ):
+        with pytest.raises(Refused) as raised:
+            reach()
+        (problem,) = raised.value.problems
+        assert problem.code == "eks-account-differs"
+        assert "222222222222" in problem.message
+    assert not api_server.tokens
+    scripted.plays(api_server.described(arn=f"arn:aws:eks:{REGION}:123456789012:cluster/prod"))
+    assert kube(asking, pinned).get("/version")
+
+
 def test_a_cluster_that_is_being_changed_answers(
     scripted: Scripted, api_server: ApiServer, asking: Asking
 ) -> None:

@@ -72,7 +72,9 @@ def test_clusters_are_hosts_that_meshroll_reaches_and_tags_are_groups(moto: str,
     found = listed(file, regions=[REGION, "us-east-1"], tags={"environment": ["production", "staging"]})
     known = found["_meta"]["hostvars"]
     assert set(known) == {"prod-eu", "prod-us"}
-    assert parse(known["prod-us"]).cluster.eks == Eks(name="prod-us", region="us-east-1")
+    assert parse(known["prod-us"]).cluster.eks == Eks(
+        name="prod-us", region="us-east-1", account="123456789012"
+    )
     assert (known["prod-eu"]["eks_kubernetes_version"], known["prod-eu"]["eks_status"]) == ("1.33", "ACTIVE")
     assert found["tag_environment_production"]["hosts"] == ["prod-eu", "prod-us"]
     assert found["tag_team_mesh___more"]["hosts"] == ["prod-us"]
@@ -86,7 +88,9 @@ def test_an_account_is_looked_into_with_its_role_and_its_hosts_are_reached_with_
     create("theirs", role_arn=ROLE)
     known = listed(file, role_arns=[ROLE])["_meta"]["hostvars"]
     assert set(known) == {"theirs"}
-    assert parse(known["theirs"]).cluster.eks == Eks(name="theirs", region=REGION, role_arn=ROLE)
+    assert parse(known["theirs"]).cluster.eks == Eks(
+        name="theirs", region=REGION, account="222222222222", role_arn=ROLE
+    )
     assert known["theirs"]["eks_account"] == "222222222222"
 
 
