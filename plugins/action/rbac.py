@@ -13,9 +13,10 @@ with needed():
 
 
 class ActionModule(MeshrollAction):
-    _VALID_ARGS = frozenset({"command", "service_account"})
+    _VALID_ARGS = frozenset({"command", "service_account", "group", "user"})
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
-        command, account = args["command"], args.get("service_account") or None
-        objects = roles(command, settings, subject_of(account))
-        return {"rbac": {"command": command, "notes": notes(command, account), "objects": objects}}
+        command = args["command"]
+        subject = subject_of(*(args.get(name) for name in ("service_account", "group", "user")))
+        objects = roles(command, settings, subject)
+        return {"rbac": {"command": command, "notes": notes(command), "objects": objects}}

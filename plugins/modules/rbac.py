@@ -19,7 +19,13 @@ options:
     required: true
   service_account:
     type: str
-    description: Whom to bind them to, C(NAMESPACE/NAME). A group to be replaced, if none is given.
+    description: Bind them to this one, C(NAMESPACE/NAME). One of this, O(group) and O(user) is needed.
+  group:
+    type: str
+    description: Bind them to this group, as the API server knows it.
+  user:
+    type: str
+    description: Bind them to this user, as the API server knows them.
 attributes:
   check_mode:
     support: full

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from meshroll.core import permissions as data
 from meshroll.core.permissions import COMMANDS, Grant, Part
-from meshroll.core.roles import PLACEHOLDER, notes, roles
+from meshroll.core.roles import notes, roles, subject_of
 from meshroll.core.settings import parse
 from meshroll.render.roles import role_lines
 
@@ -20,9 +20,12 @@ What the account that runs meshroll must be allowed to do. `meshroll rbac` print
 made for the namespaces of the inventory, with their bindings:
 
 ```sh
-meshroll rbac -i inventories/prod --limit eu-1 --service-account ci/mesh | kubectl apply -f -
-meshroll rbac -i inventories/prod --limit eu-1 --command status
+meshroll rbac -i inventories/prod --limit eu-1 --service-account ci/mesh | kubectl --context eu-1 apply -f -
+meshroll rbac -i inventories/prod --limit eu-1 --command status --group mesh-team
 ```
+
+They are called after the command and whom they are for (`meshroll-rollout-ci-mesh-` and a digest), so that those of one
+team do not replace another's. As text they are of one cluster.
 
 Each command was run with exactly that on a real API server, and what it asked for was read from the audit log. Those
 of `rollout` are enough for all that is done day by day. Whoever only looks (`status`, `runs`, `report`, `verify`,
@@ -157,10 +160,11 @@ def _example() -> Iterator[str]:
     settings = parse({"meshroll_namespaces": [{"name": "charging"}]})
     told = {
         "command": "status",
-        "notes": notes("status", None),
-        "objects": roles("status", settings, PLACEHOLDER),
+        "notes": notes("status"),
+        "objects": roles("status", settings, subject_of(None, "mesh-team", None)),
     }
-    yield from ("", "## As it is printed", "", "`meshroll rbac --command status -n charging`:", "", "```yaml")
+    words = "`meshroll rbac --command status --group mesh-team -n charging`:"
+    yield from ("", "## As it is printed", "", words, "", "```yaml")
     yield from role_lines([{"name": "prod-eu", "rbac": told}])
     yield "```"
     yield AWS.rstrip("\n")

@@ -27,7 +27,7 @@ from meshroll.core.outcome import Outcome as RunOutcome
 from meshroll.core.release_answer import answer
 from meshroll.core.releases import Edge
 from meshroll.core.result import SCHEMA, envelope, with_cluster
-from meshroll.core.roles import PLACEHOLDER, roles
+from meshroll.core.roles import roles, subject_of
 from meshroll.core.runs import run_rows
 from meshroll.core.scan import Facts, Hidden
 from meshroll.core.settings import Acceptance
@@ -118,7 +118,11 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
         "releases": releases,
         "removal": msgspec.to_builtins(REMOVAL),
         "settings": msgspec.to_builtins(told_settings(wanted, {}, {}, {})),
-        "rbac": {"command": "status", "notes": ["-"], "objects": roles("status", wanted, PLACEHOLDER)},
+        "rbac": {
+            "command": "status",
+            "notes": ["-"],
+            "objects": roles("status", wanted, subject_of("ci/mesh", None, None)),
+        },
         "upgrade": msgspec.to_builtins(UPGRADE),
     }
     read: dict[str, Any] = json.loads(json.dumps({**entry, **told}))

@@ -133,5 +133,22 @@ def test_roles_of_no_namespace_are_refused(inventory: Path, tmp_path: Path) -> N
     none = tmp_path / "inventory"
     shutil.copytree(inventory, none)
     (none / "group_vars/all/namespaces.yml").unlink()
-    assert ran(none, "rbac").codes == ["namespace-not-given"]
+    assert ran(none, "rbac", "--group", "team").codes == ["namespace-not-given"]
+    assert ran(inventory, "rbac").codes == ["usage"]
     assert ran(inventory, "rbac", "--service-account", "mesh").codes == ["usage"]
+
+
+def test_roles_of_several_clusters_are_not_printed_for_one_kubectl(inventory: Path) -> None:
+    command = [
+        str(MESHROLL),
+        "rbac",
+        "--group",
+        "mesh-team",
+        "-i",
+        str(inventory),
+        "--limit",
+        "staging-eu,prod-eu",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "prod-eu, staging-eu" in done.stderr

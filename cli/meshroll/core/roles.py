@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Iterator, Mapping
 
 from meshroll.core.config_maps import NAMESPACE
@@ -16,33 +19,48 @@ Asked = dict[tuple[Permission, Names], None]
 """Permissions with the names that they are for (none: all), in an order."""
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "bind", "escalate")
-PLACEHOLDER: Object = {"apiGroup": RBAC, "kind": "Group", "name": "mesh-team"}
+NAME_CHARACTERS_MAX = 253
 API = {"apiVersion": f"{RBAC}/v1"}
 
 
-def subject_of(service_account: str | None) -> Object:
-    """Whom a binding names: ``NAMESPACE/NAME``, or a group to be put in the right one's place. Raises UsageError."""
-    if service_account is None:
-        return PLACEHOLDER
+def subject_of(service_account: str | None, group: str | None, user: str | None) -> Object:
+    """Whom a binding names: ``NAMESPACE/NAME``, or a group or user as the API server knows it.
+
+    Raises UsageError unless it is exactly one: no default is everywhere a group that nobody is in.
+    """
+    if sum(map(bool, (service_account, group, user))) != 1:
+        raise _wrong("Say whom they are for, by one of --service-account, --group and --user.")
+    if not service_account:
+        return {"apiGroup": RBAC, "kind": "Group" if group else "User", "name": group or user}
     namespace, slash, name = service_account.partition("/")
     if not (namespace and slash and name) or "/" in name:
-        raise UsageError(
-            Problem("usage", f"{service_account!r} is not NAMESPACE/NAME.", "See `meshroll rbac --help`.")
-        )
+        raise _wrong(f"{service_account!r} is not NAMESPACE/NAME.")
     return {"kind": "ServiceAccount", "namespace": namespace, "name": name}
 
 
-def notes(command: str, service_account: str | None) -> list[str]:
+def _wrong(message: str) -> UsageError:
+    return UsageError(Problem("usage", message, "See `meshroll rbac --help`."))
+
+
+def notes(command: str) -> list[str]:
     """What whoever grants them should know."""
-    found = []
-    if service_account is None:
-        found.append(f"Put whoever runs meshroll in the place of the group {PLACEHOLDER['name']}.")
-    if set(GRANTING) <= set(COMMANDS[command]):
-        found.append(
-            "Whoever may this can make themselves cluster-admin, because Linkerd's charts have ClusterRoles and a "
-            "webhook that changes every pod."
-        )
-    return found
+    near = (
+        "Whoever may this can make themselves cluster-admin, because Linkerd's charts have ClusterRoles and a "
+        "webhook that changes every pod."
+    )
+    return [near] if set(GRANTING) <= set(COMMANDS[command]) else []
+
+
+def role_name(command: str, subject: Object) -> str:
+    """Of the command and whom it is for, in letters, digits and "-": what one team applies is not another's.
+
+    What is left out or cut off counts in the digest at the end.
+    """
+    whom = json.dumps(subject, sort_keys=True)
+    digest = hashlib.sha256(whom.encode()).hexdigest()[:8]
+    named = f"{command} {subject.get('namespace', '')} {subject['name']}".lower()
+    readable = re.sub(r"[^a-z0-9]+", "-", f"meshroll {named}")[: NAME_CHARACTERS_MAX - len(digest) - 1]
+    return f"{readable.strip('-')}-{digest}"
 
 
 def roles(command: str, settings: Settings, subject: Object) -> list[Object]:
@@ -63,7 +81,7 @@ def roles(command: str, settings: Settings, subject: Object) -> list[Object]:
         )
     asked = _by_namespace(part, settings)
     everywhere = asked.pop(None, {})
-    name = "meshroll-" + command.replace(" --", "-").replace(" ", "-")
+    name = role_name(command, subject)
     made = [*_homes(command, asked, settings), *_granted(name, None, everywhere, subject)]
     for namespace in sorted(filter(None, asked)):
         # What may be done in the whole cluster may be done here.
