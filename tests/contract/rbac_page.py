@@ -61,6 +61,7 @@ PARTS: Sequence[tuple[str, Part]] = (
     ("To install Linkerd", data.INSTALL),
     ("To upgrade Linkerd", data.UPGRADE),
     ("To remove Linkerd", data.UNINSTALL),
+    ("To remove Linkerd's CRDs too", data.UNINSTALL_CRDS),
     ("To renew the issuer", data.RENEW),
 )
 SAID = {
@@ -101,10 +102,10 @@ cluster-admin; so grant it for the install, and what `rollout` needs afterwards.
 does the webhook answer?
 """,
     "To upgrade Linkerd": """
-The same holds. ClusterRoles are named, those that Linkerd's charts have had so far: a release with one more needs what
-`--command install` prints for its hop.
+The same holds. ClusterRoles and CRDs are named, those that Linkerd's charts have had so far: a release with one more
+needs what `--command install` prints for its hop.
 """,
-    "To remove Linkerd": """
+    "To remove Linkerd's CRDs too": """
 The custom resources are counted before their CRDs go (`--crds`).
 """,
     "To renew the issuer": """

@@ -313,8 +313,18 @@ def test_an_upgrade(estate: Estate) -> None:
 
 def test_an_uninstall(estate: Estate) -> None:
     assert estate.run("rollback").code == 0
-    with account(estate, "uninstall") as made:
+    with account(estate, "uninstall --crds") as made:
         ran = made.run("--crds")
+        assert ran.code == 0, ran.result["errors"]
+        assert made.forbidden == set()
+        assert only_if_need_be(made.unused(), *helms(["get"]))
+
+
+def test_an_uninstall_that_leaves_crds(estate: Estate) -> None:
+    assert estate.run("rollout").code == 0
+    assert estate.run("rollback").code == 0
+    with account(estate, "uninstall") as made:
+        ran = made.run()
         assert ran.code == 0, ran.result["errors"]
         assert made.forbidden == set()
         assert only_if_need_be(made.unused(), *helms(["get"]))

@@ -23,7 +23,7 @@ NAMES = (
         "resume",
         "lock steal",
     ),
-    *("releases --for", "install", "upgrade", "uninstall", "renewal"),
+    *("releases --for", "install", "upgrade", "uninstall", "uninstall --crds", "renewal"),
 )
 
 

@@ -56,7 +56,21 @@ CLUSTER_ROLES = (
     *("linkerd-policy", "linkerd-heartbeat"),
 )
 CLUSTER_ROLE_BINDINGS = (*CLUSTER_ROLES[:3], "linkerd-destination-policy", "linkerd-heartbeat")
-HTTP_ROUTE_CRD = f"httproutes.{GATEWAY_API}"
+LINKERD_CRDS = (
+    *(
+        f"{kind}.policy.linkerd.io"
+        for kind in (
+            *("servers", "serverauthorizations", "authorizationpolicies", "meshtlsauthentications"),
+            *("networkauthentications", "httproutes", "httplocalratelimitpolicies", "egressnetworks"),
+        )
+    ),
+    *("serviceprofiles.linkerd.io", "externalworkloads.workload.linkerd.io"),
+)
+# Those that Linkerd's charts had once; since edge-25.3.1 Helm keeps them where they are.
+GATEWAY_CRDS = tuple(
+    f"{kind}.{GATEWAY_API}" for kind in ("httproutes", "grpcroutes", "tlsroutes", "tcproutes")
+)
+HTTP_ROUTE_CRD = GATEWAY_CRDS[0]
 
 
 def _webhooks(verbs: str) -> Part:
@@ -139,13 +153,7 @@ PROBE: Part = (
 SCAN: Part = (
     Grant("cluster", "", "namespaces pods services configmaps", "list"),
     Grant("cluster", "networking.k8s.io", "networkpolicies", "list"),
-    Grant(
-        "cluster",
-        CRDS,
-        "customresourcedefinitions",
-        "get",
-        tuple(f"{kind}.{GATEWAY_API}" for kind in ("httproutes", "grpcroutes", "tlsroutes", "tcproutes")),
-    ),
+    Grant("cluster", CRDS, "customresourcedefinitions", "get", GATEWAY_CRDS),
     Grant("cluster", "linkerd.io", "serviceprofiles", "list"),
     Grant("cluster", "policy.linkerd.io", "servers", "list"),
     Grant("cluster", "workload.linkerd.io", "externalworkloads", "list"),
@@ -198,13 +206,17 @@ INSTALL: Part = (
 UPGRADE: Part = (
     *(*HELM, *COMING_UP, *GRANTING, *_charts("get create update patch delete")),
     *_cluster_charts("get update patch delete"),
-    Grant("cluster", CRDS, "customresourcedefinitions", "get create update patch delete"),
+    Grant("cluster", CRDS, "customresourcedefinitions", "create"),
+    Grant("cluster", CRDS, "customresourcedefinitions", "get update patch delete", LINKERD_CRDS),
     Grant("cluster", RBAC, "clusterroles", "bind escalate", CLUSTER_ROLES),
 )
 UNINSTALL: Part = (
     *(*HELM, *_charts("delete"), *_cluster_charts("delete"), *_webhooks("get")),
     Grant("cluster", "", "namespaces pods", "list"),
-    Grant("cluster", CRDS, "customresourcedefinitions", "list delete"),
+    Grant("cluster", CRDS, "customresourcedefinitions", "list"),
+)
+UNINSTALL_CRDS: Part = (
+    Grant("cluster", CRDS, "customresourcedefinitions", "delete", (*LINKERD_CRDS, *GATEWAY_CRDS)),
     Grant("cluster", "linkerd.io", "*", "list"),
     Grant("cluster", "policy.linkerd.io", "*", "list"),
     Grant("cluster", "workload.linkerd.io", "*", "list"),
@@ -238,6 +250,7 @@ COMMANDS: Mapping[str, Part] = {
     "install": (*_CHANGES, *INSTALL),
     "upgrade": (*_SEES, *CERTIFICATES, *PROMETHEUS, *CHANGE, *WRITE, *DISRUPTION, *SCAN, *UPGRADE),
     "uninstall": (*_LOOKS, *WRITE, *UNINSTALL),
+    "uninstall --crds": (*_LOOKS, *WRITE, *UNINSTALL, *UNINSTALL_CRDS),
     "renewal": RENEW,
 }
 """What each needs at least. ``install`` is a rollout where Linkerd is not there yet, ``renewal`` the module

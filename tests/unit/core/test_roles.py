@@ -161,3 +161,14 @@ def test_a_name_tells_the_command_and_whom_it_is_for() -> None:
     )
     objects = roles("rollout", WANTED, TEAM)
     assert {each["metadata"]["name"] for each in objects[1:]} == {role_name("rollout", TEAM)}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_crd_but_linkerds_may_be_deleted_and_only_where_they_are_to_go(command: str) -> None:
+    may = {
+        name
+        for _, permission, name in granted(roles(command, WANTED, TEAM))
+        if (permission.resource, permission.verb) == ("customresourcedefinitions", "delete")
+    }
+    assert all(name.endswith((".linkerd.io", ".gateway.networking.k8s.io")) for name in may)
+    assert bool(may) == (command in ("upgrade", "uninstall --crds"))
