@@ -41,7 +41,24 @@ class Owner:
 
 
 def gitops_owner(manifest: Object) -> str | None:
-    """Which GitOps tool would put the manifest back as it is in Git, or None."""
+    """Which GitOps tool would put the manifest back as it is in Git, or None.
+
+    Argo CD 2 marks objects by app.kubernetes.io/instance alone, which charts set too; but it signs what it writes.
+    """
+    managers = [str(entry.get("manager")) for entry in manifest["metadata"].get("managedFields") or []]
+    return marked_by(manifest) or ("Argo CD" if any(each.startswith("argocd") for each in managers) else None)
+
+
+def operator_of(workload: Object) -> str | None:
+    """``Kafka orders`` that made the workload and writes its template, or None."""
+    for reference in workload["metadata"].get("ownerReferences") or []:
+        if reference.get("controller"):
+            return f"{reference['kind']} {reference['name']}"
+    return None
+
+
+def marked_by(manifest: Object) -> str | None:
+    """The GitOps tool whose marks it has. A namespace that Argo CD only made for others has none."""
     for tool, marks in GITOPS.items():
         for where, key in marks:
             if key in (labels_of(manifest) if where == "labels" else annotations_of(manifest)):

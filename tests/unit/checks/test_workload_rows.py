@@ -273,6 +273,37 @@ def test_a_row_also_sees_this(row: str, make: Callable[[], Case], word: str) -> 
     assert word in told
 
 
+def written_by(manager: str) -> Json:
+    return {
+        "labels": {"app.kubernetes.io/instance": "charging"},
+        "managedFields": [{"manager": "kube-controller-manager"}, {"manager": manager}],
+    }
+
+
+def owned(**reference: object) -> Json:
+    return {"ownerReferences": [{"kind": "Kafka", "name": "orders", **reference}]}
+
+
+def test_argo_cd_is_known_by_what_it_signs_and_an_operator_by_the_workloads_that_it_controls() -> None:
+    row = "gitops-managed"
+    assert found(row, case(workload(metadata=written_by("helm")))) == []
+    assert found(row, case(workload(metadata=written_by("argocd-controller")))) == [
+        "Argo CD manages Deployment/omni and would undo the change."
+    ]
+    assert found(row, case(workload(metadata=owned()))) == []
+    assert found(row, case(workload(metadata=owned(controller=True)))) == [
+        "Kafka orders manages Deployment/omni and would undo the change."
+    ]
+
+
+def test_a_namespace_that_argo_cd_only_made_is_not_put_back() -> None:
+    made = case()
+    space = made.view.namespaces["charging"]
+    manifest = {"metadata": {**(space.manifest or {})["metadata"], **written_by("argocd-controller")}}
+    view = replace(made.view, namespaces={"charging": replace(space, manifest=manifest)})
+    assert found("gitops-managed", replace(made, view=view)) == []
+
+
 MISSPELT = {"name": "omni", "namespace": "charging", "annotations": {"linkerd.io/injection": "enabled"}}
 
 

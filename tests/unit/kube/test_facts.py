@@ -10,7 +10,7 @@ import pytest
 from unit.core.factories import cluster, config_map, space, workload
 from unit.kube.conftest import Answer, Asked, Connect, Server
 
-from meshroll.adapters.kube import facts
+from meshroll.adapters.kube import facts, look
 from meshroll.adapters.kube.client import ApiError
 from meshroll.core.model import ClusterView, Workload
 from meshroll.core.scan import Hidden, MeshedPod
@@ -198,3 +198,16 @@ def test_the_config_of_linkerd_cni_is_read_where_its_daemon_set_is(server: Serve
 
 
 CNI_LABEL = {"k8s-app": "linkerd-cni"}
+
+
+def test_of_who_wrote_a_workload_the_names_alone_are_kept() -> None:
+    entries = [
+        {"manager": name, "fieldsV1": {"f:spec": {}}} for name in ("argocd-controller", "helm", "helm")
+    ]
+    unsigned: Json = {"metadata": {"name": "a"}}
+    signed: Json = {"metadata": {"name": "b", "managedFields": entries}}
+    found = look._workloads({"items": [signed, unsigned]})
+    assert [each["metadata"]["managedFields"] for each in found] == [
+        [{"manager": "argocd-controller"}, {"manager": "helm"}],
+        [],
+    ]

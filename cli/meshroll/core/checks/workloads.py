@@ -6,24 +6,32 @@ from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
 from meshroll.core.injection import PROXY_PIN, pinned_proxy
 from meshroll.core.model import INJECT, Workload
-from meshroll.core.ownership import gitops_owner
+from meshroll.core.ownership import GITOPS, gitops_owner, marked_by, operator_of
+
+_IN_GIT = (
+    "Make the change in Git (annotation linkerd.io/inject on the pod template), or stop syncing these fields, with "
+    "Argo CD by ignoreDifferences and the sync option RespectIgnoreDifferences=true."
+)
+_BY_OPERATOR = (
+    "What an operator made has its annotations from its custom resource: write linkerd.io/inject there."
+)
 
 
-def _gitops(case: Case) -> list[Problem]:
+def _undone(case: Case) -> list[Problem]:
     owners: dict[tuple[str, str], list[str]] = {}
     for namespace, _, workload in case.taken():
-        tool = gitops_owner(workload.manifest)
+        tool = gitops_owner(workload.manifest) or operator_of(workload.manifest)
         if tool:
             owners.setdefault((namespace.name, tool), []).append(workload.id)
     for namespace, space in case.spaces():
-        tool = gitops_owner(space.manifest or {})
+        tool = marked_by(space.manifest or {})
         if tool and (namespace.annotates or INJECT in space.annotations):
             owners.setdefault((space.name, tool), []).append(f"Namespace/{space.name}")
     return [
         Problem(
             "gitops-managed",
             f"{tool} manages {', '.join(names)} and would undo the change.",
-            "Make the change in Git (annotation linkerd.io/inject on the pod template), or stop syncing these fields.",
+            _IN_GIT if tool in GITOPS else _BY_OPERATOR,
             namespace=namespace,
         )
         for (namespace, tool), names in owners.items()
@@ -156,13 +164,13 @@ def _problem(code: str, namespace: str, workload: str, message: str, hint: str) 
 CHECKS = (
     Check(
         "gitops-managed",
-        "no GitOps tool would undo the change",
-        _gitops,
+        "no GitOps tool or operator would undo the change",
+        _undone,
         ("in", "out"),
         acceptable=True,
         why="Argo CD and Flux put back what differs from Git: a workload would lose its proxy again at the next sync, "
-        "after it was judged.",
-        fix="Make the change in Git, or stop syncing the annotations (ignoreDifferences).",
+        "after it was judged. So does an operator that writes the template of a workload it made.",
+        fix=f"{_IN_GIT} {_BY_OPERATOR}",
     ),
     Check(
         "workload-unknown",
