@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from unit.checks.example import with_facts
 from unit.checks.test_rows import asked
 from unit.core.check_cases import case, server
-from unit.core.factories import pods, workload
+from unit.core.factories import Json, pods, workload
 
 from meshroll.core.checks import Case
+from meshroll.core.facts import Hidden
 from meshroll.core.model import Workload
 
 REQUIRES_IDENTITY = "config.linkerd.io/proxy-require-identity-inbound-ports"
@@ -75,3 +77,20 @@ def test_an_opt_out_in_the_wrong_place_is_told_once_and_blocks() -> None:
     outside = case(workload(metadata={"annotations": {"linkerd.io/inject": "disabled"}}))
     assert told("annotation-misplaced", outside) == []
     assert asked("opt-out-misplaced", outside).state == "block"
+
+
+def hooked(selector: Json | None, **labels: str) -> Case:
+    webhook = {"name": "linkerd-proxy-injector.linkerd.io", "namespaceSelector": selector}
+    return with_facts(case(labels=labels), listed={"mutating_webhooks": ({"webhooks": [webhook]},)})
+
+
+def test_the_injector_sees_what_its_own_selector_has_or_the_charts_where_it_was_not_read() -> None:
+    row, only = "namespace-webhooks-disabled", {"matchLabels": {"mesh": "yes"}}
+    assert told(row, case(name="cert-manager")) == [
+        "cert-manager is left out by the namespaceSelector of the injector's webhook: nothing would be injected."
+    ]
+    assert asked(row, hooked(only)).state == "block"
+    assert asked(row, hooked(only, mesh="yes")).state == "pass"
+    assert asked(row, hooked(None)).state == "pass"
+    unread = with_facts(case(), listed={"mutating_webhooks": Hidden("this account may not read it")})
+    assert asked(row, unread).state == "pass"

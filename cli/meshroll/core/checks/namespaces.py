@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from meshroll.core.checks.control_plane import INJECTOR_WEBHOOK
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
-from meshroll.core.facts import Unseen
+from meshroll.core.facts import Hidden, Unseen
 from meshroll.core.model import PROXY_CONTAINER, NamespaceView, Object, Pod, annotations_of, labels_of
 from meshroll.core.permissions import NEEDED, NEEDED_TO_PROBE
 from meshroll.core.scan.row import Hit, listed
+from meshroll.core.selectors import selects
 
 SYSTEM = frozenset(
     {"kube-system", "kube-public", "kube-node-lease", "linkerd", "linkerd-viz", "linkerd-cni", "meshroll"}
@@ -21,6 +23,14 @@ PERMISSION_MISSING = "permission-missing"
 WEBHOOKS = "config.linkerd.io/admission-webhooks"
 DEFAULT_POLICY = "config.linkerd.io/default-inbound-policy"
 REQUIRES_IDENTITY = "config.linkerd.io/proxy-require-identity-inbound-ports"
+NAME = "kubernetes.io/metadata.name"
+# charts/linkerd-control-plane/values.yaml, proxyInjector.namespaceSelector; kube-system is row namespace-system's.
+NAMESPACE_SELECTOR: Object = {
+    "matchExpressions": [
+        {"key": WEBHOOKS, "operator": "NotIn", "values": ["disabled"]},
+        {"key": NAME, "operator": "NotIn", "values": ["cert-manager"]},
+    ]
+}
 # Policies under which unmeshed clients are answered.
 OPEN = ("all-unauthenticated", "cluster-unauthenticated", "audit")
 
@@ -98,16 +108,34 @@ def _empty(case: Case) -> list[Problem]:
     ]
 
 
-def _webhooks_off(case: Case) -> list[Problem]:
-    return [
-        Problem(
+def _webhooks_off(case: Case) -> Iterator[Problem]:
+    selectors = _selectors(case) or [NAMESPACE_SELECTOR]
+    for _, space in case.spaces():
+        labels = {NAME: space.name, **labels_of(space.manifest or {})}
+        if all(selects(selector, labels) for selector in selectors):
+            continue
+        why, fix = (
+            "left out by the namespaceSelector of the injector's webhook",
+            "Leave it out, or change proxyInjector.namespaceSelector in the control plane's values.",
+        )
+        if labels.get(WEBHOOKS) == "disabled":
+            why, fix = f"labelled {WEBHOOKS}=disabled", f"kubectl label namespace {space.name} {WEBHOOKS}-"
+        yield Problem(
             "namespace-webhooks-disabled",
-            f"{space.name} is labelled {WEBHOOKS}=disabled: nothing would be injected.",
-            f"kubectl label namespace {space.name} {WEBHOOKS}-",
+            f"{space.name} is {why}: nothing would be injected.",
+            fix,
             namespace=space.name,
         )
-        for _, space in case.spaces()
-        if labels_of(space.manifest or {}).get(WEBHOOKS) == "disabled"
+
+
+def _selectors(case: Case) -> list[Object]:
+    """Of the webhook that is there, where webhooks were read: an upgrade and a probe do without."""
+    configurations = case.facts.listed.get("mutating_webhooks", ()) if case.facts else ()
+    return [
+        webhook.get("namespaceSelector") or {}
+        for configuration in (() if isinstance(configurations, Hidden) else configurations)
+        for webhook in configuration.get("webhooks") or []
+        if webhook["name"] == INJECTOR_WEBHOOK
     ]
 
 
@@ -273,9 +301,9 @@ CHECKS = (
         _webhooks_off,
         ("in", "upgrade", "probe"),
         acceptable=True,
-        why=f"The injector's webhook leaves out namespaces that are labelled {WEBHOOKS}=disabled (linkerd2 "
-        "charts/linkerd-control-plane, namespaceSelector): their pods start unmeshed.",
-        fix=f"Take the label away: kubectl label namespace NAMESPACE {WEBHOOKS}-",
+        why=f"The injector's webhook leaves out namespaces that are labelled {WEBHOOKS}=disabled, and cert-manager by "
+        "name (linkerd2 charts/linkerd-control-plane, proxyInjector.namespaceSelector): their pods start unmeshed.",
+        fix=f"Take the label away: kubectl label namespace NAMESPACE {WEBHOOKS}-. What is left out by name stays so.",
     ),
     Check(
         "pod-security",
