@@ -180,7 +180,7 @@ class Facts:
         return tuple(sorted(found, key=lambda workload: (workload.namespace, workload.id)))
 
     def _gets_proxy(self, workload: Workload) -> bool:
-        if (workload.template.get("spec") or {}).get("hostNetwork"):
+        if workload.host_network:
             return False
         inherited = self.annotations(workload.namespace).get(INJECT)
         return workload.template_annotations.get(INJECT, inherited) in ("enabled", "ingress")

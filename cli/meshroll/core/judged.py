@@ -84,4 +84,5 @@ def _should_be_meshed(space: NamespaceView, workload: Workload) -> bool:
     """Whether template or namespace ask for a proxy, or some of its pods have one."""
     wanted = workload.template_annotations.get(INJECT, space.annotations.get(INJECT))
     pods = space.pods_of(workload.id)
-    return bool(pods) and (wanted in ("enabled", "ingress") or any(pod.proxy for pod in pods))
+    wanted_one = wanted in ("enabled", "ingress") and not workload.host_network
+    return bool(pods) and (wanted_one or any(pod.proxy for pod in pods))

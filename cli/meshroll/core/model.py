@@ -75,6 +75,11 @@ class Workload:
         return annotations.get(INJECT) == "disabled" and KEPT_OUT not in annotations
 
     @property
+    def host_network(self) -> bool:
+        """Whether its pods are on their node's network: the injector leaves those out."""
+        return bool((self.template.get("spec") or {}).get("hostNetwork"))
+
+    @property
     def created_by(self) -> str | None:
         """The release of Linkerd that made it: ``linkerd.io/created-by: linkerd/helm edge-26.6.3``, or on its pods."""
         for told in (annotations_of(self.manifest), self.template_annotations):

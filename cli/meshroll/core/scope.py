@@ -12,14 +12,17 @@ from meshroll.core.settings import Client, Namespace, Settings
 
 
 def eligible(space: NamespaceView, namespace: Namespace) -> list[Workload]:
-    """The workloads that a rollout takes: named ones, or all that do not opt out and have pods to prove it on."""
+    """The workloads that a rollout takes: named ones, or all that do not opt out, may be meshed and have pods to prove
+    it on.
+    """
     if namespace.workloads is not None:
         return [workload for workload in space.workloads if workload.id in namespace.workloads]
     return [workload for workload in space.workloads if _fit(workload)]
 
 
 def _fit(workload: Workload) -> bool:
-    return not workload.opted_out and (workload.replicas > 0 or workload.kind == "CronJob")
+    left_out = workload.opted_out or workload.host_network
+    return not left_out and (workload.replicas > 0 or workload.kind == "CronJob")
 
 
 def brought_up(space: NamespaceView, namespace: Namespace) -> list[Workload]:

@@ -72,6 +72,8 @@ def _workload_status(space: NamespaceView, workload: Workload) -> dict[str, Any]
 def _why_not_meshed(workload: Workload, pods: tuple[Pod, ...]) -> str | None:
     if workload.opted_out:
         return "opts out (linkerd.io/inject: disabled)"
+    if workload.host_network:
+        return "is on the host's network, which cannot be meshed"
     if workload.kind == "CronJob":
         return (
             "its Jobs are meshed when they run"

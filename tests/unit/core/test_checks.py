@@ -157,7 +157,11 @@ FIRES: list[tuple[str, Callable[[], Case], str]] = [
         lambda: case(workload(annotations={"config.linkerd.io/proxy-version": "edge-25.10.7"})),
         SAME,
     ),
-    ("host-network", lambda: case(workload(pod_spec={"hostNetwork": True})), SAME),
+    (
+        "host-network",
+        lambda: case(workload(pod_spec={"hostNetwork": True}), wanted=named("Deployment/omni")),
+        SAME,
+    ),
     ("service-unconvertible", lambda: case(wanted={"services": [{"name": "absent"}]}), "service-unknown"),
     (
         "dial-mode-unset",

@@ -81,3 +81,12 @@ def test_a_meshed_server_suffers_with_a_changed_caller_and_an_unmeshed_one_does_
         "Deployment/tariffs",
     ]
     assert "Deployment/points" in controls(view, callers, changed)
+
+
+def test_a_workload_on_the_hosts_network_is_neither_meshed_nor_expected_to_be() -> None:
+    agent = workload("DaemonSet", "agent", pod_spec={"hostNetwork": True})
+    view = cluster(space(workload(), agent, annotations={"linkerd.io/inject": "enabled"}))
+    asked = settings({"name": "charging"})
+    taken = {name for step in rollout_plan(view, asked, EDGE, "run", (), ()).steps for name in step.workloads}
+    (verified,) = verify_plan(view, asked).steps
+    assert taken == {"Deployment/omni"} == {subject.workload for subject in verified.subjects}

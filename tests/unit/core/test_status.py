@@ -26,6 +26,7 @@ IN = workload(annotations=ENABLED)
         (IN, pods(IN, proxy="native"), None),
         (IN, (pod(IN, 0, proxy="native"), pod(IN, 1)), "1 pods started without a proxy"),
         (workload(annotations={"linkerd.io/inject": "disabled"}), pods(workload()), "opts out"),
+        (workload(pod_spec={"hostNetwork": True}), pods(workload()), "host's network"),
         (workload(replicas=0), (), "has no pods"),
         (workload("CronJob", "nightly"), (), "not injected"),
         (workload("CronJob", "nightly", annotations=ENABLED), (), "meshed when they run"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
 from meshroll.core.injection import PROXY_PIN, pinned_proxy
 from meshroll.core.model import INJECT, Workload
 from meshroll.core.ownership import GITOPS, gitops_owner, marked_by, operator_of
+from meshroll.core.scan.row import Hit
 
 _IN_GIT = (
     "Make the change in Git (annotation linkerd.io/inject on the pod template), or stop syncing these fields, with "
@@ -150,11 +153,20 @@ def _host_network(case: Case) -> list[Problem]:
             namespace.name,
             workload.id,
             f"{workload.id} uses the host's network and cannot be meshed.",
-            "Annotate its pod template with linkerd.io/inject: disabled.",
+            "Take it out of `workloads` in the inventory.",
         )
         for namespace, _, workload in case.taken()
-        if (workload.template.get("spec") or {}).get("hostNetwork")
+        if workload.host_network
     ]
+
+
+def _left_out(case: Case) -> Iterator[Hit]:
+    for namespace, space in case.spaces():
+        for workload in space.workloads if namespace.workloads is None else ():
+            if workload.host_network and not workload.opted_out:
+                yield Hit(
+                    f"{workload.id} uses the host's network: it is left as it is.", space.name, workload.id
+                )
 
 
 def _problem(code: str, namespace: str, workload: str, message: str, hint: str) -> Problem:
@@ -211,10 +223,19 @@ CHECKS = (
     ),
     Check(
         "host-network",
-        "no workload uses the host's network",
+        "no workload that is named uses the host's network",
         _host_network,
         why="The injector leaves out pods on the host's network, because redirecting their traffic would redirect the "
         "node's (linkerd2 pkg/inject/report.go).",
-        fix="Annotate its pod template with linkerd.io/inject: disabled.",
+        fix="Take it out of `workloads` in the inventory.",
+    ),
+    Check(
+        "host-network-left-out",
+        "no workload is left out because it uses the host's network",
+        _left_out,
+        severity="note",
+        why="The injector leaves out pods on the host's network, and so does a rollout: an agent on each node stays "
+        "without a proxy, and its calls without mTLS.",
+        fix="Nothing, or annotate its pod template with linkerd.io/inject: disabled to say that it is meant.",
     ),
 )

@@ -5,6 +5,7 @@ from unit.core.check_cases import case, named
 from unit.core.factories import EDGE, pods, workload
 
 PIN = "config.linkerd.io/proxy-version"
+AGENT = workload("DaemonSet", "agent", pod_spec={"hostNetwork": True})
 
 EXAMPLES = [
     Example(
@@ -39,13 +40,14 @@ EXAMPLES = [
     ),
     Example(
         "host-network",
-        lambda: case(
-            workload(),
-            workload(
-                name="agent", annotations={"linkerd.io/inject": "disabled"}, pod_spec={"hostNetwork": True}
-            ),
-        ),
-        lambda: case(workload(pod_spec={"hostNetwork": True})),
-        "Deployment/omni uses the host's network and cannot be meshed.",
+        lambda: case(workload(), AGENT),
+        lambda: case(workload(), AGENT, wanted=named("Deployment/omni", "DaemonSet/agent")),
+        "DaemonSet/agent uses the host's network and cannot be meshed.",
+    ),
+    Example(
+        "host-network-left-out",
+        lambda: case(workload(), AGENT, wanted=named("Deployment/omni")),
+        lambda: case(workload(), AGENT),
+        "DaemonSet/agent uses the host's network: it is left as it is.",
     ),
 ]
