@@ -11,7 +11,7 @@ from unit.checks.examples.nodes import imaged, node
 from unit.checks.examples.quotas import limits
 from unit.checks.test_rows import asked
 from unit.core.check_cases import case, with_identity
-from unit.core.factories import service
+from unit.core.factories import service, workload
 from unit.core.identities import chain
 
 from meshroll.core.certificate_dates import ISSUER, Dated
@@ -85,3 +85,14 @@ def test_what_a_limit_range_gives_proxies_needs_room_too() -> None:
     gift = limits(defaultRequest={"cpu": "600m"})
     assert asked("nodes-without-room", with_facts(roomy)).state == "pass"
     assert asked("nodes-without-room", with_facts(roomy, listed={"limit_ranges": (gift,)})).state == "warn"
+
+
+def test_in_eks_auto_mode_nodes_bring_kube_proxy_and_come_by_themselves() -> None:
+    auto = node(cpu="100m")
+    auto["metadata"]["labels"] = {"eks.amazonaws.com/compute-type": "auto"}
+    owner = workload(annotations={"config.linkerd.io/proxy-cpu-request": "1"})
+    for nodes, state in (([auto], "pass"), ([auto, node("node-2")], "warn"), ([], "warn")):
+        found = with_facts(case(owner, kubernetes="v1.33.1-eks-a1b2c3d", nodes=nodes))
+        assert asked("kube-proxy-missing", found).state == state
+    (full,) = asked("nodes-without-room", with_facts(case(owner, nodes=[auto]))).findings
+    assert full.hint == "EKS Auto Mode would have to add nodes: see that it may."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from meshroll.core.checks.eks import auto_mode
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.prediction import room
 from meshroll.core.proxy_resources import added, shown
@@ -18,6 +19,8 @@ def _no_room(case: Case) -> Iterator[Hit]:
     taken = ((space, workload) for _, space, workload in case.taken())
     _, cpu_cores, memory_bytes = added(taken, case.values, case.seen.objects("limit_ranges"))
     grows = sorted({w.name for w in case.view.all_workloads} & _SCALERS)
+    if auto_mode(case):
+        grows.append("EKS Auto Mode")
     for resource, asked, left in (
         ("cpu", cpu_cores, sum(cpu for cpu, _ in free.values())),
         ("memory", memory_bytes, sum(memory for _, memory in free.values())),

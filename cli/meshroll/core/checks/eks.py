@@ -8,7 +8,7 @@ import msgspec
 
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.facts import Unseen
-from meshroll.core.model import Object
+from meshroll.core.model import Object, labels_of
 from meshroll.core.releases import Edge
 from meshroll.core.scan.cluster import kernel_of, os_of
 from meshroll.core.scan.row import Hit, listed
@@ -18,15 +18,23 @@ from meshroll.core.scan.row import Hit, listed
 NFT_BY_DEFAULT, CNI_SEARCHES_PATH = Edge(25, 8, 2), Edge(26, 7, 1)
 # Amazon Linux 2023 and Bottlerocket have no legacy tables from this kernel on: images of EKS 1.33 and newer have it.
 NFT_ALONE_SINCE = (6, 12)
+COMPUTE_TYPE = "eks.amazonaws.com/compute-type"
 
 
 def is_eks(case: Case) -> bool:
     return "-eks-" in case.view.kubernetes_version
 
 
+def auto_mode(case: Case) -> bool:
+    """Whether EKS itself makes all nodes: with kube-proxy in them, and more of them where pods need more."""
+    return bool(case.view.nodes) and all(
+        labels_of(node).get(COMPUTE_TYPE) == "auto" for node in case.view.nodes
+    )
+
+
 def _kube_proxy(case: Case) -> Iterator[Hit]:
     names = {workload.name for workload in case.view.all_workloads if workload.kind == "DaemonSet"}
-    if is_eks(case) and not names & {"kube-proxy", "cilium", "calico-node"}:
+    if is_eks(case) and not auto_mode(case) and not names & {"kube-proxy", "cilium", "calico-node"}:
         yield Hit("No DaemonSet kube-proxy is there, nor anything known that stands for it.")
 
 
@@ -100,7 +108,7 @@ CHECKS = (
         _kube_proxy,
         severity="warn",
         why="Control plane and Prometheus are reached by Service addresses, which kube-proxy (or Cilium, or Calico's "
-        "eBPF) turns into pods'.",
+        "eBPF) turns into pods'. In EKS Auto Mode it is part of the nodes.",
         fix="Install the add-on kube-proxy.",
     ),
     Check(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from meshroll.core.checks.control_plane import INJECTOR_WEBHOOK
+from meshroll.core.checks.eks import COMPUTE_TYPE
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
 from meshroll.core.facts import Hidden, Unseen
@@ -16,7 +17,6 @@ from meshroll.core.selectors import selects
 SYSTEM = frozenset(
     {"kube-system", "kube-public", "kube-node-lease", "linkerd", "linkerd-viz", "linkerd-cni", "meshroll"}
 )
-FARGATE_NODE = "eks.amazonaws.com/compute-type"
 FARGATE_POD = "eks.amazonaws.com/fargate-profile"
 ENFORCE = "pod-security.kubernetes.io/enforce"
 PERMISSION_MISSING = "permission-missing"
@@ -169,7 +169,7 @@ def _pods(case: Case, space: NamespaceView) -> list[Pod]:
 
 def _fargate(case: Case) -> list[Problem]:
     fargate_nodes = {
-        node["metadata"]["name"] for node in case.view.nodes if labels_of(node).get(FARGATE_NODE) == "fargate"
+        node["metadata"]["name"] for node in case.view.nodes if labels_of(node).get(COMPUTE_TYPE) == "fargate"
     }
     return [
         Problem(
