@@ -108,11 +108,11 @@ SILENT: Sequence[tuple[str, Callable[[], Case]]] = [
         ),
     ),
     ("quota-without-room", lambda: with_listed((scoped("Terminating"),))),
-    ("hpa-without-proxy-request", lambda: case(autoscalers=(hpa("cpu"),), values=REQUESTED)),
+    ("hpa-without-proxy-request", lambda: with_facts(case(autoscalers=(hpa("cpu"),), values=REQUESTED))),
     (
         "hpa-without-proxy-request",
-        lambda: case(
-            workload(annotations={"config.linkerd.io/proxy-cpu-limit": "1"}), autoscalers=(hpa("cpu"),)
+        lambda: with_facts(
+            case(workload(annotations={"config.linkerd.io/proxy-cpu-limit": "1"}), autoscalers=(hpa("cpu"),))
         ),
     ),
     ("application-outlives-proxy", lambda: stops({"sleep": {"seconds": 10}})),
@@ -375,3 +375,13 @@ def test_a_wait_in_the_values_blocks_as_long_as_the_injector_fails_on_it_and_is_
         "The control plane's values set proxy.waitBeforeExitSeconds=5, which native sidecars pass over."
     )
     assert found("wait-beside-native", waiting(wanted={"sidecar": "wait"})) == []
+
+
+def test_an_autoscaler_is_not_judged_where_limit_ranges_may_not_be_read() -> None:
+    hidden = {"limit_ranges": Hidden("this account may not read limitranges")}
+    judged = with_facts(case(autoscalers=(hpa("cpu"),)), listed=hidden)
+    (checked,) = checks.check(judged, [ROWS["hpa-without-proxy-request"]])
+    assert (checked.state, checked.reason) == ("skipped", "this account may not read limitranges")
+    other = with_facts(case(autoscalers=(hpa("cpu", "AverageValue"),)), listed=hidden)
+    (checked,) = checks.check(other, [ROWS["hpa-without-proxy-request"]])
+    assert checked.state == "pass"

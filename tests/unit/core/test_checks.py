@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from unit.checks.example import with_facts
 from unit.core.check_cases import (
     BEHIND,
     CALLER,
@@ -145,8 +146,8 @@ FIRES: list[tuple[str, Callable[[], Case], str]] = [
         SAME,
     ),
     ("workload-degraded", lambda: case(pods_seen=pods(workload(), ready=False)), SAME),
-    ("hpa-without-proxy-request", lambda: case(autoscalers=(hpa("cpu"),)), SAME),
-    ("hpa-without-proxy-request", lambda: case(autoscalers=(hpa("memory"),)), SAME),
+    ("hpa-without-proxy-request", lambda: with_facts(case(autoscalers=(hpa("cpu"),))), SAME),
+    ("hpa-without-proxy-request", lambda: with_facts(case(autoscalers=(hpa("memory"),))), SAME),
     (
         "wait-exceeds-grace-period",
         lambda: case(wanted={"sidecar": "wait", "wait_before_exit_seconds": 30}),

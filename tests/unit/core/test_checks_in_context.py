@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from unit.checks.example import with_facts
 from unit.core.api_server import rolled
 from unit.core.check_cases import (
     BEHIND,
@@ -91,11 +92,13 @@ def test_a_namespace_that_is_not_there_is_one_reason_and_no_traceback() -> None:
         lambda: case(labels={"istio-injection": "disabled"}),
         lambda: case(workload(annotations={POLICY: "audit"}), annotations={POLICY: "deny"}),
         lambda: case(policy_servers=(server("audit"), server("all-unauthenticated"))),
-        lambda: case(autoscalers=(hpa("cpu", "AverageValue"), hpa("cpu", name="other"))),
-        lambda: case(
-            autoscalers=(hpa("cpu"),), values={"proxy": {"resources": {"cpu": {"request": "100m"}}}}
+        lambda: with_facts(case(autoscalers=(hpa("cpu", "AverageValue"), hpa("cpu", name="other")))),
+        lambda: with_facts(
+            case(autoscalers=(hpa("cpu"),), values={"proxy": {"resources": {"cpu": {"request": "100m"}}}})
         ),
-        lambda: case(autoscalers=(hpa("cpu"),), annotations={"config.linkerd.io/proxy-cpu-request": "100m"}),
+        lambda: with_facts(
+            case(autoscalers=(hpa("cpu"),), annotations={"config.linkerd.io/proxy-cpu-request": "100m"})
+        ),
         lambda: case(workload("StatefulSet", spec={"updateStrategy": {"rollingUpdate": {"partition": 0}}})),
         lambda: case(
             workload("CronJob", "nightly", pod_spec={"terminationGracePeriodSeconds": 5}),

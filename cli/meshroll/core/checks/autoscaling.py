@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from meshroll.core.checks.row import Case, Check
-from meshroll.core.facts import Unseen
 from meshroll.core.injection import Sidecar
 from meshroll.core.model import PROXY_CONTAINER, NamespaceView, Object, Workload
-from meshroll.core.proxy_resources import RESOURCES, Resource, annotation, given, proxy_request
+from meshroll.core.proxy_resources import RESOURCES, Resource, annotation, given, of_namespace, proxy_request
 from meshroll.core.scan.row import Hit
 from meshroll.core.settings import Namespace
 
@@ -69,9 +68,12 @@ def _triggers(spec: Object) -> Iterator[str]:
 def _unknowable(
     case: Case, space: NamespaceView, workload: Workload, scaler: str, resources: Iterable[str]
 ) -> Iterator[Hit]:
-    """Utilization is of the requests of every container; a proxy without any makes it unknown."""
-    asks = given(proxy_request(workload, space, case.values), _limit_ranges(case, space))
+    """Utilization is of the requests of every container; a proxy without any makes it unknown. Raises Unseen."""
     scaled_on = set(resources)
+    if not scaled_on:
+        return
+    ranges = of_namespace(case.seen.objects("limit_ranges"), space)
+    asks = given(proxy_request(workload, space, case.values), ranges)
     for resource in RESOURCES:
         if resource in scaled_on and not asks.request(resource):
             yield Hit(
@@ -84,15 +86,6 @@ def _unknowable(
 
 def _annotate(resource: Resource) -> str:
     return f"Annotate the pod template with {annotation(resource, 'request')}."
-
-
-def _limit_ranges(case: Case, space: NamespaceView) -> list[Object]:
-    """None where they were not read: then a proxy's own request is what counts."""
-    try:
-        seen = case.facts.objects("limit_ranges") if case.facts else ()
-    except Unseen:
-        return []
-    return [each for each in seen if each["metadata"]["namespace"] == space.name]
 
 
 def _vertical(case: Case) -> Iterator[Hit]:
@@ -124,6 +117,7 @@ CHECKS = (
         "hpa-without-proxy-request",
         "autoscalers keep working beside a proxy",
         _horizontal,
+        needs=("limit_ranges",),
         acceptable=True,
         why="A HorizontalPodAutoscaler reckons utilization from the requests of all containers of a pod. One "
         "container without a request makes it unknown, and the autoscaler stands still "

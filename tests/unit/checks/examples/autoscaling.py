@@ -25,8 +25,8 @@ def sized(**spec: Json) -> Case:
 EXAMPLES = [
     Example(
         "hpa-without-proxy-request",
-        lambda: case(workload(annotations=ASKS), autoscalers=(hpa("cpu"),)),
-        lambda: case(autoscalers=(hpa("cpu"),)),
+        lambda: with_facts(case(workload(annotations=ASKS), autoscalers=(hpa("cpu"),))),
+        lambda: with_facts(case(autoscalers=(hpa("cpu"),))),
         "HPA scaler scales Deployment/omni on cpu; its proxy has no cpu request.",
     ),
     Example(
