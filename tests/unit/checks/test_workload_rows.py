@@ -92,7 +92,10 @@ SILENT: Sequence[tuple[str, Callable[[], Case]]] = [
         lambda: sized(resourcePolicy={"containerPolicies": [{"containerName": "*", "mode": "Off"}]}),
     ),
     ("vpa-resizes-proxy", lambda: replace(sized(), settings=case().settings)),
-    ("quota-without-room", lambda: with_listed((quota({"pods": "3", "limits.memory": "1Gi"}, {}),))),
+    (
+        "quota-without-room",
+        lambda: with_listed((quota({"pods": "3", "limits.memory": "1Gi"}, {"pods": "2"}),)),
+    ),
     (
         "quota-without-room",
         lambda: with_listed((quota({"limits.cpu": "10"}, {}),), (limits(default={"cpu": "1"}),)),
@@ -385,3 +388,24 @@ def test_an_autoscaler_is_not_judged_where_limit_ranges_may_not_be_read() -> Non
     other = with_facts(case(autoscalers=(hpa("cpu", "AverageValue"),)), listed=hidden)
     (checked,) = checks.check(other, [ROWS["hpa-without-proxy-request"]])
     assert checked.state == "pass"
+
+
+def tight(hard: Json, used: Json, replicas: int = 2) -> list[str]:
+    sized = {"name": "omni", "resources": {"requests": {"cpu": "500m"}}}
+    owner = workload(replicas=replicas, containers=[sized], annotations=ASKS)
+    return found(
+        "quota-without-room", with_facts(case(owner), listed={"resource_quotas": (quota(hard, used),)})
+    )
+
+
+def test_a_restart_that_makes_a_new_pod_first_needs_room_for_it() -> None:
+    assert tight({"requests.cpu": "1700m"}, {"requests.cpu": "1"}) == []
+    (told,) = tight({"requests.cpu": "1699m"}, {"requests.cpu": "1"})
+    assert told.endswith(
+        "has 699m of requests.cpu left; the proxies add 200m, and a new pod beside the old ones 500m."
+    )
+    assert tight({"pods": "2"}, {"pods": "2"}) == [
+        "ResourceQuota/team has no room for one more of its 2 pods; Deployment/omni restart by making a new pod first."
+    ]
+    # Of eight two may go first.
+    assert tight({"pods": "8", "requests.cpu": "4800m"}, {"pods": "8", "requests.cpu": "4"}, replicas=8) == []

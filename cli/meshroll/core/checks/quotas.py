@@ -20,6 +20,7 @@ from meshroll.core.proxy_resources import (
 )
 from meshroll.core.quantities import quantity
 from meshroll.core.scan.row import Hit, listed
+from meshroll.core.strategy import surge, taken_away
 
 Bound = Literal["request", "limit"]
 # What a quota counts of containers (kubernetes.io/docs/concepts/policy/resource-quotas).
@@ -31,6 +32,7 @@ COUNTED: dict[str, tuple[Resource, Bound]] = {
     "limits.cpu": ("cpu", "limit"),
     "limits.memory": ("memory", "limit"),
 }
+COUNTED_PODS = ("pods", "count/pods")
 # Scopes that every pod of a Deployment with requests is in.
 COMMON_SCOPES = frozenset({"NotTerminating", "NotBestEffort"})
 
@@ -47,7 +49,17 @@ def _quotas(case: Case) -> Iterator[Hit]:
 
 def _refusals(quota: Object, space: NamespaceView, proxies: list[tuple[Workload, Asks]]) -> Iterator[Hit]:
     name, status = f"ResourceQuota/{quota['metadata']['name']}", quota.get("status") or {}
+    ahead = [workload for workload, _ in proxies if _to_come(workload, space) and _needs_one_more(workload)]
     for key, hard in sorted((status.get("hard") or quota["spec"].get("hard") or {}).items()):
+        free = quantity(hard) - quantity((status.get("used") or {}).get(key, 0))
+        if key in COUNTED_PODS and ahead and free < 1:
+            yield Hit(
+                f"{name} has no room for one more of its {hard} pods; {listed(each.id for each in ahead)} restart by "
+                "making a new pod first.",
+                space.name,
+                name,
+                f"Raise its {key}, or give them a maxUnavailable.",
+            )
         if key not in COUNTED:
             continue
         resource, bound = COUNTED[key]
@@ -61,11 +73,12 @@ def _refusals(quota: Object, space: NamespaceView, proxies: list[tuple[Workload,
             )
             continue
         added = sum(_amount(asks, resource, bound) * _to_come(workload, space) for workload, asks in proxies)
-        free = quantity(hard) - quantity((status.get("used") or {}).get(key, 0))
-        if added > free * (1 + 1e-9):
+        one_more = max((_of_one_pod(workload, space, resource, bound) for workload in ahead), default=0.0)
+        if added + one_more > free * (1 + 1e-9):
+            beside = f", and a new pod beside the old ones {shown(resource, one_more)}" if one_more else ""
             yield Hit(
                 f"{name} has {shown(resource, max(free, 0.0))} of {key} left; the proxies add "
-                f"{shown(resource, added)}.",
+                f"{shown(resource, added)}{beside}.",
                 space.name,
                 name,
                 f"Raise its {key}, or let the proxies ask for less ({annotation(resource, bound)}).",
@@ -79,6 +92,18 @@ def _amount(asks: Asks, resource: Resource, bound: Bound) -> float:
 def _to_come(workload: Workload, space: NamespaceView) -> int:
     """Pods that have no proxy yet: what the others ask for is in what is used."""
     return max(0, workload.replicas - sum(1 for pod in space.pods_of(workload.id) if pod.proxy))
+
+
+def _needs_one_more(workload: Workload) -> bool:
+    """Whether its restart stands still where no pod may come on top."""
+    return bool(surge(workload)) and not taken_away(workload)
+
+
+def _of_one_pod(workload: Workload, space: NamespaceView, resource: Resource, bound: Bound) -> float:
+    """What a quota counts of a pod as it is now: in a pod that is there, LimitRanges' defaults are written."""
+    pod = next(iter(space.pods_of(workload.id)), None)
+    containers = containers_of(pod.manifest if pod else workload.template)
+    return sum(_said(each, f"{bound}s", resource) for each in containers)
 
 
 def _refused(case: Case) -> Iterator[Hit]:
@@ -182,9 +207,9 @@ CHECKS = (
         _quotas,
         needs=("resource_quotas", "limit_ranges"),
         acceptable=True,
-        why="A ResourceQuota counts what proxies ask for, and one on requests or limits refuses a pod with a container "
-        "that has none. Refused pods are never made, so the restart stands still half way "
-        "(kubernetes.io/docs/concepts/policy/resource-quotas).",
+        why="A ResourceQuota counts what proxies ask for, and the pod that a restart makes before it ends an old one; "
+        "one on requests or limits refuses a pod with a container that has none. Refused pods are never made, so the "
+        "restart stands still half way (kubernetes.io/docs/concepts/policy/resource-quotas).",
         fix="Raise the quota, or set what the proxies ask for.",
     ),
     Check(
