@@ -60,18 +60,20 @@ def from_eks(
     Raises Refused for what AWS refuses, and init-folder-taken.
     """
     from meshroll.adapters import eks
-    from meshroll.core.eks_inventory import hosts
+    from meshroll.core.eks_inventory import FORMS, told_apart
 
     _refuse_foreign(folder)
-    found = list(hosts(eks.find(regions, role_arns, {}, log), "name-region-account").values())
-    wanted = core.from_eks(regions, role_arns, _settings(sample))
+    known = _mapping(folder / core.CLUSTERS)
+    form = next((form for form in FORMS if form == known.get("hostname")), FORMS[0])
+    form, found = told_apart(eks.find(regions, role_arns, {}, log), form)
+    wanted = core.from_eks(regions, role_arns, form, _settings(sample))
 
     def missing(present: Sequence[str]) -> list[Addition]:
         asked = {"regions": regions, "role_arns": role_arns}
-        own = core.eks_additions(asked, _mapping(folder / core.CLUSTERS)) if core.CLUSTERS in present else []
+        own = core.eks_additions(asked, form, known) if core.CLUSTERS in present else []
         return own + core.additions(wanted, present, (), {})
 
-    return _made(folder, [each.name for each in found], wanted, missing)
+    return _made(folder, list(found), wanted, missing)
 
 
 def _made(

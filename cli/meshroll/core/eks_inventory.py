@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from meshroll.core.errors import Problem, UsageError
 
 HostName = Literal["name", "name-region", "name-region-account"]
+FORMS: tuple[HostName, ...] = get_args(HostName)
 # Tags that AWS makes itself (aws:cloudformation:stack-id) say nothing that an operator groups by.
 _OF_AWS = "aws:"
 
@@ -69,6 +71,15 @@ def hosts(found: Iterable[Found], form: HostName) -> dict[str, Found]:
                 )
             )
     return named
+
+
+def told_apart(found: Sequence[Found], at_least: HostName = "name") -> tuple[HostName, dict[str, Found]]:
+    """The shortest form, from ``at_least`` on, in which no two are called alike, and the hosts by it."""
+    forms = FORMS[FORMS.index(at_least) :]
+    for form in forms[:-1]:
+        with suppress(UsageError):
+            return form, hosts(found, form)
+    return forms[-1], hosts(found, forms[-1])
 
 
 def variables(found: Found) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from meshroll.core.eks_inventory import FORMS, HostName
+
 HOSTS = "hosts.yml"
 CLUSTERS = "clusters.eks.yml"
 SETTINGS = "group_vars/all"
@@ -33,8 +35,8 @@ meshroll_cluster:
 """
 _CLUSTERS_HEAD = """\
 ---
-## Clusters of Amazon EKS are found anew by each command, with AWS credentials. A cluster is a host of its own name, a
-## tag is a group (`environment: production` is tag_environment_production). docs/how-to/eks.md has every option.
+## Clusters of Amazon EKS are found anew by each command, with AWS credentials. A cluster is a host, a tag is a group
+## (`environment: production` is tag_environment_production). docs/how-to/eks.md has every option.
 plugin: meshroll.linkerd.eks
 """
 _CLUSTERS_TAIL = """\
@@ -90,15 +92,17 @@ def from_contexts(
     return {**files, **_commented(settings)}
 
 
-def from_eks(regions: Sequence[str], role_arns: Sequence[str], settings: Mapping[str, str]) -> dict[str, str]:
-    """File -> text, with a file of the inventory plugin in place of hosts."""
+def from_eks(
+    regions: Sequence[str], role_arns: Sequence[str], form: HostName, settings: Mapping[str, str]
+) -> dict[str, str]:
+    """File -> text, with a file of the inventory plugin in place of hosts, which are called by ``form``."""
     roles = (
         "## One role an account.\n" + _listed("role_arns", role_arns)
         if role_arns
         else "## The account of the credentials; for others, one role each.\n"
         "# role_arns:\n#   - arn:aws:iam::123456789012:role/meshroll\n"
     )
-    text = f"{_CLUSTERS_HEAD}{_listed('regions', regions)}{roles}{_CLUSTERS_TAIL}"
+    text = f"{_CLUSTERS_HEAD}{_listed('regions', regions)}{roles}{_hostname(form)}{_CLUSTERS_TAIL}"
     return {CLUSTERS: text, **_commented(settings)}
 
 
@@ -127,9 +131,15 @@ def additions(
     ]
 
 
-def eks_additions(asked: Mapping[str, Sequence[str]], known: Mapping[str, object]) -> list[Addition]:
-    """The ``regions`` and ``role_arns`` that were asked for and that the plugin's file (``known``) does not have."""
+def eks_additions(
+    asked: Mapping[str, Sequence[str]], form: HostName, known: Mapping[str, object]
+) -> list[Addition]:
+    """The ``regions`` and ``role_arns`` that were asked for, and the form of host names that tells what they have
+    apart, where the plugin's file (``known``) does not have them.
+    """
     found = []
+    if form != known.get("hostname", FORMS[0]):
+        found.append(Addition(CLUSTERS, _hostname(form)))
     for option, values in asked.items():
         there = known.get(option)
         new = [value for value in values if not isinstance(there, list) or value not in there]
@@ -147,9 +157,14 @@ def commented(text: str) -> str:
     lines = [
         re.sub(r"^( *)#", r"\1##", line) if not line or line.lstrip().startswith("#") else f"# {line}"
         for line in text.splitlines()
-        if line != "---"
+        # The editor's schema is of the checkout that the sample stands in.
+        if line != "---" and "yaml-language-server" not in line
     ]
     return "\n".join(["---", *_HEAD.splitlines(), *lines, ""])
+
+
+def _hostname(form: HostName) -> str:
+    return "" if form == FORMS[0] else f"## Clusters share a name.\nhostname: {form}\n"
 
 
 def _listed(option: str, values: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshroll.core.eks_inventory import Found, groups, hosts, variables
+from meshroll.core.eks_inventory import FORMS, Found, groups, hosts, told_apart, variables
 from meshroll.core.errors import UsageError
 from meshroll.core.settings import parse
 
@@ -38,6 +38,15 @@ def test_the_longest_form_tells_all_clusters_apart_and_each_is_one_host(found: l
     named = hosts(found, "name-region-account")
     assert {each.arn for each in named.values()} == {each.arn for each in found}
     assert len(named) == len({each.arn for each in found})
+
+
+@given(st.lists(FOUND, max_size=6))
+def test_the_form_that_is_chosen_is_the_shortest_that_works(found: list[Found]) -> None:
+    form, named = told_apart(found)
+    assert named == hosts(found, form)
+    for shorter in FORMS[: FORMS.index(form)]:
+        with pytest.raises(UsageError):
+            hosts(found, shorter)
 
 
 @given(st.lists(FOUND, max_size=6))

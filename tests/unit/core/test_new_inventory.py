@@ -66,12 +66,12 @@ def test_settings_are_all_comments_until_their_mark_is_taken_away(name: str) -> 
 
 def test_the_file_of_the_plugin_says_what_was_asked_for_and_no_more() -> None:
     role = "arn:aws:iam::123456789012:role/mesh"
-    assert yaml.safe_load(from_eks(["eu-central-1"], [role], {})[CLUSTERS]) == {
+    assert yaml.safe_load(from_eks(["eu-central-1"], [role], "name", {})[CLUSTERS]) == {
         "plugin": "meshroll.linkerd.eks",
         "regions": ["eu-central-1"],
         "role_arns": [role],
     }
-    assert set(yaml.safe_load(from_eks(["eu-central-1"], [], {})[CLUSTERS])) == {"plugin", "regions"}
+    assert set(yaml.safe_load(from_eks(["eu-central-1"], [], "name", {})[CLUSTERS])) == {"plugin", "regions"}
 
 
 @given(CONTEXTS)
@@ -99,8 +99,15 @@ def test_a_file_that_was_taken_out_is_said() -> None:
 
 def test_regions_and_roles_that_the_plugins_file_lacks_are_said() -> None:
     asked = {"regions": ["eu-central-1", "us-east-1"], "role_arns": []}
-    assert [each.text for each in eks_additions(asked, {"regions": ["eu-central-1"]})] == [
+    assert [each.text for each in eks_additions(asked, "name", {"regions": ["eu-central-1"]})] == [
         "regions:\n  - us-east-1\n"
     ]
-    assert eks_additions(asked, {"regions": ["us-east-1", "eu-central-1"]}) == []
-    assert len(eks_additions(asked, {"regions": "not a list"})) == 1
+    assert eks_additions(asked, "name", {"regions": ["us-east-1", "eu-central-1"]}) == []
+    assert len(eks_additions(asked, "name", {"regions": "not a list"})) == 1
+
+
+def test_no_file_names_a_schema_that_is_not_beside_it() -> None:
+    sample = "# yaml-language-server: $schema=../../../docs/inventory.schema.json\n---\n# Why.\nname: value\n"
+    lines = commented(sample).splitlines()
+    assert not any("schema" in line for line in lines)
+    assert lines[-2:] == ["## Why.", "# name: value"]

@@ -35,6 +35,26 @@ def test_the_folder_finds_the_clusters_that_init_found_and_a_second_run_changes_
     assert added == {"file": "clusters.eks.yml", "text": "regions:\n  - us-east-1\n"}
 
 
+def test_clusters_of_one_name_are_hosts_that_the_next_command_finds(
+    moto: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create("prod")
+    create("prod", region="us-east-1")
+    both = {"prod-eu-central-1", "prod-us-east-1"}
+    folder = tmp_path / "fleet"
+    _, said = init(capsys, folder, "--region", "us-east-1")
+    assert set(said["data"]["init"]["clusters"]) == both == set(hosts_of(folder))
+    _, said = init(capsys, folder, "--region", "us-east-1")
+    assert said["data"]["init"]["would_add"] == []
+    here = tmp_path / "here"
+    init(capsys, here)
+    _, said = init(capsys, here, "--region", "us-east-1")
+    assert [each["text"].splitlines()[-1] for each in said["data"]["init"]["would_add"]] == [
+        "hostname: name-region",
+        "  - us-east-1",
+    ]
+
+
 def test_an_account_that_cannot_be_read_gets_no_folder(
     scripted: Scripted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
