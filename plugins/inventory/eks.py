@@ -39,6 +39,11 @@ options:
     description: Only clusters that carry each of these tags. A value may be a list, of which one is enough.
     type: dict
     default: {}
+  statuses:
+    description: Only clusters of these statuses of EKS. The API server of others does not answer; they are warned of.
+    type: list
+    elements: str
+    default: [ACTIVE, UPDATING]
   hostname:
     description: What a host is called. Two clusters of one name are refused, because each has its own host_vars.
     type: str
@@ -57,7 +62,10 @@ keyed_groups:
   - {key: eks_region, prefix: region}
 """
 
+import hashlib
 import json
+import os
+from contextlib import suppress
 from typing import Any
 
 from ansible.errors import AnsibleParserError
@@ -70,6 +78,9 @@ with needed():
     from meshroll.adapters import eks
     from meshroll.core.eks_inventory import Found, groups, hosts, variables
     from meshroll.core.errors import MeshrollError
+
+
+ASKED = ("regions", "role_arns", "tags", "statuses")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -107,12 +118,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _found(self, path: str, cache: bool) -> list[Found]:
         """From Ansible's cache where it is on and has them; a refresh asks AWS and fills it anew."""
-        wanted, key = self.get_option("cache"), self.get_cache_key(path)
-        if wanted and cache and key in self._cache:
-            return msgspec.convert(self._cache[key], list[Found])
         # Without the tags that Ansible puts on strings: a cache takes nothing but str for a str.
-        asked = (json.loads(json.dumps(self.get_option(name))) for name in ("regions", "role_arns", "tags"))
-        found = eks.find(*asked, self.display.warning)
+        regions, role_arns, tags, statuses = asked = json.loads(
+            json.dumps([self.get_option(name) for name in ASKED])
+        )
+        # What was found for other questions, or in another account, is no answer.
+        question = json.dumps([asked, os.environ.get("AWS_PROFILE")]).encode()
+        wanted = self.get_option("cache")
+        key = f"{self.get_cache_key(path)}_{hashlib.sha256(question).hexdigest()[:16]}"
+        if wanted and cache and key in self._cache:
+            # What another version has put there is no answer either.
+            with suppress(msgspec.ValidationError):
+                return msgspec.convert(self._cache[key], list[Found])
+        found = eks.find(regions, role_arns, tags, self.display.warning, statuses)
         if wanted:
             self._cache[key] = msgspec.to_builtins(found)
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import yaml
 from meshroll.adapters.aws import Aws, Renewed
 from meshroll.adapters.kube.connection import Connection
 from meshroll.core import eks as core
-from meshroll.core.eks_inventory import Found
+from meshroll.core.eks_inventory import Found, picked
 from meshroll.core.errors import Refused
 from meshroll.core.retry import Patience
 from meshroll.core.settings import Eks
@@ -93,9 +93,13 @@ def kubeconfig_file(eks: Eks, aws: Aws, folder: Path) -> Path:
 
 
 def find(
-    regions: Sequence[str], role_arns: Sequence[str], tags: Mapping[str, Any], log: Callable[[str], None]
+    regions: Sequence[str],
+    role_arns: Sequence[str],
+    tags: Mapping[str, Any],
+    log: Callable[[str], None],
+    statuses: Collection[str] = core.ANSWERING,
 ) -> list[Found]:
-    """The clusters that carry ``tags``, of every region and account; of the own account where no role is named.
+    """The clusters of ``statuses`` that carry ``tags``, of every region and account; of the own where no role is named.
 
     Raises Refused: half of an inventory would be taken for all of it.
     """
@@ -104,8 +108,11 @@ def find(
     for role_arn in roles:
         for region in regions:
             aws = Aws(region, role_arn, "inventory", log, PATIENCE)
-            found += [each for each in clusters(aws) if each.has(tags)]
-    return found
+            found += clusters(aws)
+    kept, told = picked(found, tags, statuses)
+    for line in told:
+        log(line)
+    return kept
 
 
 def _configuration(eks: Eks, aws: Aws) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, get_args
 
@@ -44,12 +44,34 @@ class Found(msgspec.Struct, frozen=True):
         )
 
     def has(self, tags: Mapping[str, Any]) -> bool:
-        """Whether it carries each of ``tags``, whose values may be lists of which one is enough."""
+        """Whether it carries each of ``tags``, whose values may be lists of which one is enough.
+
+        YAML's `true` is a tag's "true".
+        """
         return all(
             key in self.tags
-            and self.tags[key] in [str(each) for each in (value if isinstance(value, list) else [value])]
+            and self.tags[key]
+            in [
+                str(each).lower() if isinstance(each, bool) else str(each)
+                for each in (value if isinstance(value, list) else [value])
+            ]
             for key, value in tags.items()
         )
+
+
+def picked(
+    found: Sequence[Found], tags: Mapping[str, Any], statuses: Collection[str]
+) -> tuple[list[Found], list[str]]:
+    """Those that carry ``tags`` and have one of ``statuses``, and what to warn of: who is left out unexpectedly."""
+    tagged = [each for each in found if each.has(tags)]
+    told = []
+    if found and not tagged:
+        wanted = ", ".join(f"{key}: {value}" for key, value in tags.items())
+        told.append(f"None of the {len(found)} clusters that were found carries the tags {wanted}.")
+    if out := [each for each in tagged if each.status not in statuses]:
+        named = ", ".join(f"{each.name} in {each.region} ({each.status})" for each in out)
+        told.append(f"Left out for their status, which `statuses` does not have: {named}.")
+    return [each for each in tagged if each.status in statuses], told
 
 
 def hosts(found: Iterable[Found], form: HostName) -> dict[str, Found]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshroll.core.eks_inventory import FORMS, Found, groups, hosts, told_apart, variables
+from meshroll.core.eks_inventory import FORMS, Found, groups, hosts, picked, told_apart, variables
 from meshroll.core.errors import UsageError
 from meshroll.core.settings import parse
 
@@ -70,10 +70,28 @@ def test_a_name_does_not_depend_on_what_else_there_is(found: list[Found]) -> Non
         ({"env": "dev"}, False),
         ({"env": []}, False),
         ({"tier": 1}, True),
+        ({"mesh": True}, True),
+        ({"mesh": [False, "x"]}, False),
     ],
 )
 def test_every_wanted_tag_has_to_be_there_with_one_of_its_values(
     wanted: dict[str, object], has: bool
 ) -> None:
-    found = Found("a", "eu-central-1", "1", "arn", "1.33", "ACTIVE", {"env": "prod", "tier": "1"})
+    found = Found(
+        "a", "eu-central-1", "1", "arn", "1.33", "ACTIVE", {"env": "prod", "tier": "1", "mesh": "true"}
+    )
     assert found.has(wanted) == has
+
+
+def test_who_is_left_out_unexpectedly_is_told() -> None:
+    def cluster(name: str, status: str, **tags: str) -> Found:
+        return Found(name, "eu-central-1", "1", name, "1.33", status, tags)
+
+    there = [cluster("a", "ACTIVE", env="prod"), cluster("b", "CREATING", env="prod"), cluster("c", "FAILED")]
+    kept, (told,) = picked(there, {"env": "prod"}, ["ACTIVE"])
+    assert [each.name for each in kept] == ["a"]
+    assert told.endswith("b in eu-central-1 (CREATING).")
+    kept, (told,) = picked(there, {"env": "staging"}, ["ACTIVE"])
+    assert (kept, "None of the 3 clusters" in told, "env: staging" in told) == ([], True, True)
+    assert picked(there[:1], {}, ["ACTIVE"]) == (there[:1], [])
+    assert picked([], {"env": "prod"}, ["ACTIVE"]) == ([], [])

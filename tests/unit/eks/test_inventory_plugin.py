@@ -131,6 +131,32 @@ def test_a_cache_answers_until_it_is_flushed(moto: str, file: Path, tmp_path: Pa
     assert set(listed(file, **cached)["_meta"]["hostvars"]) == {"second"}
 
 
+def test_a_cache_answers_the_same_question_only(
+    moto: str, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = {
+        "cache": True,
+        "cache_plugin": "ansible.builtin.jsonfile",
+        "cache_connection": str(tmp_path / "cache"),
+    }
+    create("first", env="prod")
+    create("second", region="us-east-1")
+    assert set(listed(file, **cached)["_meta"]["hostvars"]) == {"first"}
+    both = listed(file, regions=[REGION, "us-east-1"], **cached)
+    assert set(both["_meta"]["hostvars"]) == {"first", "second"}
+    assert listed(file, tags={"env": "dev"}, **cached)["_meta"]["hostvars"] == {}
+    boto3.client("eks", REGION).delete_cluster(name="first")
+    (tmp_path / "aws").write_text("[profile other]\nregion = eu-central-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
+    monkeypatch.setenv("AWS_PROFILE", "other")
+    assert listed(file, **cached)["_meta"]["hostvars"] == {}
+    monkeypatch.delenv("AWS_PROFILE")
+    assert set(listed(file, **cached)["_meta"]["hostvars"]) == {"first"}
+    for written in (tmp_path / "cache").iterdir():
+        written.write_text(written.read_text().replace("arn", "as_another_version_calls_it"))
+    assert listed(file, **cached)["_meta"]["hostvars"] == {}
+
+
 def test_two_clusters_of_one_name_are_refused_with_what_tells_them_apart(moto: str, file: Path) -> None:
     create("prod")
     create("prod", region="us-east-1")
