@@ -15,7 +15,7 @@ description:
   - Hosts have C(eks_account), C(eks_arn), C(eks_kubernetes_version), C(eks_region), C(eks_status) and C(eks_tags) too.
   - The file's name has to end in C(eks.yml) or C(eks.yaml).
 requirements:
-  - boto3, which C(pip install 'meshroll[eks]') brings
+  - boto3, which C(pip install 'boto3>=1.40') brings
 extends_documentation_fragment:
   - constructed
   - inventory_cache

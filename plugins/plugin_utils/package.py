@@ -34,14 +34,20 @@ def refusal() -> tuple[str, str] | None:
     installed = _installed()
     if installed == VERSION and not _missing:
         return None
-    there = f"meshroll {installed}" if installed else "no meshroll"
-    why = f" ({_missing[0]})" if installed == VERSION else ""
-    command = shlex.join([sys.executable, "-m", "pip", "install", f"meshroll=={VERSION}"])
+    # The file and no name that an index is asked for: whatever is called so there need not be this.
+    wheel = f"meshroll-{VERSION}-py3-none-any.whl"
+    install = [sys.executable, "-m", "pip", "install"]
+    if installed == VERSION:
+        message = f"The Python package meshroll {VERSION} is there and cannot be used whole: {_missing[0]}."
+        return (
+            message,
+            f"Install it anew from its wheel: {shlex.join([*install, '--force-reinstall', wheel])}",
+        )
     message = (
         f"The collection meshroll.linkerd {VERSION} needs the Python package of the same version, and the Python "
-        f"that runs Ansible has {there}{why}."
+        f"that runs Ansible has {f'meshroll {installed}' if installed else 'no meshroll'}."
     )
-    return message, f"Install it there: {command}"
+    return message, f"Install it there from its wheel: {shlex.join([*install, wheel])}"
 
 
 def _installed() -> str | None:

@@ -16,23 +16,26 @@ from meshroll import __version__
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
-COMMAND = f"{sys.executable} -m pip install meshroll=={__version__}"
+PIP, WHEEL = f"{sys.executable} -m pip install", f"meshroll-{__version__}-py3-none-any.whl"
+THERE = f"Install it there from its wheel: {PIP} {WHEEL}"
+ANEW = f"Install it anew from its wheel: {PIP} --force-reinstall {WHEEL}"
 NONE = "raise ModuleNotFoundError(\"No module named 'meshroll'\")"
 
 
 @pytest.mark.parametrize(
-    ("package", "there"),
+    ("package", "there", "hint"),
     [
-        ('__version__ = "0.0.9"', "has meshroll 0.0.9."),
-        (NONE, "has no meshroll."),
+        ('__version__ = "0.0.9"', "has meshroll 0.0.9.", THERE),
+        (NONE, "has no meshroll.", THERE),
         (
             f'__version__ = "{__version__}"',
-            f"has meshroll {__version__} (No module named 'meshroll.adapters').",
+            "cannot be used whole: No module named 'meshroll.adapters'.",
+            ANEW,
         ),
     ],
     ids=["older", "none", "broken"],
 )
-def test_a_task_refuses_any_other_package(tmp_path: Path, package: str, there: str) -> None:
+def test_a_task_refuses_any_other_package(tmp_path: Path, package: str, there: str, hint: str) -> None:
     (tmp_path / "meshroll").mkdir()
     (tmp_path / "meshroll/__init__.py").write_text(package)
     task = [Path(sys.executable).with_name("ansible"), "localhost", "-m", "meshroll.linkerd.lock"]
@@ -49,7 +52,7 @@ def test_a_task_refuses_any_other_package(tmp_path: Path, package: str, there: s
     (problem,) = result["meshroll"]["problems"]
     assert (result["meshroll"]["exit_code"], problem["code"]) == (3, "package-version")
     assert problem["message"].endswith(there)
-    assert problem["hint"] == f"Install it there: {COMMAND}"
+    assert problem["hint"] == hint
     assert result["msg"] == f"{problem['message']} {problem['hint']}"
 
 

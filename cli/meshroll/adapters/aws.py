@@ -190,7 +190,7 @@ def boto3_module() -> Any:
             Problem(
                 "boto3-missing",
                 "The inventory names something of AWS, which is reached with boto3, and that is not installed.",
-                "pip install 'meshroll[eks]', into the environment that meshroll runs in.",
+                "pip install 'boto3>=1.40', into the environment that meshroll runs in.",
             )
         ) from error
     return boto3

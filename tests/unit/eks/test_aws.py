@@ -267,7 +267,7 @@ def test_without_boto3_the_command_that_installs_it_is_named(
     with pytest.raises(Refused) as raised:
         asking.aws().session()
     assert raised.value.problems[0].code == "boto3-missing"
-    assert "pip install 'meshroll[eks]'" in raised.value.problems[0].hint
+    assert "pip install 'boto3>=1.40'" in raised.value.problems[0].hint
 
 
 def test_more_clusters_than_one_page_are_all_found(scripted: Scripted, asking: Asking) -> None:

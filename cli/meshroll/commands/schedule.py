@@ -1,0 +1,82 @@
+"""meshroll schedule: a complete job for scheduled upgrades."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from meshroll.commands.options import Options, where_and_how
+from meshroll.commands.run import play
+from meshroll.core.errors import ExitCode
+
+
+@click.command()
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["cronjob", "systemd", "awx"]),
+    required=True,
+    help="Objects for kubectl, two units of systemd, or a playbook of awx.awx tasks.",
+)
+@click.option(
+    "--image",
+    default="meshroll:latest",
+    show_default=True,
+    help="Image with meshroll and Helm, for cronjob and awx.",
+)
+@click.option(
+    "--job-namespace",
+    default="meshroll",
+    show_default=True,
+    metavar="NAME",
+    help="Where the CronJob lives.",
+)
+@click.option(
+    "--account",
+    default="meshroll-upgrade",
+    show_default=True,
+    metavar="NAME",
+    help="ServiceAccount of the CronJob, or the user of the systemd service.",
+)
+@where_and_how
+def command(form: Any, image: str, job_namespace: str, account: str) -> ExitCode:
+    """Print a complete job for `meshroll upgrade --scheduled`.
+
+    \b
+    meshroll schedule --as cronjob -i inventories/prod --image registry.example/meshroll:0.1.0 > upgrade.yml
+    meshroll schedule --as systemd -i inventories/prod --account mesh
+    meshroll schedule --as awx -i inventories/prod --limit production
+
+    It begins at each start of the windows in meshroll_upgrade (every night at 03:00 where there are none) and does
+    nothing unless an upgrade is due. Secrets are named and never printed; how to make them stands at its head. A CronJob
+    whose clusters are reached by its own account gets the Roles for it. Reads the inventory and asks no cluster.
+
+    \b
+    Exit codes: 0 printed, 2 the inventory is wrong.
+    """
+    from meshroll.adapters.inventory_files import files_of
+    from meshroll.render.schedule import Asked, jobs_in, written
+
+    played = play("schedule", extra_vars={"schedule_service_account": f"{job_namespace}/{account}"})
+    output, result, code = played.output, played.result, ExitCode(played.result["exit_code"])
+    if code != ExitCode.SUCCESS:
+        output.result(result, played.to_repeat)
+        return code
+    options = Options.of(click.get_current_context())
+    folder, named, files = files_of(options.inventory or "")
+    asked = Asked(
+        folder=folder,
+        named=named,
+        files=files,
+        limit=options.limit,
+        image=image,
+        namespace=job_namespace,
+        account=account,
+    )
+    lines = written(form, jobs_in(result), asked)
+    if output.json:
+        output.object({**result, "data": {**result["data"], "job": "\n".join(lines) + "\n"}})
+    else:
+        output.lines(lines)
+    return code

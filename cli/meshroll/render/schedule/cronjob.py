@@ -1,0 +1,161 @@
+"""A CronJob that upgrades by itself: the least rights, secrets by reference, never two at a time."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from meshroll.core.schedule import Job, Start, files_of, starts_of
+from meshroll.render.roles import yaml_lines
+from meshroll.render.schedule import DEADLINE_SECONDS, STOP_SECONDS, Asked
+
+HOME, INVENTORY = "/run/meshroll", "/etc/meshroll/inventory"
+NAME = "meshroll-upgrade"
+INVENTORY_SECRET, FILES_SECRET = "meshroll-inventory", "meshroll-files"
+USER_ID = 65532
+_KEY = re.compile(r"[^-._a-zA-Z0-9]")
+
+
+def cronjob(jobs: Sequence[Job], asked: Asked) -> list[str]:
+    """Objects for kubectl, after what has to be made beside them."""
+    starts = starts_of(jobs)
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": asked.account, "namespace": asked.namespace},
+    }
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": asked.namespace}}
+    granted = [each for job in jobs for each in job.roles if each != space]
+    objects = [space, account, *granted, *(_one(when, number, jobs, asked) for number, when in _when(starts))]
+    return [*(f"# {line}".rstrip() for line in _head(jobs, asked)), *yaml_lines(objects)]
+
+
+def _head(jobs: Sequence[Job], asked: Asked) -> list[str]:
+    lines = [
+        f"meshroll upgrade --scheduled of {', '.join(job.cluster for job in jobs)}.",
+        "Reports: `meshroll runs` and `meshroll report` read them from each cluster's journal; the job's log has the result.",
+        "Make these first, and again whenever one of the files changes:",
+        *_secret(
+            INVENTORY_SECRET, asked.namespace, {_key(file): f"{asked.folder}/{file}" for file in asked.files}
+        ),
+    ]
+    if files := files_of(jobs):
+        lines += _secret(FILES_SECRET, asked.namespace, {_key(file): file for file in files})
+    if {job.reached for job in jobs} & {"aws"}:
+        lines.append(
+            f"AWS credentials: give {asked.namespace}/{asked.account} an IAM role (EKS Pod Identity or an annotation for IRSA)."
+        )
+    return lines
+
+
+def _secret(name: str, namespace: str, files: dict[str, str]) -> list[str]:
+    literals = [
+        f"  --from-file={key}={path if path.startswith('~/') else shlex.quote(path)}"
+        for key, path in files.items()
+    ]
+    return [
+        f"kubectl -n {namespace} create secret generic {name} \\",
+        *(f"{each} \\" for each in literals[:-1]),
+        literals[-1],
+    ]
+
+
+def _key(path: str) -> str:
+    return _KEY.sub("--", path.removeprefix("~/").removeprefix("/"))
+
+
+def _when(starts: Sequence[Start]) -> list[tuple[str, tuple[str, str]]]:
+    """(suffix of the name, (cron line, timezone)): a CronJob has one line, so days with one clock share it."""
+    found = []
+    for (timezone, clock), same in groupby(starts, lambda start: (start.timezone, start.clock)):
+        days = [start.days for start in same]
+        hour, minute = clock.split(":")
+        on = "*" if () in days else ",".join(sorted({day for each in days for day in each}))
+        found.append((f"{int(minute)} {int(hour)} * * {on}", timezone))
+    return [("" if not number else f"-{number + 1}", when) for number, when in enumerate(found)]
+
+
+def _one(when: tuple[str, str], suffix: str, jobs: Sequence[Job], asked: Asked) -> dict[str, Any]:
+    line, timezone = when
+    pod = {
+        "metadata": {"annotations": {"linkerd.io/inject": "disabled"}},
+        "spec": _pod(jobs, asked),
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": f"{NAME}{suffix}", "namespace": asked.namespace},
+        "spec": {
+            "schedule": line,
+            "timeZone": timezone,
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": 3600,
+            "successfulJobsHistoryLimit": 4,
+            "failedJobsHistoryLimit": 4,
+            "jobTemplate": {
+                "spec": {
+                    # The next one goes on where this one stopped.
+                    "backoffLimit": 0,
+                    "activeDeadlineSeconds": DEADLINE_SECONDS,
+                    "template": pod,
+                }
+            },
+        },
+    }
+
+
+def _pod(jobs: Sequence[Job], asked: Asked) -> dict[str, Any]:
+    files = files_of(jobs)
+    items = [{"key": _key(file), "path": file} for file in asked.files]
+    volumes: list[dict[str, Any]] = [
+        {"name": "inventory", "secret": {"secretName": INVENTORY_SECRET, "items": items}},
+        {"name": "home", "emptyDir": {}},
+        {"name": "tmp", "emptyDir": {}},
+    ]
+    mounts: list[dict[str, Any]] = [
+        {"name": "inventory", "mountPath": INVENTORY, "readOnly": True},
+        {"name": "home", "mountPath": HOME},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the container's own
+    ]
+    if files:
+        volumes.append({"name": "files", "secret": {"secretName": FILES_SECRET}})
+        mounts += [
+            {
+                "name": "files",
+                "mountPath": file.replace("~", HOME, 1),
+                "subPath": _key(file),
+                "readOnly": True,
+            }
+            for file in files
+        ]
+    limit = ["--limit", asked.limit] if asked.limit else []
+    container = {
+        "name": "meshroll",
+        "image": asked.image,
+        "args": ["upgrade", "--scheduled", "-i", f"{INVENTORY}/{asked.named}".removesuffix("/."), *limit],
+        "env": [{"name": "HOME", "value": HOME}],
+        "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": mounts,
+    }
+    return {
+        "serviceAccountName": asked.account,
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": STOP_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER_ID,
+            "runAsGroup": USER_ID,
+            "fsGroup": USER_ID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": volumes,
+    }
