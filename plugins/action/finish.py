@@ -63,6 +63,7 @@ class ActionModule(MeshrollAction):
             "checks",
             "settings",
             "rbac",
+            "schedule",
             "removal",
             "upgrade",
         }
@@ -71,7 +72,7 @@ class ActionModule(MeshrollAction):
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         cluster, begun, command = self.run_context.cluster, self.run_context.begun, args["command"]
         failed, releases, told = args.get("failure"), args.get("releases"), tells(command)
-        from_inventory = {key: args[key] for key in ("settings", "rbac") if args.get(key)}
+        from_inventory = {key: args[key] for key in ("settings", "rbac", "schedule") if args.get(key)}
         record: Record | None = None
         runs: list[Record] = []
         shown: Record | None = None

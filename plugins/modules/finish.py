@@ -42,6 +42,9 @@ options:
     type: list
     elements: dict
     description: Each setting with where it was said, for C(config).
+  schedule:
+    type: dict
+    description: What a job for scheduled upgrades has to know, for C(schedule).
   rbac:
     type: dict
     description: The Roles of a command, for C(rbac).

@@ -30,6 +30,7 @@ from meshroll.core.result import SCHEMA, envelope, with_cluster
 from meshroll.core.roles import roles, subject_of
 from meshroll.core.runs import run_rows
 from meshroll.core.scan import Facts, Hidden
+from meshroll.core.schedule import job_of
 from meshroll.core.settings import Acceptance
 from meshroll.core.status import cluster_status
 from meshroll.core.summary import ended
@@ -118,6 +119,7 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
         "releases": releases,
         "removal": msgspec.to_builtins(REMOVAL),
         "settings": msgspec.to_builtins(told_settings(wanted, {}, {}, {})),
+        "schedule": msgspec.to_builtins(job_of(wanted, "prod-eu", subject_of("ci/mesh", None, None))),
         "rbac": {
             "command": "status",
             "notes": ["-"],
@@ -201,6 +203,8 @@ def test_schema_and_page_name_every_key_of_a_result() -> None:
         *entry["certificates"][0],
         *entry["settings"][0],
         *entry["rbac"],
+        *entry["schedule"],
+        *entry["schedule"]["starts"][0],
         *told,
         *told["releases"][0],
         *hop,

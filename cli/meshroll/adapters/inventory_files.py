@@ -10,7 +10,7 @@ IGNORED = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".orig", 
 
 
 def files_of(inventory: str) -> tuple[str, str, list[str]]:
-    """(its absolute folder, which of the files is named or ``.`` for all, the files below the folder by their paths)."""
+    """(its absolute folder, which file is named or ``.`` for all, the files below the folder by their paths)."""
     path = Path(inventory).absolute()
     if path.is_file():
         beside = [each for name in ("group_vars", "host_vars") for each in _below(path.parent / name)]

@@ -20,6 +20,7 @@ COMMANDS = {
     "lock": "Take a cluster's lock from a run that hangs.",
     "config": "Say what the inventory sets for each cluster, and where.",
     "rbac": "Print the smallest Roles that a command needs.",
+    "schedule": "Print a complete job for `meshroll upgrade --scheduled`.",
     "sandbox": "A local cluster to try all of it on.",
 }
 """Name -> one line of help, in the order in which a newcomer needs them."""

@@ -49,8 +49,8 @@ def command(form: Any, image: str, job_namespace: str, account: str) -> ExitCode
     meshroll schedule --as awx -i inventories/prod --limit production
 
     It begins at each start of the windows in meshroll_upgrade (every night at 03:00 where there are none) and does
-    nothing unless an upgrade is due. Secrets are named and never printed; how to make them stands at its head. A CronJob
-    whose clusters are reached by its own account gets the Roles for it. Reads the inventory and asks no cluster.
+    nothing unless an upgrade is due. Secrets are named and never printed; how to make them stands at its head. With a
+    CronJob that reaches its cluster by its own account come the Roles for it. Reads the inventory and asks no cluster.
 
     \b
     Exit codes: 0 printed, 2 the inventory is wrong.

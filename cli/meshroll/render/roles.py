@@ -24,13 +24,18 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(list, lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data))
 
 
+def yaml_lines(documents: Iterable[Any]) -> list[str]:
+    """Each document after a line of its own that begins it."""
+    text = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=120, explicit_start=True)
+    return text.splitlines()
+
+
 def role_lines(clusters: Sequence[Mapping[str, Any]]) -> list[str]:
     """Those of each cluster, with its name and what is to be known of them as comments before."""
     lines: list[str] = []
     for cluster in clusters:
         if told := cluster.get("rbac"):
             heads = [f"{cluster['name']}: meshroll {told['command']}", *told["notes"]]
-            lines += ["---", *(f"# {head}" for head in heads)]
-            text = yaml.dump_all(told["objects"], Dumper=_Dumper, sort_keys=False, width=120)
-            lines += text.splitlines()
+            first, *others = yaml_lines(told["objects"])
+            lines += [first, *(f"# {head}" for head in heads), *others]
     return lines

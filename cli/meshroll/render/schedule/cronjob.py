@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from meshroll.core.errors import Problem, UsageError
 from meshroll.core.schedule import Job, Start, files_of, starts_of
+from meshroll.core.settings import WEEKDAYS
 from meshroll.render.roles import yaml_lines
 from meshroll.render.schedule import DEADLINE_SECONDS, STOP_SECONDS, Asked
 
@@ -20,7 +22,19 @@ _KEY = re.compile(r"[^-._a-zA-Z0-9]")
 
 
 def cronjob(jobs: Sequence[Job], asked: Asked) -> list[str]:
-    """Objects for kubectl, after what has to be made beside them."""
+    """Objects for kubectl, after what has to be made beside them.
+
+    Raises UsageError where a pod's own account would have to reach several clusters.
+    """
+    own = [job.cluster for job in jobs if job.reached == "pod"]
+    if len(own) > 1:
+        raise UsageError(
+            Problem(
+                "schedule-several",
+                f"{', '.join(own)} name no kubeconfig and no `eks`, and a pod's own account reaches one cluster.",
+                "Name one of them with --limit, and print a job for each.",
+            )
+        )
     starts = starts_of(jobs)
     account = {
         "apiVersion": "v1",
@@ -36,7 +50,8 @@ def cronjob(jobs: Sequence[Job], asked: Asked) -> list[str]:
 def _head(jobs: Sequence[Job], asked: Asked) -> list[str]:
     lines = [
         f"meshroll upgrade --scheduled of {', '.join(job.cluster for job in jobs)}.",
-        "Reports: `meshroll runs` and `meshroll report` read them from each cluster's journal; the job's log has the result.",
+        "Reports: `meshroll runs` and `meshroll report` read them from each cluster's journal; the job's log has the",
+        "result.",
         "Make these first, and again whenever one of the files changes:",
         *_secret(
             INVENTORY_SECRET, asked.namespace, {_key(file): f"{asked.folder}/{file}" for file in asked.files}
@@ -46,7 +61,7 @@ def _head(jobs: Sequence[Job], asked: Asked) -> list[str]:
         lines += _secret(FILES_SECRET, asked.namespace, {_key(file): file for file in files})
     if {job.reached for job in jobs} & {"aws"}:
         lines.append(
-            f"AWS credentials: give {asked.namespace}/{asked.account} an IAM role (EKS Pod Identity or an annotation for IRSA)."
+            f"AWS credentials: give the account {asked.account} an IAM role (EKS Pod Identity, or IRSA's annotation)."
         )
     return lines
 
@@ -73,7 +88,7 @@ def _when(starts: Sequence[Start]) -> list[tuple[str, tuple[str, str]]]:
     for (timezone, clock), same in groupby(starts, lambda start: (start.timezone, start.clock)):
         days = [start.days for start in same]
         hour, minute = clock.split(":")
-        on = "*" if () in days else ",".join(sorted({day for each in days for day in each}))
+        on = "*" if () in days else ",".join(day for day in WEEKDAYS if any(day in each for each in days))
         found.append((f"{int(minute)} {int(hour)} * * {on}", timezone))
     return [("" if not number else f"-{number + 1}", when) for number, when in enumerate(found)]
 

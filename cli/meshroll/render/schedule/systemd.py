@@ -12,15 +12,16 @@ from meshroll.render.schedule import DEADLINE_SECONDS, STOP_SECONDS, Asked
 
 def units(jobs: Sequence[Job], asked: Asked) -> list[str]:
     """Both files, each after its name."""
-    limit = f" --limit {asked.limit}" if asked.limit else ""
+    limit = f" --limit {_quoted(asked.limit)}" if asked.limit else ""
     clusters = ", ".join(job.cluster for job in jobs)
     program = Path(sys.executable).parent / "meshroll"
+    inventory = _quoted(f"{asked.folder}/{asked.named}".removesuffix("/."))
     files = files_of(jobs)
     return [
         f"# meshroll upgrade --scheduled of {clusters}, by the user {asked.account}.",
         *([f"# That user has to be able to read {', '.join(files)}."] if files else []),
-        "# Reports: `meshroll runs` and `meshroll report` read them from each cluster's journal; the journal of this machine",
-        "# (journalctl -u meshroll-upgrade) has the result. Then: systemctl enable --now meshroll-upgrade.timer",
+        "# Reports: `meshroll runs` and `meshroll report` read them from each cluster's journal, and",
+        "# `journalctl -u meshroll-upgrade` has the result. Then: systemctl enable --now meshroll-upgrade.timer",
         "",
         "# /etc/systemd/system/meshroll-upgrade.service",
         "[Unit]",
@@ -31,7 +32,7 @@ def units(jobs: Sequence[Job], asked: Asked) -> list[str]:
         "[Service]",
         "Type=oneshot",
         f"User={asked.account}",
-        f"ExecStart={program} upgrade --scheduled -i {_quoted(f'{asked.folder}/{asked.named}'.removesuffix('/.'))}{limit}",
+        f"ExecStart={program} upgrade --scheduled -i {inventory}{limit}",
         f"TimeoutStartSec={DEADLINE_SECONDS}",
         # meshroll tells its children itself, and ends between two steps.
         "KillMode=mixed",
@@ -55,7 +56,7 @@ def units(jobs: Sequence[Job], asked: Asked) -> list[str]:
 def _quoted(path: str) -> str:
     """As systemd.service(5) reads a command line."""
     escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{escaped}"' if escaped != path or " " in path else path
+    return f'"{escaped}"' if escaped != path or {*" \t'"} & {*path} else path
 
 
 def _calendar(start: Start) -> str:
