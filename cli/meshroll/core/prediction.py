@@ -16,7 +16,7 @@ from meshroll.core.plan import Plan, Step
 from meshroll.core.proxy_resources import added
 from meshroll.core.quantities import quantity, requested
 from meshroll.core.settings import Gate, Settings
-from meshroll.core.strategy import surge, taken_away
+from meshroll.core.strategy import ending_seconds, surge, taken_away
 
 # Where no pod tells how long one takes until it is Ready.
 READY_SECONDS = 30.0
@@ -98,7 +98,7 @@ def step_seconds(step: Step, space: NamespaceView, gate: Gate) -> tuple[float, f
     restart = max((rollout_seconds(workload, space) for workload in changed), default=0.0)
     pods = sum(change.pods for change in step.changes)
     in_turn = math.ceil(pods / max(step.restart_budget_pods, 1)) * max(
-        (ready_seconds(workload, space) for workload in changed), default=0.0
+        (_round_seconds(workload, space) for workload in changed), default=0.0
     )
     restart = max(restart, in_turn)
     if not step.gate:
@@ -117,7 +117,12 @@ def rollout_seconds(workload: Workload, space: NamespaceView) -> float:
     A StatefulSet and a DaemonSet (by default) go one by one; a Deployment by maxSurge and maxUnavailable of 25 %.
     """
     at_once = max(1, taken_away(workload) + surge(workload))
-    return math.ceil(workload.replicas / at_once) * ready_seconds(workload, space)
+    return math.ceil(workload.replicas / at_once) * _round_seconds(workload, space)
+
+
+def _round_seconds(workload: Workload, space: NamespaceView) -> float:
+    """Where no pod comes on top, a new one is made only once the old one has ended."""
+    return ready_seconds(workload, space) + (0.0 if surge(workload) else ending_seconds(workload))
 
 
 def ready_seconds(workload: Workload, space: NamespaceView) -> float:

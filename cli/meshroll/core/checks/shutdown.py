@@ -10,16 +10,15 @@ from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
 from meshroll.core.go_values import duration_seconds
 from meshroll.core.injection import GA_SINCE, WAIT, sidecar_problems
-from meshroll.core.model import NamespaceView, Object, Workload, containers_of
+from meshroll.core.model import NamespaceView, Workload
 from meshroll.core.scan.row import Hit
 from meshroll.core.settings import Namespace
+from meshroll.core.strategy import command_of, hooks, pre_stop_seconds
 
 DRAIN = "config.linkerd.io/shutdown-grace-period"
 NETWORK_TOOL = re.compile(r"(?:^|[\s/;&|('\"])(curl|wget|grpcurl|ncat|netcat|nc)(?=\s|$)")
 # Calls on the loopback interface do not go through the proxy (linkerd2-proxy-init, iptables: -o lo -j RETURN).
 LOCAL = re.compile(r"\blocalhost\b|\b127\.0\.0\.1\b|\[::1\]")
-SLEEP = re.compile(r"\bsleep\s+(\d+(?:\.\d+)?)([smh]?)\b")
-UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def _sidecar(case: Case) -> Iterator[Problem]:
@@ -90,9 +89,9 @@ def _drain(case: Case) -> Iterator[Hit]:
 
 def _needs_network(case: Case) -> Iterator[Hit]:
     for namespace, workload in _in_wait_mode(case):
-        for container, hook in _hooks(workload):
-            tool = NETWORK_TOOL.search(_command(hook))
-            if "httpGet" in hook or (tool and not LOCAL.search(_command(hook))):
+        for container, hook in hooks(workload):
+            tool = NETWORK_TOOL.search(command_of(hook))
+            if "httpGet" in hook or (tool and not LOCAL.search(command_of(hook))):
                 yield Hit(
                     f"The preStop hook of {workload.id} ({container}) "
                     f"{'is an HTTP request' if 'httpGet' in hook else f'calls {tool and tool.group(1)}'}; the proxy "
@@ -104,7 +103,7 @@ def _needs_network(case: Case) -> Iterator[Hit]:
 
 def _outlives(case: Case) -> Iterator[Hit]:
     for namespace, workload in _in_wait_mode(case):
-        sleep_seconds = max((_sleep_seconds(hook) for _, hook in _hooks(workload)), default=0.0)
+        sleep_seconds = pre_stop_seconds(workload)
         if sleep_seconds > namespace.wait_before_exit_seconds:
             yield Hit(
                 f"{workload.id} goes on for {sleep_seconds:g} s (preStop), its proxy for "
@@ -116,29 +115,13 @@ def _outlives(case: Case) -> Iterator[Hit]:
 
 def _nothing_drains(case: Case) -> Iterator[Hit]:
     for namespace, space, workload in _lasting(case):
-        if workload.id in space.served and not list(_hooks(workload)):
+        if workload.id in space.served and not list(hooks(workload)):
             yield Hit(
                 f"{workload.id} has no preStop hook: unless it serves on for some seconds after SIGTERM, it loses "
                 "calls at every restart, with or without the mesh.",
                 namespace.name,
                 workload.id,
             )
-
-
-def _hooks(workload: Workload) -> Iterator[tuple[str, Object]]:
-    for container in containers_of(workload.template):
-        hook = (container.get("lifecycle") or {}).get("preStop")
-        if hook:
-            yield container["name"], hook
-
-
-def _command(hook: Object) -> str:
-    return " ".join((hook.get("exec") or {}).get("command") or [])
-
-
-def _sleep_seconds(hook: Object) -> float:
-    told = sum(float(number) * UNIT_SECONDS[unit] for number, unit in SLEEP.findall(_command(hook)))
-    return told + float((hook.get("sleep") or {}).get("seconds", 0))
 
 
 CHECKS = (
