@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.model import NamespaceView, Object, Workload, annotations_of, containers_of
@@ -12,10 +12,12 @@ from meshroll.core.scan.services import unknown_protocols
 
 OPAQUE = "config.linkerd.io/opaque-ports"
 # proxy.opaquePorts of charts/linkerd-control-plane/values.yaml
-OPAQUE_BY_DEFAULT = frozenset({25, 587, 3306, 4444, 5432, 6379, 9300, 11211})
+OPAQUE_BY_DEFAULT = "25,587,3306,4444,5432,6379,9300,11211"
 # Protocols in which the server says the first word, or that Linkerd's detection waits for in vain
 # (linkerd.io/2/features/protocol-detection/#protocols-that-require-configuration).
-_SERVER_FIRST = re.compile(r"^(mysql|mariadb|smtp|postgres(ql)?|redis|memcached|nats|ftp|ssh|galera)\b")
+_SERVER_FIRST = re.compile(
+    r"^(?:(?:tcp|tls)-)?(mysql|mariadb|smtp|postgres(ql)?|redis|memcached|nats|ftp|ssh|galera)\b"
+)
 
 
 def _app_protocol(case: Case) -> Iterator[Hit]:
@@ -28,7 +30,7 @@ def _server_first(case: Case) -> Iterator[Hit]:
         for service in space.services:
             for port in service["spec"].get("ports") or []:
                 name = str(port.get("name") or port.get("appProtocol") or "")
-                if not _SERVER_FIRST.match(name) or _opaque(port, service, space):
+                if not _SERVER_FIRST.match(name) or _opaque(case, port, service, space):
                     continue
                 yield Hit(
                     f"Port {port['port']} of {service['metadata']['name']} is called {name}, and is not opaque.",
@@ -38,23 +40,29 @@ def _server_first(case: Case) -> Iterator[Hit]:
                 )
 
 
-def _opaque(port: Object, service: Object, space: NamespaceView) -> bool:
-    told = [annotations_of(service), space.annotations]
-    told += [server.template_annotations for server in space.servers_of(service)]
-    lists = [annotations[OPAQUE] for annotations in told if OPAQUE in annotations]
+def _opaque(case: Case, port: Object, service: Object, space: NamespaceView) -> bool:
     if port.get("appProtocol") in ("linkerd.io/opaque", "linkerd.io/tcp"):
         return True
-    numbers = {port["port"], port.get("targetPort")}
-    if lists:
-        return any(_within(number, each) for each in lists for number in numbers if isinstance(number, int))
-    return bool(numbers & OPAQUE_BY_DEFAULT)
+    servers = space.servers_of(service)
+    told = [annotations_of(service), space.annotations, *(server.template_annotations for server in servers)]
+    default = (case.values.get("proxy") or {}).get("opaquePorts") or OPAQUE_BY_DEFAULT
+    lists = [annotations[OPAQUE] for annotations in told if OPAQUE in annotations] or [str(default)]
+    called = {port["port"], port.get("name"), port.get("targetPort")}
+    for server in servers:
+        for declared in _declared(server):
+            if called & {declared.get("containerPort"), declared.get("name")}:
+                called |= {declared.get("containerPort"), declared.get("name")}
+    return any(_within(each, called) for each in lists)
 
 
-def _within(number: int, ports: str) -> bool:
-    """``ports`` as the annotation has them: ``25,587,8000-8010``; names of container ports are not looked up."""
-    for each in ports.split(","):
-        low, _, high = each.strip().partition("-")
-        if low.isdigit() and int(low) <= number <= int(high if high.isdigit() else low):
+def _within(ports: str, called: Container[object]) -> bool:
+    """Whether ``ports``, as the annotation has them (``25,mysql,8000-8010``), have one of these numbers or names."""
+    for each in map(str.strip, ports.split(",")):
+        low, _, high = each.partition("-")
+        if low.isdigit():
+            if any(number in called for number in range(int(low), int(high if high.isdigit() else low) + 1)):
+                return True
+        elif each in called:
             return True
     return False
 
@@ -65,7 +73,11 @@ def _no_such_port(case: Case) -> Iterator[Hit]:
             servers = space.servers_of(service)
             for port in service["spec"].get("ports") or []:
                 wanted = port.get("targetPort")
-                lacking = [server.id for server in servers if not _has(server, wanted)]
+                lacking = [
+                    server.id
+                    for server in servers
+                    if not any(each.get("name") == wanted for each in _declared(server))
+                ]
                 if isinstance(wanted, str) and lacking:
                     yield Hit(
                         f"Port {port['port']} of {service['metadata']['name']} leads to the port {wanted}, which "
@@ -75,12 +87,15 @@ def _no_such_port(case: Case) -> Iterator[Hit]:
                     )
 
 
-def _has(server: Workload, name: object) -> bool:
-    return any(
-        declared.get("name") == name
-        for container in containers_of(server.template)
-        for declared in container.get("ports") or []
-    )
+def _declared(server: Workload) -> Iterator[Object]:
+    """The ports of its containers and native sidecars."""
+    lasting = [
+        each
+        for each in (server.template.get("spec") or {}).get("initContainers") or []
+        if each.get("restartPolicy") == "Always"
+    ]
+    for container in (*containers_of(server.template), *lasting):
+        yield from container.get("ports") or []
 
 
 CHECKS = (
