@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from unit.checks.example import with_facts
 from unit.checks.examples.ports_and_policies import behind, policy, ports
 from unit.checks.test_rows import asked
+from unit.core.check_cases import case
 from unit.core.factories import settings
 
-from meshroll.core.checks import Case
+from meshroll.core.checks import Case, Checked
 from meshroll.core.facts import Hidden, MeshedPod
 from meshroll.core.model import NamespaceView, Pod
 from meshroll.core.releases import Edge
@@ -146,6 +148,22 @@ def test_prometheus_is_in_another_namespace_unless_the_inventory_says_so(
         asks = {"service": {"namespace": service, "name": "prometheus"}}
         found = replace(found, settings=settings({"name": "charging"}, prometheus=asks))
     assert asked(ADMIN, found).state == state
+
+
+def grouped_by(spec: Json | None) -> Checked:
+    policy = {"metadata": {"name": "database", "namespace": "charging"}, **({"spec": spec} if spec else {})}
+    return asked(
+        "security-groups-for-pods", with_facts(case(), listed={"security_group_policies": (policy,)})
+    )
+
+
+def test_a_security_group_policy_for_service_accounts_is_looked_at_only_in_part() -> None:
+    by_account = {"serviceAccountSelector": {"matchLabels": {"team": "x"}}}
+    found = grouped_by(by_account)
+    assert (found.state, found.findings) == ("skipped", ())
+    assert "charging/SecurityGroupPolicy/database" in str(found.reason)
+    assert grouped_by({"podSelector": {}, **by_account}).state == "warn"
+    assert grouped_by(None).state == "pass"
 
 
 @pytest.mark.parametrize("row", [BETWEEN, CONTROL, ADMIN])

@@ -409,3 +409,9 @@ def test_a_restart_that_makes_a_new_pod_first_needs_room_for_it() -> None:
     ]
     # Of eight two may go first.
     assert tight({"pods": "8", "requests.cpu": "4800m"}, {"pods": "8", "requests.cpu": "4"}, replicas=8) == []
+
+
+@pytest.mark.parametrize("odd", [{}, {"spec": {}}, {"spec": {"targetRef": None}}])
+def test_a_vertical_autoscaler_of_nothing_sizes_nothing(odd: Json) -> None:
+    item = {"metadata": {"name": "odd", "namespace": "charging"}, **odd}
+    assert found("vpa-resizes-proxy", with_facts(sized(), listed={"vertical_autoscalers": (item,)})) == []

@@ -91,8 +91,9 @@ def _annotate(resource: Resource) -> str:
 def _vertical(case: Case) -> Iterator[Hit]:
     taken = _by_target(case)
     for autoscaler in case.seen.objects("vertical_autoscalers"):
-        meta, spec = autoscaler["metadata"], autoscaler["spec"]
-        found = taken.get((meta["namespace"], spec["targetRef"]["kind"], spec["targetRef"]["name"]))
+        meta, spec = autoscaler["metadata"], autoscaler.get("spec") or {}
+        target = spec.get("targetRef") or {}
+        found = taken.get((meta["namespace"], target.get("kind", ""), target.get("name", "")))
         if found and _sizes_proxy(spec, case.mode(found[0])):
             yield Hit(
                 f"VerticalPodAutoscaler {meta['name']} would size the linkerd-proxy of {found[2].id} too.",

@@ -164,22 +164,22 @@ def _lets(policy: Object, way: Way, port: int, names: Sequence[str], admits: Adm
 
 
 def _security_groups(case: Case) -> Iterator[Hit]:
+    """Raises Unseen, at its end, for those that go by labels of ServiceAccounts, which are not looked at."""
+    by_account = []
     for policy in case.seen.objects("security_group_policies"):
-        space = case.view.namespaces[policy["metadata"]["namespace"]]
-        selector = policy["spec"].get("podSelector")
-        over = [
-            workload.id
-            for _, home, workload in case.taken()
-            if home.name == space.name
-            and (selector is None or selects(selector, labels_of(workload.template)))
-        ]
+        space, spec = case.view.namespaces[policy["metadata"]["namespace"]], policy.get("spec") or {}
+        name = f"SecurityGroupPolicy/{policy['metadata']['name']}"
+        selector = spec.get("podSelector")
+        if selector is None:
+            by_account += [f"{space.name}/{name}"] if spec.get("serviceAccountSelector") is not None else []
+            continue
+        over = [each.id for each in _taken_of(case, space) if selects(selector, labels_of(each.template))]
         if over:
-            name = policy["metadata"]["name"]
-            yield Hit(
-                f"SecurityGroupPolicy/{name} puts {listed(over)} into security groups of their own.",
-                space.name,
-                f"SecurityGroupPolicy/{name}",
-            )
+            yield Hit(f"{name} puts {listed(over)} into security groups of their own.", space.name, name)
+    if by_account:
+        raise Unseen(
+            f"{listed(by_account)}: which ServiceAccounts have the labels asked for is not looked at"
+        )
 
 
 CHECKS = (
