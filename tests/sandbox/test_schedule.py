@@ -26,6 +26,8 @@ def test_the_api_server_takes_every_object_and_the_account_looks_whether_an_upgr
     sandbox: Status, estate: Estate, tmp_path: Path
 ) -> None:
     assert sandbox.connection
+    ran = estate.run("rollout")
+    assert ran.code == 0, ran.result["errors"]
     estate.settings(cluster={})
     ran = estate.run("schedule", "--as", "cronjob", "--job-namespace", estate.name, "--account", ACCOUNT)
     assert ran.code == 0, ran.result["errors"]
