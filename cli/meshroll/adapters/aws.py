@@ -109,7 +109,10 @@ class Aws:
             except ClientError as error:
                 told = error.response.get("Error", {})
                 status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-                said = self._said(told.get("Code", ""), told.get("Message", ""), int(status), asked, cluster)
+                refused = _refused(asked, error.operation_name)
+                said = self._said(
+                    told.get("Code", ""), told.get("Message", ""), int(status), refused, cluster
+                )
             except (BotoCoreError, ResponseParserError) as error:
                 said = self._said(type(error).__name__, str(error), 0, asked, cluster)
             except RuntimeError as error:
@@ -176,6 +179,13 @@ class Renewed(Generic[Value]):
             if not counts:
                 raise
         return self._value
+
+
+def _refused(asked: str, operation: str) -> str:
+    """In IAM's words: not always what was asked for, because credentials may have to be got first."""
+    if asked.endswith(f":{operation}"):
+        return asked
+    return f"sts:{operation}" if operation.startswith("AssumeRole") else operation
 
 
 def _no_prompt(prompt: str) -> str:

@@ -158,10 +158,11 @@ def problem(said: Said) -> Problem:
     ):
         if said.code in codes:
             return Problem(code, sentence, hint)
-    if said.code in _DENIED and said.asked == "sts:AssumeRole":
+    if said.code in _DENIED and said.asked.startswith("sts:AssumeRole"):
+        # Without one of the inventory's it is one of the AWS profile or of the pod, which AWS' message names.
         return Problem(
             "aws-role-denied",
-            f"The role {said.role_arn} may not be assumed: {what}.",
+            f"The role{f' {said.role_arn}' if said.role_arn else ''} may not be assumed: {what}.",
             "Does the role's trust policy name who asks, and may they sts:AssumeRole?",
         )
     if said.code in _DENIED:
@@ -170,7 +171,7 @@ def problem(said: Said) -> Problem:
             f"AWS denies {said.asked} in {said.region}{whose}: {what}.",
             "docs/how-to/eks.md has the IAM policy that meshroll needs.",
         )
-    if said.code == "ResourceNotFoundException" and said.cluster:
+    if said.code == "ResourceNotFoundException" and said.cluster and said.asked.startswith("eks:"):
         return Problem(
             "eks-cluster-unknown",
             f"There is no EKS cluster {said.cluster} in {said.region}{whose}: {what}.",

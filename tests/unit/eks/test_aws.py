@@ -140,6 +140,25 @@ def test_a_role_that_may_not_be_assumed_is_told_apart_from_what_it_may_not_do(
     assert ROLE in problem.message
 
 
+def test_a_role_of_the_profile_that_may_not_be_assumed_is_not_called_a_permission_of_eks(
+    scripted: Scripted, asking: Asking, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keys = f"aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
+    role = f"[profile role]\nsource_profile = base\nrole_arn = {ROLE}\n"
+    (tmp_path / "aws").write_text(f"[profile base]\n{keys}\n{role}")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
+    monkeypatch.setenv("AWS_PROFILE", "role")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    scripted.plays(
+        sts_refused("AccessDenied", f"Not authorized to perform: sts:AssumeRole on resource: {ROLE}")
+    )
+    problem = told(asking)
+    assert problem.code == "aws-role-denied"
+    assert ROLE in problem.message
+    assert "DescribeCluster" not in problem.message
+
+
 def test_throttling_is_waited_for_and_said(scripted: Scripted, asking: Asking) -> None:
     slow = refused("ThrottlingException", "Rate exceeded", 429)
     scripted.plays(slow, slow, Answer(200, {"cluster": {"name": "prod", "status": "ACTIVE"}}))
