@@ -49,7 +49,7 @@ def told(
     origins: Mapping[Path, Origin],
     environment: Mapping[str, str],
 ) -> list[Told]:
-    """Every setting in the order of docs/reference/inventory.md.
+    """Every setting in the order of docs/reference/inventory.md, and what of the environment stands in for one.
 
     ``given`` are the variables without their prefix, as ``settings`` were parsed from; ``origins`` where they, and what
     is in them, were written. What is inside a template has the template's origin.
@@ -62,6 +62,10 @@ def told(
         rows.append(
             Told(_name(path), HIDDEN if hidden else _public(path, value), origin.source, origin.where)
         )
+    if settings.cluster.eks:
+        # No setting, and yet it decides which account is asked.
+        profile = environment.get("AWS_PROFILE")
+        return [*rows, Told("AWS_PROFILE", profile, "environment", "$AWS_PROFILE")] if profile else rows
     kubeconfig = environment.get("KUBECONFIG")
     if settings.cluster.kubeconfig is None and kubeconfig:
         name = _name(("cluster", "kubeconfig"))

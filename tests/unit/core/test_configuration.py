@@ -94,6 +94,14 @@ def test_a_kubeconfig_that_only_the_environment_names_is_told_so() -> None:
     assert (found.value, where(found)) == ("/etc/kubeconfig", HOST)
 
 
+def test_of_a_cluster_of_eks_the_profile_is_told_and_no_kubeconfig() -> None:
+    given = {"cluster": {"eks": {"name": "prod", "region": "eu-central-1"}}}
+    found = rows(given, {}, KUBECONFIG="/srv/ann/kubeconfig", AWS_PROFILE="ann")
+    assert (found["cluster.kubeconfig"].value, found["cluster.kubeconfig"].source) == (None, "default")
+    assert (found["AWS_PROFILE"].value, found["AWS_PROFILE"].where) == ("ann", "$AWS_PROFILE")
+    assert "AWS_PROFILE" not in rows({}, {}, AWS_PROFILE="ann")
+
+
 def test_no_secret_is_told() -> None:
     values = {
         "identity": {"issuer": {"tls": {"crtPEM": "c-e-r-t"}}},
