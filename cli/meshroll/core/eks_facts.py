@@ -136,17 +136,24 @@ class EksFacts:
 
         An instance counts where none of its interfaces lets it in. Raises Unseen.
         """
-        rules, groups = seen(self.rules), self.control_plane_groups
         found: dict[frozenset[str], list[str]] = {}
         for instance, interfaces in seen(self.nodes).items():
-            if not any(
-                rule.lets_in(groups, port)
-                for interface in interfaces
-                for group in interface
-                for rule in rules.get(group, ())
-            ):
+            if not any(self._lets_in(interface, port) for interface in interfaces):
                 found.setdefault(frozenset().union(*interfaces), []).append(instance)
         return found
+
+    def closed_in_part(self, port: int) -> dict[frozenset[str], list[str]]:
+        """Instances of which some interfaces, with these groups, keep it out, and others do not. Raises Unseen."""
+        found: dict[frozenset[str], list[str]] = {}
+        for instance, interfaces in seen(self.nodes).items():
+            shut = {interface for interface in interfaces if not self._lets_in(interface, port)}
+            for groups in shut if shut != set(interfaces) else ():
+                found.setdefault(groups, []).append(instance)
+        return found
+
+    def _lets_in(self, interface: frozenset[str], port: int) -> bool:
+        rules, groups = seen(self.rules), self.control_plane_groups
+        return any(rule.lets_in(groups, port) for group in interface for rule in rules.get(group, ()))
 
 
 def supported(version: str, told: Support | Hidden | None, known: Mapping[str, Support]) -> Support | Hidden:

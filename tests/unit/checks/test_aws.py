@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from unit.checks.example import with_facts
@@ -136,3 +137,14 @@ def test_nodes_whose_instances_are_not_found_are_not_taken_for_open() -> None:
     )
     found = asked("webhook-security-group", with_facts(case(kubernetes=KUBERNETES, nodes=nodes[:1]), eks=aws))
     assert found.state == "pass"
+
+
+def test_interfaces_of_other_groups_are_told_of_where_only_they_are_shut() -> None:
+    node_group, pod_group = frozenset({"sg-node"}), frozenset({"sg-pod"})
+    open_ = (Ingress("tcp", 8443, 9443, FROM_CLUSTER),)
+    custom: dict[str, Any] = {"nodes": {"i-1": (node_group, pod_group)}}
+    found = asked("webhook-security-group", told(**custom, rules={"sg-node": open_, "sg-pod": ()}))
+    assert found.state == "skipped"
+    assert "sg-pod of some interfaces of i-1 keeps the control plane from TCP 8443" in str(found.reason)
+    assert says("webhook-security-group", told(**custom, rules={"sg-node": open_, "sg-pod": open_})) == []
+    assert len(says("webhook-security-group", told(**custom, rules={"sg-node": (), "sg-pod": ()}))) == 1

@@ -90,7 +90,9 @@ def on_fargate(aws: EksFacts, case: Case) -> Iterator[Hit]:
 
 
 def shut_webhooks(aws: EksFacts, view: ClusterView) -> Iterator[Hit]:
-    """Raises Unseen where there are nodes, and no instance that is known to be one."""
+    """Raises Unseen where there are nodes, and no instance that is known to be one, and, at its end, where it takes to
+    know on which of their interfaces pods are: with the VPC CNI's custom networking not on the first.
+    """
     if not seen(aws.nodes) and any(_of_ec2(node) for node in view.nodes):
         raise Unseen(f"no running instance has the tag kubernetes.io/cluster/{aws.name}")
     shut: dict[frozenset[str], tuple[list[str], list[str]]] = {}
@@ -109,6 +111,12 @@ def shut_webhooks(aws: EksFacts, view: ClusterView) -> Iterator[Hit]:
             f"({listed(aws.control_plane_groups)}) from TCP {' and '.join(ports)}.",
             fix=commands,
         )
+    for port in WEBHOOK_PORTS:
+        for groups, instances in aws.closed_in_part(port).items():
+            raise Unseen(
+                f"{listed(groups) or 'no security group'} of some interfaces of {listed(instances)} keeps the control "
+                f"plane from TCP {port}, and whether pods are on those is not known"
+            )
 
 
 def _of_ec2(node: Object) -> bool:
