@@ -21,6 +21,7 @@ COMMANDS = {
     "config": "Say what the inventory sets for each cluster, and where.",
     "rbac": "Print the smallest Roles that a command needs.",
     "schedule": "Print a complete job for `meshroll upgrade --scheduled`.",
+    "completion": "Print the script that makes a shell complete commands, options, clusters, namespaces and runs.",
     "sandbox": "A local cluster to try all of it on.",
 }
 """Name -> one line of help, in the order in which a newcomer needs them."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from meshroll.commands.options import where_and_how
+from meshroll.commands.options import complete_runs, where_and_how
 from meshroll.commands.run import play
 from meshroll.core.errors import ExitCode
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option("--log", metavar="FILE", help="The log of the run, where one was kept: a result names it.")
 @click.option("-o", "--output-file", metavar="PATH", help="Where to.  [default: meshroll-RUN.tar.gz here]")
 @where_and_how

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -49,6 +50,38 @@ def _option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
     return click.option(*names, expose_value=False, callback=_store, **attributes)
 
 
+def _beginning(found: Sequence[str], incomplete: str) -> list[str]:
+    return [name for name in found if name.startswith(incomplete)]
+
+
+def _clusters(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from meshroll.adapters.completion import clusters
+
+    inventory = Options.of(context).inventory
+    return _beginning(clusters(inventory), incomplete) if inventory else []
+
+
+def _namespaces(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from meshroll.adapters.completion import namespaces
+
+    inventory = Options.of(context).inventory
+    return _beginning(namespaces(inventory), incomplete) if inventory else []
+
+
+def complete_runs(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Shell completion of what is the id of a run."""
+    from meshroll.adapters.completion import runs
+
+    return _beginning(runs(os.environ), incomplete)
+
+
+def complete_way_back(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Shell completion of what way_back() takes."""
+    from meshroll.adapters.completion import runs
+
+    return _beginning(["fallback", "previous", *runs(os.environ)], incomplete)
+
+
 # Those for people: how it is said. Every command has them.
 _SAYING = (
     _option(
@@ -83,6 +116,7 @@ _WHERE = (
         metavar="PATH",
         envvar="MESHROLL_INVENTORY",
         show_envvar=True,
+        type=click.Path(),
         help="Ansible inventory; each host is a cluster.",
     ),
     _option(
@@ -90,6 +124,7 @@ _WHERE = (
         metavar="PATTERN",
         envvar="MESHROLL_LIMIT",
         show_envvar=True,
+        shell_complete=_clusters,
         help="Only these clusters or groups.",
     ),
     _option(
@@ -98,6 +133,7 @@ _WHERE = (
         metavar="NAME",
         envvar="MESHROLL_NAMESPACE",
         show_envvar=True,
+        shell_complete=_namespaces,
         help="Only this namespace, or one that the inventory does not list.",
     ),
 )

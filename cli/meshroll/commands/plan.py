@@ -5,6 +5,7 @@ import click
 from meshroll.commands.options import (
     accept_option,
     accepting,
+    complete_way_back,
     emit_patches_option,
     emitting,
     way_back,
@@ -19,6 +20,7 @@ from meshroll.core.errors import ExitCode
     "--rollback",
     metavar="fallback|previous|RUN",
     callback=way_back,
+    shell_complete=complete_way_back,
     help="Plan a rollback to there instead of a rollout.",
 )
 @emit_patches_option

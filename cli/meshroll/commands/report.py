@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from meshroll.commands.options import Options, where_and_how
+from meshroll.commands.options import Options, complete_runs, where_and_how
 from meshroll.commands.run import play
 from meshroll.core.errors import ExitCode, Problem, UsageError
 
@@ -15,7 +15,7 @@ STDOUT = "-"
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option(
     "--format",
     "form",

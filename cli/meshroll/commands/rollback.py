@@ -2,7 +2,7 @@
 
 import click
 
-from meshroll.commands.options import check_option, take_option, way_back, where_and_how
+from meshroll.commands.options import check_option, complete_way_back, take_option, way_back, where_and_how
 from meshroll.commands.run import run_playbook, taking
 from meshroll.core.errors import ExitCode
 
@@ -15,6 +15,7 @@ from meshroll.core.errors import ExitCode
     default="fallback",
     show_default=True,
     callback=way_back,
+    shell_complete=complete_way_back,
     help="ClusterIP and dial per request; as the last run found it; or as RUN left it.",
 )
 @take_option

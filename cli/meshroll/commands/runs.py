@@ -2,7 +2,7 @@
 
 import click
 
-from meshroll.commands.options import where_and_how
+from meshroll.commands.options import complete_runs, where_and_how
 from meshroll.commands.run import play, run_playbook
 from meshroll.core.errors import ExitCode
 
@@ -26,7 +26,7 @@ def command(context: click.Context) -> ExitCode | None:
 
 
 @command.command()
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option("--diff", is_flag=True, help="Each object's change, field by field.")
 @where_and_how
 def show(run: str, diff: bool) -> ExitCode:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from meshroll.adapters.kube.client import Kube, Object
+from meshroll.adapters.local_copies import runs_folder
 from meshroll.core import recording_objects
 from meshroll.core.config_maps import NAMESPACE
 from meshroll.core.errors import Refused
@@ -129,12 +130,9 @@ class Journal:
 
 
 def local_folder(cluster: str, environment: Mapping[str, str]) -> Path | None:
-    """Where this machine keeps its copies: $XDG_STATE_HOME/meshroll/runs/CLUSTER, None where there is no home."""
-    state, home = environment.get("XDG_STATE_HOME"), environment.get("HOME")
-    if not state and not home:
-        return None
-    root = Path(state) if state else Path(str(home)) / ".local" / "state"
-    return root / "meshroll" / "runs" / cluster.replace("/", "_")
+    """Where this machine keeps its copies of a cluster's runs, None where there is no home."""
+    folder = runs_folder(environment)
+    return folder / cluster.replace("/", "_") if folder else None
 
 
 def ensure_namespace(kube: Kube) -> None:
