@@ -198,13 +198,14 @@ def _meshed_pods(kube: Kube, home: str) -> list[MeshedPod]:
     return kube.list_as(
         PODS,
         TABLE,
-        partial(_rows, home=home),
+        partial(_rows, home=home, held={}),
         labelSelector=f"{MESHED_BY}={home}",
         fieldSelector="status.phase!=Succeeded,status.phase!=Failed",
     )[0]
 
 
-def _rows(page: Object, home: str) -> Iterator[MeshedPod]:
+def _rows(page: Object, home: str, held: dict[object, Mapping[str, str]]) -> Iterator[MeshedPod]:
+    """``held`` has the labels met so far: pods of a workload share theirs."""
     columns = [column["name"] for column in page["columnDefinitions"]]
     for row in page.get("rows") or []:
         pod, cells = Pod(row["object"]), dict(zip(columns, row["cells"], strict=True))
@@ -216,7 +217,7 @@ def _rows(page: Object, home: str) -> Iterator[MeshedPod]:
             namespace=meta["namespace"],
             name=pod.name,
             owner=pod.owner or f"Pod/{pod.name}",
-            labels=meta.get("labels") or {},
+            labels=held.setdefault(tuple((meta.get("labels") or {}).items()), meta.get("labels") or {}),
             ip="" if address == "<none>" else address,
         )
 
