@@ -97,6 +97,22 @@ class Aws:
 
     def call(self, asked: str, cluster: str | None, ask: Callable[[], Answer]) -> Answer:
         """What ``ask`` returns. ``asked`` is what it is in IAM's words ("eks:DescribeCluster")."""
+        answered = self._answered(asked, cluster, ask)
+        if isinstance(answered, core.Said):
+            # Not chained: what AWS says may repeat the request, with its session token.
+            raise Refused(core.problem(answered))
+        return answered
+
+    def call_or_none(self, asked: str, cluster: str, ask: Callable[[], Answer]) -> Answer | None:
+        """As ``call``, and None where it is gone: what was listed may be deleted before it is described."""
+        answered = self._answered(asked, cluster, ask)
+        if not isinstance(answered, core.Said):
+            return answered
+        if answered.is_of_what_is_gone:
+            return None
+        raise Refused(core.problem(answered))
+
+    def _answered(self, asked: str, cluster: str | None, ask: Callable[[], Answer]) -> Answer | core.Said:
         boto3_module()
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
@@ -123,8 +139,7 @@ class Aws:
                 said = self._said("CredentialRetrievalError", str(error), 0, asked, cluster)
             wait_seconds = self.patience.wait_seconds(tries, self.seconds() - begun, random.random())
             if not said.passes or wait_seconds is None:
-                # Not chained: what AWS says may repeat the request, with its session token.
-                raise Refused(core.problem(said))
+                return said
             self.log(f"{asked}: {said.code}; again in {wait_seconds:.1f} s")
             self.sleep(wait_seconds)
 

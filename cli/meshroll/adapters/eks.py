@@ -65,13 +65,8 @@ def clusters(aws: Aws) -> list[Found]:
     names = aws.listed("eks:ListClusters", None, client.list_clusters, "clusters")
 
     def look(name: str) -> Found | None:
-        try:
-            answered = aws.call("eks:DescribeCluster", name, lambda: client.describe_cluster(name=name))
-        except Refused as error:
-            if error.problems[0].code == "eks-cluster-unknown":
-                return None
-            raise
-        return Found.of(answered["cluster"], aws.region, aws.role_arn)
+        answered = aws.call_or_none("eks:DescribeCluster", name, lambda: client.describe_cluster(name=name))
+        return Found.of(answered["cluster"], aws.region, aws.role_arn) if answered else None
 
     with ThreadPoolExecutor(LOOKS) as pool:
         return [found for found in pool.map(look, sorted(names)) if found]

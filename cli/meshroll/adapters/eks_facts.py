@@ -54,10 +54,7 @@ def see(eks: Eks, aws: Aws, day: datetime.date) -> EksFacts:
             name=eks.name,
             day=day,
             version=version,
-            platform_version=str(described.get("platformVersion", "")),
             status=str(described["status"]),
-            endpoint=str(described.get("endpoint", "")),
-            service_cidr=(described.get("kubernetesNetworkConfig") or {}).get("serviceIpv4Cidr"),
             upgrade_policy=(described.get("upgradePolicy") or {}).get("supportType"),
             cluster_group=network.get("clusterSecurityGroupId"),
             additional_groups=tuple(network.get("securityGroupIds") or ()),
@@ -130,14 +127,7 @@ class _Look:
             "Nodegroup", self.eks.list_nodegroups, "nodegroups", self.eks.describe_nodegroup, "nodegroupName"
         )
         return tuple(
-            core.Nodegroup(
-                found["nodegroupName"],
-                found.get("amiType", "CUSTOM"),
-                found.get("version", ""),
-                found["status"],
-                _issues(found),
-            )
-            for found in groups
+            core.Nodegroup(found["nodegroupName"], found["status"], _issues(found)) for found in groups
         )
 
     def nodes(self) -> dict[str, tuple[frozenset[str], ...]]:
@@ -179,15 +169,9 @@ class _Look:
         listed = self.aws.listed(f"eks:List{what}s", None, names, key, **own)
 
         def look(name: str) -> Json | None:
-            asked = f"eks:Describe{what}"
-            try:
-                answered = self.aws.call(asked, self.cluster, partial(describe, **own, **{argument: name}))
-            except Refused as error:
-                if error.problems[0].code == "eks-cluster-unknown":
-                    return None
-                raise
-            found: Json = answered[what[0].lower() + what[1:]]
-            return found
+            ask = partial(describe, **own, **{argument: name})
+            answered = self.aws.call_or_none(f"eks:Describe{what}", self.cluster, ask)
+            return answered[what[0].lower() + what[1:]] if answered else None
 
         with ThreadPoolExecutor() as pool:
             return [found for found in pool.map(look, [n for n in listed if not only or n in only]) if found]

@@ -113,6 +113,12 @@ class Said:
         return self.code in _EXPIRED | _INVALID
 
     @property
+    def is_of_what_is_gone(self) -> bool:
+        """Whether EKS does not know the cluster, or a part of it."""
+        of_eks = bool(self.cluster) and self.asked.startswith("eks:")
+        return self.code == "ResourceNotFoundException" and of_eks
+
+    @property
     def what(self) -> str:
         """The first line of AWS' message; further ones may repeat the request that was signed, with its token."""
         return self.message.strip().partition("\n")[0].rstrip(".")
@@ -171,7 +177,7 @@ def problem(said: Said) -> Problem:
             f"AWS denies {said.asked} in {said.region}{whose}: {what}.",
             "docs/how-to/eks.md has the IAM policy that meshroll needs.",
         )
-    if said.code == "ResourceNotFoundException" and said.cluster and said.asked.startswith("eks:"):
+    if said.is_of_what_is_gone:
         return Problem(
             "eks-cluster-unknown",
             f"There is no EKS cluster {said.cluster} in {said.region}{whose}: {what}.",

@@ -67,11 +67,9 @@ class FargateProfile:
 
 @dataclass(frozen=True)
 class Nodegroup:
-    """A managed one. ``ami_type`` as EKS has it: AL2_x86_64, AL2023_ARM_64_STANDARD, BOTTLEROCKET_x86_64, CUSTOM."""
+    """A managed one."""
 
     name: str
-    ami_type: str
-    version: str
     status: str
     issues: tuple[str, ...] = ()
 
@@ -111,10 +109,7 @@ class EksFacts:
     name: str
     day: datetime.date
     version: str
-    platform_version: str
     status: str
-    endpoint: str
-    service_cidr: str | None
     upgrade_policy: str | None
     cluster_group: str | None
     additional_groups: tuple[str, ...] = ()

@@ -70,7 +70,7 @@ def test_what_ails_a_cluster_is_told_also_where_its_add_ons_may_not_be_read() ->
             status="UPDATING",
             issues=("Ec2SubnetNotFound: subnet-1",),
             addons=Hidden("AWS denies eks:ListAddons"),
-            nodegroups=(Nodegroup("main", "CUSTOM", "1.33", "DEGRADED"),),
+            nodegroups=(Nodegroup("main", "DEGRADED"),),
         ),
     )
     assert [finding.message for finding in found.findings] == [
