@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ansible._internal._datatag._tags import Origin as Written
-from ansible.parsing.vault import VaultedValue, is_encrypted
+from ansible.parsing.vault import EncryptedString, VaultedValue, is_encrypted
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.action import MeshrollAction
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
@@ -21,13 +22,17 @@ with needed():
     from meshroll.core.settings import PREFIX, Settings
 
 
+_NAME = re.compile(r"[A-Za-z_]\w*")
+
+
 class ActionModule(MeshrollAction):
     _VALID_ARGS = frozenset({"namespace_from"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        self.known = dict(task_vars or {})
         self.raw = {
             name.removeprefix(PREFIX): (name, value)
-            for name, value in dict(task_vars or {}).items()
+            for name, value in self.known.items()
             if name.startswith(PREFIX)
         }
         self.root = Path(str((task_vars or {}).get("inventory_dir") or "/"))
@@ -53,13 +58,22 @@ class ActionModule(MeshrollAction):
     ) -> Iterator[tuple[configuration.Path, Origin]]:
         """Where Ansible read it. Truth values and null carry no mark of their own, but their names do."""
         if written := Written.get_tag(value) or Written.get_tag(key):
-            yield path, self._origin(written)
+            yield path, self._origin(written)._replace(vaulted=self._names_vaulted(value, frozenset()))
         if isinstance(value, Mapping):
             for name, each in value.items():
                 yield from self._origins((*path, str(name)), name, each)
         elif isinstance(value, list):
             for number, each in enumerate(value):
                 yield from self._origins((*path, number), None, each)
+
+    def _names_vaulted(self, value: Any, above: frozenset[str]) -> bool:
+        """Whether a template names what is kept in a vault: a text that it is a part of does not carry its mark."""
+        if not (isinstance(value, str) and "{{" in value):
+            return False
+        return any(
+            _is_kept(self.known[name]) or self._names_vaulted(self.known[name], above | {name})
+            for name in set(_NAME.findall(value)) & self.known.keys() - above
+        )
 
     def _origin(self, written: Written) -> Origin:
         if written.path is None:
@@ -75,8 +89,7 @@ class ActionModule(MeshrollAction):
 
 def _vaulted(path: configuration.Path, value: Any) -> Iterator[configuration.Path]:
     """Where a value was kept in Ansible Vault, by itself or in a file of its own, also where a template names it."""
-    written = Written.get_tag(value)
-    if VaultedValue.get_tag(value) or (written and written.path and _is_vault(str(written.path))):
+    if _is_kept(value):
         yield path
     elif isinstance(value, Mapping):
         for name, each in value.items():
@@ -84,6 +97,12 @@ def _vaulted(path: configuration.Path, value: Any) -> Iterator[configuration.Pat
     elif isinstance(value, list):
         for number, each in enumerate(value):
             yield from _vaulted((*path, number), each)
+
+
+def _is_kept(value: Any) -> bool:
+    written = Written.get_tag(value)
+    in_file = bool(written and written.path and _is_vault(str(written.path)))
+    return isinstance(value, EncryptedString) or VaultedValue.is_tagged_on(value) or in_file
 
 
 @cache

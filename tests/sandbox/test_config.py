@@ -92,12 +92,13 @@ def test_what_is_kept_in_ansible_vault_is_not_told(inventory: Path, tmp_path: Pa
     here = encrypted("h-e-r-e").replace("\n", "\n      ")
     values = f"meshroll_control_plane:\n  values:\n    here: !vault |\n      {here}\n"
     values += '    from_there: "{{ team_word }}"\n    shown: as-it-is\n'
+    values += '    within: "Bearer {{ team_header }}"\nteam_header: "of {{ team_word }}"\n'
     (with_vault / "host_vars/prod-eu.yml").write_text(HOST + values)
     found = ran(with_vault, "config", "show", ANSIBLE_VAULT_PASSWORD_FILE=str(word))
     line = settings(found)
-    assert [line[f"control_plane.values.{name}"]["value"] for name in ("here", "from_there", "shown")] == [
-        *("***", "***", "as-it-is")
-    ]
+    assert [
+        line[f"control_plane.values.{name}"]["value"] for name in ("here", "from_there", "within", "shown")
+    ] == [*("***", "***", "***", "as-it-is")]
     assert line["control_plane.values.here"]["where"].startswith("host_vars/prod-eu.yml:")
     for secret in ("s-e-c-r-e-t", "h-e-r-e"):
         assert secret not in str(found.result) + found.stderr
