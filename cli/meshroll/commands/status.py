@@ -1,20 +1,30 @@
 """meshroll status: how things stand."""
 
+from importlib.resources import files
+
 import click
 
 from meshroll.commands.options import where_and_how
-from meshroll.commands.run import run_playbook
+from meshroll.commands.run import play
 from meshroll.core.errors import ExitCode
 
 
 @click.command()
+@click.option(
+    "--metrics-file",
+    type=click.Path(dir_okay=False),
+    metavar="PATH",
+    help="Write it as metrics too, for the textfile collector of Prometheus' node_exporter (a name with .prom).",
+)
+@click.option("--print-alert-rules", is_flag=True, help="Print alerts on those metrics, and do nothing else.")
 @where_and_how
-def command() -> ExitCode:
+def command(metrics_file: str | None, print_alert_rules: bool) -> ExitCode:
     """Say how clusters, namespaces and workloads stand.
 
     \b
     meshroll status -i inventories/prod
     meshroll status -i inventories/prod -n charging --output json
+    meshroll status -i inventories/prod --quiet --metrics-file /var/lib/node_exporter/meshroll.prom
 
     Per workload: how many pods are meshed, with which release and which kind of sidecar, and why one is not. Then
     how long the mesh's certificates last, as far as the account may read them; the last 60 days are a warning.
@@ -22,4 +32,17 @@ def command() -> ExitCode:
     \b
     Exit codes: 0 told, 3 a cluster could not be read.
     """
-    return run_playbook("status")
+    if print_alert_rules:
+        click.echo(files("meshroll").joinpath("data/alert_rules.yml").read_text(encoding="utf-8"), nl=False)
+        return ExitCode.SUCCESS
+    played = play("status")
+    if metrics_file:
+        from datetime import UTC, datetime
+        from pathlib import Path
+
+        from meshroll.adapters.metrics_file import write
+        from meshroll.core.metrics_file import exposed
+
+        write(Path(metrics_file), exposed(played.result["data"].get("clusters", []), datetime.now(UTC)))
+    played.output.result(played.result, played.to_repeat)
+    return ExitCode(played.result["exit_code"])

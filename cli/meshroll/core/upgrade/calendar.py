@@ -26,13 +26,15 @@ OVERDUE_AFTER = timedelta(days=30)
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """How the upgrade of a cluster stands. Times are RFC 3339 UTC.
 
-    ``release`` runs and ``target`` is what policy picks. ``since``: from when on it is due; ``next_start``: when a
-    scheduled one may begin (None: never, for all that the inventory says, or there is nothing to begin).
+    ``release`` runs, since its day ``released`` (None: not known) at the earliest, and ``target`` is what policy picks.
+    ``since``: from when on it is due; ``next_start``: when a scheduled one may begin (None: never, for all that the
+    inventory says, or there is nothing to begin).
     """
 
     state: State
     release: str
     target: str | None
+    released: str | None = None
     since: str | None = None
     next_start: str | None = None
     why: str
@@ -57,12 +59,13 @@ def due(
     of an upgrade that did not end, ``fits_since`` what fitting_since() says: a target that is newer than what it was
     last month makes nothing less overdue. A running release that is not recommended any more waits for no interval.
     """
-    edge = running.edge
+    edge, released = running.edge, running.date.isoformat() if running.date else None
     if unfinished:
         return Due(
             state="unfinished",
             release=edge,
             target=target.edge if target else None,
+            released=released,
             why=f"Upgrade {unfinished} did not come to its end.",
         )
     if target is None or target.version <= running.version:
@@ -70,6 +73,7 @@ def due(
             state="current",
             release=edge,
             target=target.edge if target else None,
+            released=released,
             why=f"Policy picks nothing newer than {edge}.",
         )
     since = _since(running, fits_since or _fits_from(target, settings), changed_at, settings)
@@ -80,6 +84,7 @@ def due(
         state=state,
         release=edge,
         target=target.edge,
+        released=released,
         since=rfc3339(since),
         next_start=rfc3339(opening) if opening else None,
         why=f"An upgrade to {target.edge} is {'due from' if state == 'waiting' else f'{state} since'} "

@@ -1,0 +1,79 @@
+"""How clusters stand, as metrics for the textfile collector of Prometheus' node_exporter.
+
+The format is Prometheus' text exposition format 0.0.4; times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+Sample = tuple[Mapping[str, str], float]
+HELP = {
+    "meshroll_metrics_timestamp_seconds": "When these were written.",
+    "meshroll_cluster_read": "1 where the cluster could be read.",
+    "meshroll_upgrade_state": "1 for how the upgrade stands: current, waiting, due, overdue or unfinished.",
+    "meshroll_upgrade_due_timestamp_seconds": "From when on an upgrade to the target is due.",
+    "meshroll_upgrade_next_start_timestamp_seconds": "When a scheduled upgrade may begin.",
+    "meshroll_release_timestamp_seconds": "When the release of Linkerd that runs came out.",
+    "meshroll_last_run_state": "1 for how the last run ended, or that it has not ended.",
+    "meshroll_last_run_started_timestamp_seconds": "When the last run began.",
+    "meshroll_certificate_not_after_timestamp_seconds": "When a certificate of the mesh ends.",
+}
+
+
+def exposed(clusters: Sequence[Mapping[str, Any]], now: datetime) -> str:
+    """The file. ``clusters`` are the entries of a result of `status` (docs/reference/result.md)."""
+    found: dict[str, list[Sample]] = {name: [] for name in HELP}
+    found["meshroll_metrics_timestamp_seconds"].append(({}, now.timestamp()))
+    for cluster in clusters:
+        for name, labels, value in _of(cluster):
+            found[name].append(({"cluster": cluster["name"], **labels}, value))
+    lines = []
+    for name, samples in found.items():
+        if samples:
+            lines += [f"# HELP {name} {HELP[name]}", f"# TYPE {name} gauge"]
+            lines += [f"{name}{_labels(labels)} {value:.0f}" for labels, value in samples]
+    return "\n".join(lines) + "\n"
+
+
+def _of(cluster: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str], float]]:
+    yield "meshroll_cluster_read", {}, float(cluster["exit_code"] == 0)
+    due = (cluster.get("upgrade") or {}).get("due")
+    if due:
+        yield "meshroll_upgrade_state", {"state": due["state"]}, 1.0
+        if due["since"]:
+            told = {"target": due["target"] or ""}
+            yield "meshroll_upgrade_due_timestamp_seconds", told, _seconds(due["since"])
+        if due["next_start"]:
+            yield "meshroll_upgrade_next_start_timestamp_seconds", {}, _seconds(due["next_start"])
+        if due["released"]:
+            told = {"release": due["release"]}
+            yield "meshroll_release_timestamp_seconds", told, _seconds(due["released"])
+    for run in (cluster.get("runs") or ())[
+        :1
+    ]:  # the newest: it goes on with those that were open, or refuses to
+        told = {"command": run["command"]}
+        yield "meshroll_last_run_state", {**told, "state": run["state"]}, 1.0
+        yield "meshroll_last_run_started_timestamp_seconds", told, _seconds(run["started_at"])
+    ends: dict[tuple[str, str], float] = {}
+    for each in cluster.get("certificates") or ():
+        if each["not_after"]:
+            ends[each["what"], each["subject"]] = _seconds(each["not_after"])
+    for (what, subject), end in ends.items():
+        yield "meshroll_certificate_not_after_timestamp_seconds", {"what": what, "subject": subject}, end
+
+
+def _seconds(moment: str) -> float:
+    read = datetime.fromisoformat(moment)
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    told = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{told}}}" if told else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
