@@ -33,6 +33,8 @@ def test_pods_that_are_refused_fail_the_run_in_seconds_and_it_is_taken_back(esta
     items, _ = estate.kube.list_all(f"/api/v1/namespaces/{estate.name}/pods")
     quota(estate, len(items))
     ran = estate.run("rollout")
+    assert (ran.code, ran.codes) == (3, ["quota-without-room"]), "it is seen beforehand"
+    ran = estate.run("rollout", "--accept", "quota-without-room")
     assert ran.code == 4, ran.result["errors"]
     assert "exceeded quota" in ran.result["errors"][0]["message"]
     assert all(pod.proxy is None for pod in estate.pods("Deployment/sessions"))
