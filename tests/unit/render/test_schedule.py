@@ -79,7 +79,10 @@ def test_a_cronjob_finds_each_file_where_the_inventory_names_it() -> None:
         "--limit",
         "prod-eu",
     ]
-    assert {each["name"]: each["value"] for each in container["env"]} == {"HOME": "/run/meshroll"}
+    assert {each["name"]: each["value"] for each in container["env"]} == {
+        "HOME": "/run/meshroll",
+        "USER": "mesh",
+    }
     mounted = {each["mountPath"] for each in container["volumeMounts"]}
     assert {"/run/meshroll/slack", "/etc/ca.pem"} <= mounted
     (items,) = [each["secret"]["items"] for each in pod["volumes"] if each["name"] == "inventory"]

@@ -151,7 +151,8 @@ def _pod(jobs: Sequence[Job], asked: Asked) -> dict[str, Any]:
         "name": "meshroll",
         "image": asked.image,
         "args": ["upgrade", "--scheduled", "-i", f"{INVENTORY}/{asked.named}".removesuffix("/."), *limit],
-        "env": [{"name": "HOME", "value": HOME}],
+        # The lock names who holds it, and no file of the image knows this user.
+        "env": [{"name": "HOME", "value": HOME}, {"name": "USER", "value": asked.account}],
         "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
