@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from meshroll.adapters.inventory_files import files_of
+
 MESHROLL = Path(sys.executable).parent / "meshroll"
 HOSTS = """
 all:
@@ -56,6 +58,16 @@ def test_clusters_and_groups_are_those_of_the_inventorys_files(inventory: Path) 
     found = completed(f"meshroll rollout -i {inventory} --limit ")
     assert found == ["inner", "lone", "prod-eu", "prod-us", "production", "stage-eu", "staging"]
     assert completed(f"meshroll rollout -i {inventory} --limit prod-u") == ["prod-us"]
+
+
+def test_an_inventory_is_its_files_or_one_file_and_the_variables_beside_it(inventory: Path) -> None:
+    (inventory / ".git").mkdir()
+    (inventory / ".git/config").touch()
+    (inventory / "README.md").touch()
+    every = ["aws.yml", "broken.yml", "group_vars/all/mesh.yml", "hosts.yml"]
+    assert files_of(str(inventory)) == (str(inventory), ".", every)
+    one = ["group_vars/all/mesh.yml", "hosts.yml"]
+    assert files_of(str(inventory / "hosts.yml")) == (str(inventory), "hosts.yml", one)
 
 
 def test_namespaces_are_those_that_the_inventory_lists(inventory: Path) -> None:
