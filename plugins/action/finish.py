@@ -152,6 +152,7 @@ class ActionModule(MeshrollAction):
             if predicted := args["checks"].get("predicted"):
                 entry["summary"].append(msgspec.convert(predicted, Prediction).line)
         entry |= from_inventory
+        result = self.write(command, entry, outcome)
         if command in TOLD_OF and not check_mode:
             started_at, problems = (
                 record.started_at if record else self.run_context.started_at,
@@ -163,7 +164,7 @@ class ActionModule(MeshrollAction):
             )
             if notice:
                 self.notify(settings, notice)
-        return self.write(command, entry, outcome)
+        return result
 
     def prune(self, journal: Journal) -> None:
         """Old runs that cannot be dropped now are dropped after the next one."""

@@ -113,6 +113,46 @@ def test_one_place_that_is_not_there_keeps_nothing_from_the_next(serve: Serve, t
     assert not any("T0K3N" in each for each in warned)
 
 
+def test_a_server_that_never_comes_to_an_end_is_not_waited_for(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as slow:
+        slow.bind(("127.0.0.1", 0))
+        slow.listen()
+        url, came = serve()
+        monkeypatch.setattr(notify, "DEADLINE_SECONDS", 1.0)
+        warned = sent(
+            Notification(url=f"http://127.0.0.1:{slow.getsockname()[1]}/T0K3N"), Notification(url=url)
+        )
+    assert len(came) == 1, "and keeps nothing from the others"
+    assert warned == ["No notice was sent to 127.0.0.1: no answer in 1 s."]
+
+
+@pytest.mark.parametrize(
+    ("variables", "place"),
+    [
+        ({"REQUESTS_CA_BUNDLE": "/nowhere/ca.pem"}, {"url": "https://127.0.0.1:9/T0K3N"}),
+        ({}, {"url_file": "~nobody-of-that-name/url"}),
+    ],
+)
+def test_whatever_goes_wrong_on_this_machine_is_a_warning_without_the_url(
+    variables: dict[str, str], place: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    (warned,) = sent(Notification(**place))
+    assert warned.startswith("No notice was sent") and "T0K3N" not in warned
+
+
+def test_no_log_has_the_url_of_a_server_that_does_not_answer(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    url, _ = serve(503)
+    caplog.set_level("INFO")
+    assert sent(Notification(url=url))
+    assert "T0K3N" not in caplog.text
+
+
 def test_a_template_writes_the_text_from_the_fields(serve: Serve, tmp_path: Path) -> None:
     url, came = serve()
     (tmp_path / "text.j2").write_text("{{ cluster }}: {{ event }} ({{ reason }})")

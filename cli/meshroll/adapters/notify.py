@@ -2,48 +2,68 @@
 
 from __future__ import annotations
 
+import random
+import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import jinja2
 import jinja2.sandbox
 import msgspec
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import Retry
 
+from meshroll.adapters import clock
 from meshroll.core.notices import Notice, slack
-from meshroll.core.retry import TRANSIENT
+from meshroll.core.retry import TRANSIENT, Patience
 from meshroll.core.settings import Notification
 from meshroll.core.webhook_url import complaint, host_of
 
-# A run waits for them, and holds its lock meanwhile: some 15 seconds a place in all.
+# A run waits for them, and holds its lock meanwhile.
+PATIENCE = Patience(8.0)
+TRIES_MAX = 3
 TIMEOUT_SECONDS = (2.0, 3.0)
-RETRIES = Retry(
-    total=2,
-    backoff_factor=0.5,
-    status_forcelist=TRANSIENT,
-    allowed_methods=None,
-    respect_retry_after_header=False,
-    raise_on_status=False,
-)
+DEADLINE_SECONDS = 15.0
 
 
 def send(places: Iterable[Notification], notice: Notice, warn: Callable[[str], None]) -> None:
-    """To each of ``places`` that wants this event. What cannot be sent, or written, is warned of; raises nothing."""
+    """To each of ``places`` that wants this event, side by side and within DEADLINE_SECONDS.
+
+    What cannot be sent, or written, is warned of. Raises nothing.
+    """
+    sending: list[tuple[str, threading.Thread, list[str]]] = []
     for place in places:
-        if notice.event not in place.events:
-            continue
-        try:
-            url = place.url or Path(place.url_file or "").expanduser().read_text().strip()
-        except (OSError, ValueError) as error:
-            warn(f"No notice was sent: {place.url_file} cannot be read ({type(error).__name__}).")
-            continue
-        if wrong := complaint(url):
-            warn(f"No notice was sent: {wrong} (from {place.url_file}).")
-            continue
-        if failed := _post(url, _body(place, notice, warn)):
-            warn(f"No notice was sent to {host_of(url)}: {failed}.")
+        if notice.event in place.events:
+            said: list[str] = []
+            # Of a server that answers a byte at a time nothing else makes an end.
+            thread = threading.Thread(target=_send, args=(place, notice, said), daemon=True)
+            thread.start()
+            sending.append((place.url_file or host_of(place.url or ""), thread, said))
+    until = clock.seconds() + DEADLINE_SECONDS
+    for name, thread, said in sending:
+        thread.join(max(0.0, until - clock.seconds()))
+        if thread.is_alive():
+            warn(f"No notice was sent to {name}: no answer in {DEADLINE_SECONDS:.0f} s.")
+        else:
+            for each in said:
+                warn(each)
+
+
+def _send(place: Notification, notice: Notice, said: list[str]) -> None:
+    # Whatever it is (a CA bundle that is not there, a home that nobody has): the run goes on. Types only, because the
+    # texts of these errors have the URL in them.
+    try:
+        url = place.url or Path(place.url_file or "").expanduser().read_text().strip()
+        wrong = complaint(url)
+        failed = None if wrong else _post(url, _body(place, notice, said.append))
+    except Exception as error:
+        said.append(
+            f"No notice was sent to {place.url_file or host_of(place.url or '')}: {type(error).__name__}."
+        )
+        return
+    if wrong:
+        said.append(f"No notice was sent: {wrong} (from {place.url_file}).")
+    elif failed:
+        said.append(f"No notice was sent to {host_of(url)}: {failed}.")
 
 
 def _body(place: Notification, notice: Notice, warn: Callable[[str], None]) -> bytes:
@@ -60,19 +80,25 @@ def _body(place: Notification, notice: Notice, warn: Callable[[str], None]) -> b
 
 
 def _post(url: str, body: bytes) -> str | None:
-    """Why it did not arrive, without the URL; None where it did."""
-    with requests.Session() as session:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
+    """Why it did not arrive, without the URL; None where it did. urllib3's own retries would log the path."""
+    begun, tries = clock.seconds(), 0
+    while True:
+        tries += 1
         try:
-            response = session.post(
+            with requests.post(
                 url,
                 data=body,
                 headers={"Content-Type": "application/json", "User-Agent": "meshroll"},
                 timeout=TIMEOUT_SECONDS,
                 allow_redirects=False,
-            )
-        # Its text has the URL in it.
-        except (requests.RequestException, ValueError) as error:
-            return type(error).__name__
-    return None if response.ok and not response.is_redirect else f"it answers {response.status_code}"
+                stream=True,
+            ) as response:
+                if response.ok and not response.is_redirect:
+                    return None
+                why, again = f"it answers {response.status_code}", response.status_code in TRANSIENT
+        except requests.RequestException as error:
+            why, again = type(error).__name__, True
+        wait_seconds = PATIENCE.wait_seconds(tries, clock.seconds() - begun, random.random())
+        if not again or tries == TRIES_MAX or wait_seconds is None:
+            return why
+        time.sleep(wait_seconds)

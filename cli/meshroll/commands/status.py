@@ -36,13 +36,15 @@ def command(metrics_file: str | None, print_alert_rules: bool) -> ExitCode:
         click.echo(files("meshroll").joinpath("data/alert_rules.yml").read_text(encoding="utf-8"), nl=False)
         return ExitCode.SUCCESS
     played = play("status")
-    if metrics_file:
+    clusters = played.result["data"].get("clusters")
+    # Where the inventory could not be read the old ones stay, and grow old.
+    if metrics_file and clusters:
         from datetime import UTC, datetime
         from pathlib import Path
 
         from meshroll.adapters.metrics_file import write
         from meshroll.core.metrics_file import exposed
 
-        write(Path(metrics_file), exposed(played.result["data"].get("clusters", []), datetime.now(UTC)))
+        write(Path(metrics_file), exposed(clusters, datetime.now(UTC)))
     played.output.result(played.result, played.to_repeat)
     return ExitCode(played.result["exit_code"])

@@ -11,14 +11,14 @@ from typing import Any
 
 Sample = tuple[Mapping[str, str], float]
 HELP = {
-    "meshroll_metrics_timestamp_seconds": "When these were written.",
+    "meshroll_metrics_timestamp_seconds": "When these were read.",
     "meshroll_cluster_read": "1 where the cluster could be read.",
     "meshroll_upgrade_state": "1 for how the upgrade stands: current, waiting, due, overdue or unfinished.",
     "meshroll_upgrade_due_timestamp_seconds": "From when on an upgrade to the target is due.",
     "meshroll_upgrade_next_start_timestamp_seconds": "When a scheduled upgrade may begin.",
     "meshroll_release_timestamp_seconds": "When the release of Linkerd that runs came out.",
-    "meshroll_last_run_state": "1 for how the last run ended, or that it has not ended.",
-    "meshroll_last_run_started_timestamp_seconds": "When the last run began.",
+    "meshroll_last_run_state": "1 for how the last run of a namespace (none: of the cluster) ended.",
+    "meshroll_last_run_started_timestamp_seconds": "When that run began.",
     "meshroll_certificate_not_after_timestamp_seconds": "When a certificate of the mesh ends.",
 }
 
@@ -26,9 +26,8 @@ HELP = {
 def exposed(clusters: Sequence[Mapping[str, Any]], now: datetime) -> str:
     """The file. ``clusters`` are the entries of a result of `status` (docs/reference/result.md)."""
     found: dict[str, list[Sample]] = {name: [] for name in HELP}
-    found["meshroll_metrics_timestamp_seconds"].append(({}, now.timestamp()))
     for cluster in clusters:
-        for name, labels, value in _of(cluster):
+        for name, labels, value in _of(cluster, now):
             found[name].append(({"cluster": cluster["name"], **labels}, value))
     lines = []
     for name, samples in found.items():
@@ -38,7 +37,8 @@ def exposed(clusters: Sequence[Mapping[str, Any]], now: datetime) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _of(cluster: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str], float]]:
+def _of(cluster: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, dict[str, str], float]]:
+    yield "meshroll_metrics_timestamp_seconds", {}, now.timestamp()
     yield "meshroll_cluster_read", {}, float(cluster["exit_code"] == 0)
     due = (cluster.get("upgrade") or {}).get("due")
     if due:
@@ -51,16 +51,23 @@ def _of(cluster: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str], float
         if due["released"]:
             told = {"release": due["release"]}
             yield "meshroll_release_timestamp_seconds", told, _seconds(due["released"])
-    for run in (cluster.get("runs") or ())[
-        :1
-    ]:  # the newest: it goes on with those that were open, or refuses to
-        told = {"command": run["command"]}
-        yield "meshroll_last_run_state", {**told, "state": run["state"]}, 1.0
-        yield "meshroll_last_run_started_timestamp_seconds", told, _seconds(run["started_at"])
+    seen: set[str] = set()
+    for run in (
+        cluster.get("runs") or ()
+    ):  # newest first: it goes on with those before it of the same namespaces
+        # An upgrade is about the whole cluster.
+        for namespace in [""] if run["command"] in ("upgrade", "uninstall") else run["namespaces"]:
+            if namespace not in seen:
+                seen.add(namespace)
+                told = {"namespace": namespace, "command": run["command"]}
+                yield "meshroll_last_run_state", {**told, "state": run["state"]}, 1.0
+                yield "meshroll_last_run_started_timestamp_seconds", told, _seconds(run["started_at"])
     ends: dict[tuple[str, str], float] = {}
     for each in cluster.get("certificates") or ():
         if each["not_after"]:
-            ends[each["what"], each["subject"]] = _seconds(each["not_after"])
+            # While anchors change there are two of one name.
+            key, end = (each["what"], each["subject"]), _seconds(each["not_after"])
+            ends[key] = min(end, ends.get(key, end))
     for (what, subject), end in ends.items():
         yield "meshroll_certificate_not_after_timestamp_seconds", {"what": what, "subject": subject}, end
 

@@ -9,10 +9,13 @@ import msgspec
 
 from meshroll.core.errors import ExitCode, Problem
 from meshroll.core.journal import Record
+from meshroll.core.redaction import text_without_secrets
 from meshroll.core.settings import Event
 
 # Commands that change something: whoever typed another one reads its answer.
 TOLD_OF = frozenset({"rollout", "rollback", "resume", "upgrade", "uninstall"})
+# Slack takes no more than some thousands, and what Helm says may be long.
+REASON_CHARACTERS_MAX = 2000
 _ENDS: Mapping[ExitCode, tuple[Event, str]] = {
     ExitCode.SUCCESS: ("success", "succeeded"),
     ExitCode.PAUSED: ("pause", "paused: what was changed stays, and a person has to look"),
@@ -80,7 +83,7 @@ def ended(
     """
     code = ExitCode(entry["exit_code"])
     due = (entry.get("upgrade") or {}).get("due") or {}
-    reason = "; ".join(problem.message for problem in problems)
+    reason = text_without_secrets("; ".join(problem.message for problem in problems))[:REASON_CHARACTERS_MAX]
     event, told = _ENDS.get(code, ("failure", "ended with a defect of meshroll"))
     if code == ExitCode.SUCCESS and not begun:
         if due.get("state") != "overdue":

@@ -28,14 +28,25 @@ def cluster(**more: Any) -> dict[str, Any]:
         "since": "2026-10-01T00:00:00Z",
         "next_start": None,
     }
-    run = {"command": "upgrade", "state": "paused", "started_at": "2026-11-01T02:00:00Z"}
+    started = {"started_at": "2026-11-01T02:00:00Z", "namespaces": ["charging"]}
+    run = {"command": "upgrade", "state": "paused", **started}
+    left = {"command": "rollout", "state": "running", **started}
     ends = {"what": "issuer", "subject": 'CN="a\\b"', "not_after": "2026-12-10T00:00:00Z"}
     usual = {
         "name": "prod-eu",
         "exit_code": 0,
         "upgrade": {"due": due},
-        "runs": [run, {**run, "state": "succeeded"}],
-        "certificates": [ends, {**ends, "what": "trust anchor", "not_after": None}],
+        "runs": [
+            run,
+            {**left, "namespaces": ["parking"], "state": "succeeded"},
+            left,
+            {**left, "state": "failed"},
+        ],
+        "certificates": [
+            ends,
+            {**ends, "not_after": "2036-01-01T00:00:00Z"},
+            {**ends, "what": "trust anchor", "not_after": None},
+        ],
     }
     return {**usual, **more}
 
@@ -52,7 +63,13 @@ def test_prometheus_reads_every_line_and_knows_the_help_of_each(promtool: str) -
     assert (
         f'meshroll_release_timestamp_seconds{{cluster="prod-eu",release="edge-26.6.3"}} {1781740800}' in text
     )
-    assert 'meshroll_last_run_state{cluster="prod-eu",command="upgrade",state="paused"} 1' in text
+    assert re.findall(
+        r'last_run_state{cluster="prod-eu",namespace="(\w*)",command="\w+",state="(\w+)"} 1', text
+    ) == [
+        ("", "paused"),
+        ("parking", "succeeded"),
+        ("charging", "running"),
+    ], "an open run is not hidden by one of another namespace"
     assert text.count("meshroll_certificate_not_after_timestamp_seconds{") == 1, (
         "of one that was not read none"
     )
@@ -95,8 +112,14 @@ def test_prometheus_takes_the_rules_and_they_ask_for_metrics_that_are_written(
             f"{29 * DAY}+0x300",
             "MeshrollCertificateEnds",
         ),
+        (
+            'meshroll_last_run_state{cluster="c",command="rollout",state="running"}',
+            "1+0x600",
+            "MeshrollRunKilled",
+        ),
+        ('meshroll_upgrade_state{cluster="c",state="unfinished"}', "1+0x600", "MeshrollRunKilled"),
         ('meshroll_cluster_read{cluster="c"}', "0+0x3000", "MeshrollClusterNotRead"),
-        ("meshroll_metrics_timestamp_seconds", "0+0x6000", "MeshrollMetricsOld"),
+        ('meshroll_metrics_timestamp_seconds{cluster="c"}', "0+0x6000", "MeshrollMetricsOld"),
         ('meshroll_upgrade_state{cluster="c",state="due"}', "1+0x300", None),
         ('meshroll_last_run_state{cluster="c",command="rollout",state="succeeded"}', "1+0x300", None),
         (
@@ -110,7 +133,11 @@ def test_an_alert_fires_for_what_it_is_called_after_and_for_nothing_else(
     promtool: str, tmp_path: Path, series: str, value: str, alert: str | None
 ) -> None:
     (tmp_path / "rules.yml").write_text(RULES)
-    minutes = {"MeshrollClusterNotRead": 1500, "MeshrollMetricsOld": 2 * 1440 + 5}.get(alert or "", 120)
+    minutes = {
+        "MeshrollClusterNotRead": 1500,
+        "MeshrollMetricsOld": 2 * 1440 + 5,
+        "MeshrollRunKilled": 430,
+    }.get(alert or "", 120)
 
     def fires(name: str) -> bool:
         """promtool says it by failing a test that expects none."""
