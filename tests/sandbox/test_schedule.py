@@ -29,7 +29,8 @@ def test_the_api_server_takes_every_object_and_the_account_looks_whether_an_upgr
     ran = estate.run("rollout")
     assert ran.code == 0, ran.result["errors"]
     estate.settings(cluster={})
-    ran = estate.run("schedule", "--as", "cronjob", "--job-namespace", estate.name, "--account", ACCOUNT)
+    words = ("--as", "cronjob", "--image", "meshroll", "--job-namespace", estate.name, "--account", ACCOUNT)
+    ran = estate.run("schedule", *words)
     assert ran.code == 0, ran.result["errors"]
     objects: list[dict[str, Any]] = list(yaml.safe_load_all(ran.result["data"]["job"]))
     (cronjob,) = [each for each in objects if each["kind"] == "CronJob"]

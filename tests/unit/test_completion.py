@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,15 @@ def test_an_inventory_is_its_files_or_one_file_and_the_variables_beside_it(inven
     (inventory / "README.md").touch()
     every = ["aws.yml", "broken.yml", "group_vars/all/mesh.yml", "hosts.yml"]
     assert files_of(str(inventory)) == (str(inventory), ".", every)
+    (inventory / "common").mkdir()
+    (inventory / "common/more.yml").touch()
+    (inventory / "group_vars/eu").symlink_to("../common")
+    (inventory / "group_vars/all/loop").symlink_to("..")
+    linked = files_of(str(inventory))[2]
+    assert [file for file in linked if file not in every] == ["common/more.yml", "group_vars/eu/more.yml"]
+    shutil.rmtree(inventory / "common")
+    (inventory / "group_vars/eu").unlink()
+    (inventory / "group_vars/all/loop").unlink()
     one = ["group_vars/all/mesh.yml", "hosts.yml"]
     assert files_of(str(inventory / "hosts.yml")) == (str(inventory), "hosts.yml", one)
 

@@ -30,7 +30,7 @@ def command(run: str, log: str | None, output_file: str | None) -> ExitCode:
     from pathlib import Path
 
     from meshroll.adapters.bundle import read_log, write
-    from meshroll.render.bundle import files_of
+    from meshroll.render.bundle import files_of, of_cluster
     from meshroll.render.report import report_in
 
     kept = read_log(Path(log)) if log else None
@@ -41,11 +41,12 @@ def command(run: str, log: str | None, output_file: str | None) -> ExitCode:
         output.result(played.result, played.to_repeat)
         return code
     told = {
-        "run": play("runs", extra_vars={"runs_show": report.run_id}).result,
-        "status": play("status").result,
-        "settings": play("config").result,
-        "report": played.result,
+        "run": play("runs", extra_vars={"runs_show": report.run_id}, limit=report.cluster).result,
+        "status": play("status", limit=report.cluster).result,
+        "settings": play("config", limit=report.cluster).result,
+        "report": of_cluster(played.result, report.cluster),
     }
+    code = ExitCode(max(int(result["exit_code"]) for result in told.values()))
     name = f"meshroll-{report.run_id}"
     path = Path(output_file or f"{name}.tar.gz")
     write(path, name, files_of(report.run_id, told, kept))

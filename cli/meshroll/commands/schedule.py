@@ -8,7 +8,7 @@ import click
 
 from meshroll.commands.options import Options, where_and_how
 from meshroll.commands.run import play
-from meshroll.core.errors import ExitCode
+from meshroll.core.errors import ExitCode, Problem, UsageError
 
 
 @click.command()
@@ -21,9 +21,8 @@ from meshroll.core.errors import ExitCode
 )
 @click.option(
     "--image",
-    default="meshroll:latest",
-    show_default=True,
-    help="Image with meshroll and Helm, for cronjob and awx.",
+    metavar="NAME",
+    help="Image with meshroll, its extra `eks` where it is used, and Helm: cronjob and awx need one.",
 )
 @click.option(
     "--job-namespace",
@@ -40,13 +39,13 @@ from meshroll.core.errors import ExitCode
     help="ServiceAccount of the CronJob, or the user of the systemd service.",
 )
 @where_and_how
-def command(form: Any, image: str, job_namespace: str, account: str) -> ExitCode:
+def command(form: Any, image: str | None, job_namespace: str, account: str) -> ExitCode:
     """Print a complete job for `meshroll upgrade --scheduled`.
 
     \b
     meshroll schedule --as cronjob -i inventories/prod --image registry.example/meshroll:0.1.0 > upgrade.yml
     meshroll schedule --as systemd -i inventories/prod --account mesh
-    meshroll schedule --as awx -i inventories/prod --limit production
+    meshroll schedule --as awx -i inventories/prod --image registry.example/meshroll:0.1.0
 
     It begins at each start of the windows in meshroll_upgrade (every night at 03:00 where there are none) and does
     nothing unless an upgrade is due. Secrets are named and never printed; how to make them stands at its head. With a
@@ -55,7 +54,11 @@ def command(form: Any, image: str, job_namespace: str, account: str) -> ExitCode
     \b
     Exit codes: 0 printed, 2 the inventory is wrong.
     """
-    from meshroll.adapters.inventory_files import files_of
+    if image is None and form != "systemd":
+        raise UsageError(
+            Problem("usage", "--image is missing.", "Name an image with meshroll and Helm: see `--help`.")
+        )
+    from meshroll.adapters.inventory_files import named_files, vaulted
     from meshroll.render.schedule import Asked, jobs_in, written
 
     played = play("schedule", extra_vars={"schedule_service_account": f"{job_namespace}/{account}"})
@@ -64,13 +67,14 @@ def command(form: Any, image: str, job_namespace: str, account: str) -> ExitCode
         output.result(result, played.to_repeat)
         return code
     options = Options.of(click.get_current_context())
-    folder, named, files = files_of(options.inventory or "")
+    folder, named, files = named_files(options.inventory or "")
     asked = Asked(
         folder=folder,
         named=named,
         files=files,
+        vaulted=vaulted(folder, files),
         limit=options.limit,
-        image=image,
+        image=image or "",
         namespace=job_namespace,
         account=account,
     )

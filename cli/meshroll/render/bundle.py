@@ -22,6 +22,14 @@ ASKED = {
 PACKAGES = ("ansible-core", "kubernetes", "click", "msgspec", "numpy", "scipy", "urllib3")
 
 
+def of_cluster(result: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The result without what it says of other clusters, which is none of the helper's business."""
+    clusters = [each for each in result["data"].get("clusters") or () if each["name"] == name]
+    errors = [each for each in result["errors"] if each.get("cluster") in (name, None)]
+    code = max((each["exit_code"] for each in clusters), default=result["exit_code"])
+    return {**result, "exit_code": code, "data": {**result["data"], "clusters": clusters}, "errors": errors}
+
+
 def files_of(run_id: str, told: Mapping[str, Mapping[str, Any]], log: str | None) -> dict[str, str]:
     """Name -> text. ``told`` are the results of the commands in ASKED; ``log`` the log of the run, where one was kept.
 

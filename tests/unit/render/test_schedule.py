@@ -27,7 +27,7 @@ ROLE = {
     "metadata": {"name": "r"},
     "rules": [],
 }
-ONE = Job("prod-eu", BERLIN, "pod", ["~/slack", "/etc/ca.pem"], [ROLE])
+ONE = Job("prod-eu", BERLIN, "pod", ["~/slack", "/etc/ca.pem", "/etc/~x/hook"], [ROLE])
 OTHER = Job("prod-us", (Start("UTC", "03:00"),), "kubeconfig", ["~/.kube/config"])
 
 
@@ -36,6 +36,7 @@ def asked(**more: Any) -> Asked:
         "folder": "/srv/mesh inventory/50%",
         "named": ".",
         "files": ["group_vars/all/mesh.yml", "hosts.yml"],
+        "vaulted": False,
         "limit": None,
         "image": "registry.example/meshroll:1",
         "namespace": "jobs",
@@ -65,7 +66,7 @@ def test_a_cronjob_never_runs_twice_at_once_nor_for_ever_nor_in_the_mesh() -> No
         assert each["spec"]["concurrencyPolicy"] == "Forbid"
         assert (job["backoffLimit"], job["template"]["spec"]["restartPolicy"]) == (0, "Never")
         assert job["activeDeadlineSeconds"] > job["template"]["spec"]["terminationGracePeriodSeconds"]
-        assert job["template"]["metadata"]["annotations"] == {"linkerd.io/inject": "disabled"}
+        assert job["template"]["metadata"]["annotations"]["linkerd.io/inject"] == "disabled"
 
 
 def test_a_cronjob_finds_each_file_where_the_inventory_names_it() -> None:
@@ -84,21 +85,37 @@ def test_a_cronjob_finds_each_file_where_the_inventory_names_it() -> None:
         "USER": "mesh",
     }
     mounted = {each["mountPath"] for each in container["volumeMounts"]}
-    assert {"/run/meshroll/slack", "/etc/ca.pem"} <= mounted
+    assert {"/run/meshroll/slack", "/etc/ca.pem", "/etc/~x/hook"} <= mounted
     (items,) = [each["secret"]["items"] for each in pod["volumes"] if each["name"] == "inventory"]
     assert [each["path"] for each in items] == ["group_vars/all/mesh.yml", "hosts.yml"]
 
 
-def test_the_commands_at_the_head_make_every_secret_that_the_cronjob_names() -> None:
-    lines = written("cronjob", [ONE], asked())
-    made = {line.split()[7] for line in lines if "create secret generic" in line}
+@pytest.mark.parametrize("vaulted", [False, True])
+def test_the_commands_at_the_head_make_every_secret_that_the_cronjob_names(vaulted: bool) -> None:
+    lines = written("cronjob", [ONE], asked(vaulted=vaulted))
+    made = {line.split("generic ")[1].split()[0] for line in lines if "create secret generic" in line}
     keys = {line.split("--from-file=")[1].split("=")[0] for line in lines if "--from-file=" in line}
-    pod = crons(ONE)[0]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    pod = crons(ONE, vaulted=vaulted)[0]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     secrets = [each["secret"] for each in pod["volumes"] if "secret" in each]
     assert made == {each["secretName"] for each in secrets}
     wanted = {item["key"] for each in secrets for item in each.get("items", [])}
     wanted |= {each["subPath"] for each in pod["containers"][0]["volumeMounts"] if "subPath" in each}
-    assert keys == wanted
+    assert keys == wanted | ({"password"} if vaulted else set())
+
+
+def test_the_commands_at_the_head_are_a_shells_and_name_the_files_as_they_are(tmp_path: Path) -> None:
+    """kubectl's place is taken by a program that prints what it was given."""
+    (tmp_path / "kubectl").write_text('#!/bin/sh\nfor each; do echo "$each"; done >> told\ncat > /dev/null\n')
+    (tmp_path / "kubectl").chmod(0o755)
+    lines = written("cronjob", [ONE], asked())
+    first = next(number for number, line in enumerate(lines) if line.startswith("# kubectl"))
+    last = max(number for number, line in enumerate(lines) if line.endswith("apply --server-side -f -"))
+    script = "\n".join(line.removeprefix("# ") for line in lines[first : last + 1])
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": "/users/ann b"}
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, env=environment, check=True, stdin=subprocess.DEVNULL)
+    given = (tmp_path / "told").read_text().splitlines()
+    assert "--from-file=hosts.yml=/srv/mesh inventory/50%/hosts.yml" in given
+    assert "--from-file=HOME--slack=/users/ann b/slack" in given
 
 
 def test_an_inventory_of_one_file_is_named_in_the_job() -> None:

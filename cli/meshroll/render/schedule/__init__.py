@@ -14,16 +14,23 @@ Form = Literal["cronjob", "systemd", "awx"]
 DEADLINE_SECONDS = 6 * 3600
 # A run that is to end does so between two steps: the slowest workload's restart is waited for.
 STOP_SECONDS = 15 * 60
+VAULT_VARIABLE = "ANSIBLE_VAULT_PASSWORD_FILE"
+# Of whoever prints the job; whoever runs it has an environment of its own.
+OF_THE_ENVIRONMENT = (
+    "Not carried along: ansible.cfg, and what the environment says (AWS_PROFILE, KUBECONFIG, HTTPS_PROXY,",
+    "REQUESTS_CA_BUNDLE). Give the job what the inventory counts on, with the programs that a kubeconfig calls.",
+)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says of the job: the ``files`` of the inventory, in ``folder`` (absolute). ``named`` is
-    what the command is told of them: one of the files, or ``.`` for all.
+    what the command is told of them: one of the files, or ``.`` for all. ``vaulted``: a password has to be there.
     """
 
     folder: str
     named: str
     files: Sequence[str]
+    vaulted: bool
     limit: str | None
     image: str
     namespace: str

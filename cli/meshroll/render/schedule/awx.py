@@ -59,10 +59,10 @@ def tasks(jobs: Sequence[Job], asked: Asked) -> list[str]:
             *schedules,
         ],
     }
-    return [*(f"# {line}" for line in _head(jobs)), *yaml_lines([[play]])]
+    return [*(f"# {line}" for line in _head(jobs, asked)), *yaml_lines([[play]])]
 
 
-def _head(jobs: Sequence[Job]) -> list[str]:
+def _head(jobs: Sequence[Job], asked: Asked) -> list[str]:
     files = files_of(jobs)
     return [
         f"meshroll upgrade --scheduled of {', '.join(job.cluster for job in jobs)}.",
@@ -74,6 +74,7 @@ def _head(jobs: Sequence[Job]) -> list[str]:
             if files
             else []
         ),
+        *(["A Vault credential has to be among them."] if asked.vaulted else []),
         "Slices run side by side, one for each cluster; the lock in each cluster keeps two runs apart.",
         "Reports: `meshroll runs` and `meshroll report` read them from each cluster's journal.",
     ]

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import PurePath
 from typing import Any
 
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.schedule import Job, Start, files_of, starts_of
 from meshroll.core.settings import WEEKDAYS
+from meshroll.playbook.invocation import FORKS
 from meshroll.render.roles import yaml_lines
-from meshroll.render.schedule import DEADLINE_SECONDS, STOP_SECONDS, Asked
+from meshroll.render.schedule import DEADLINE_SECONDS, OF_THE_ENVIRONMENT, STOP_SECONDS, VAULT_VARIABLE, Asked
 
 HOME, INVENTORY = "/run/meshroll", "/etc/meshroll/inventory"
 NAME = "meshroll-upgrade"
 INVENTORY_SECRET, FILES_SECRET = "meshroll-inventory", "meshroll-files"
 USER_ID = 65532
-_KEY = re.compile(r"[^-._a-zA-Z0-9]")
+# Each cluster is worked on by a process of its own, so many at a time.
+MEMORY_MIB, MEMORY_A_CLUSTER_MIB = 512, 192
+VAULT_SECRET, VAULT_FILE = "meshroll-vault", "/run/vault/password"
 
 
 def cronjob(jobs: Sequence[Job], asked: Asked) -> list[str]:
@@ -53,33 +56,41 @@ def _head(jobs: Sequence[Job], asked: Asked) -> list[str]:
         "Reports: `meshroll runs` and `meshroll report` read them from each cluster's journal; the job's log has the",
         "result.",
         "Make these first, and again whenever one of the files changes:",
-        *_secret(
-            INVENTORY_SECRET, asked.namespace, {_key(file): f"{asked.folder}/{file}" for file in asked.files}
-        ),
+        f"kubectl create namespace {asked.namespace} --dry-run=client -o yaml | kubectl apply -f -",
+        *_secret(INVENTORY_SECRET, asked, {_key(file): f"{asked.folder}/{file}" for file in asked.files}),
     ]
     if files := files_of(jobs):
-        lines += _secret(FILES_SECRET, asked.namespace, {_key(file): file for file in files})
+        lines += _secret(FILES_SECRET, asked, {_key(file): file for file in files})
+    if asked.vaulted:
+        lines += _secret(VAULT_SECRET, asked, {"password": "THE-FILE-WITH-THE-VAULT-PASSWORD"})
     if {job.reached for job in jobs} & {"aws"}:
         lines.append(
             f"AWS credentials: give the account {asked.account} an IAM role (EKS Pod Identity, or IRSA's annotation)."
         )
-    return lines
+    return [*lines, *OF_THE_ENVIRONMENT]
 
 
-def _secret(name: str, namespace: str, files: dict[str, str]) -> list[str]:
-    literals = [
-        f"  --from-file={key}={path if path.startswith('~/') else shlex.quote(path)}"
-        for key, path in files.items()
-    ]
+def _secret(name: str, asked: Asked, files: dict[str, str]) -> list[str]:
+    """One that is there already is written anew."""
+    given = [f"  --from-file={key}={_in_shell(path)} \\" for key, path in files.items()]
     return [
-        f"kubectl -n {namespace} create secret generic {name} \\",
-        *(f"{each} \\" for each in literals[:-1]),
-        literals[-1],
+        f"kubectl -n {asked.namespace} create secret generic {name} \\",
+        *given,
+        "  --dry-run=client -o yaml | kubectl apply --server-side -f -",
     ]
+
+
+def _in_shell(path: str) -> str:
+    """A shell expands no ~ within a word."""
+    return f'"$HOME"/{shlex.quote(path[2:])}' if path.startswith("~/") else shlex.quote(path)
 
 
 def _key(path: str) -> str:
-    return _KEY.sub("--", path.removeprefix("~/").removeprefix("/"))
+    """A key of a Secret: letters, digits, "-", "_" and "."; another one for each path."""
+    told = path.replace("~/", "HOME/", 1) if path.startswith("~/") else path.removeprefix("/")
+    return "".join(
+        each if each.isalnum() or each in "._-" else f"_{ord(each):02x}_" for each in told.replace("/", "--")
+    )
 
 
 def _when(starts: Sequence[Start]) -> list[tuple[str, tuple[str, str]]]:
@@ -96,7 +107,14 @@ def _when(starts: Sequence[Start]) -> list[tuple[str, tuple[str, str]]]:
 def _one(when: tuple[str, str], suffix: str, jobs: Sequence[Job], asked: Asked) -> dict[str, Any]:
     line, timezone = when
     pod = {
-        "metadata": {"annotations": {"linkerd.io/inject": "disabled"}},
+        "metadata": {
+            "annotations": {
+                "linkerd.io/inject": "disabled",
+                # A node that is emptied at night would stop an upgrade half way.
+                "karpenter.sh/do-not-disrupt": "true",
+                "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+            }
+        },
         "spec": _pod(jobs, asked),
     }
     return {
@@ -140,20 +158,31 @@ def _pod(jobs: Sequence[Job], asked: Asked) -> dict[str, Any]:
         mounts += [
             {
                 "name": "files",
-                "mountPath": file.replace("~", HOME, 1),
+                "mountPath": f"{HOME}/{file[2:]}" if file.startswith("~/") else file,
                 "subPath": _key(file),
                 "readOnly": True,
             }
             for file in files
         ]
+    if asked.vaulted:
+        volumes.append({"name": "vault", "secret": {"secretName": VAULT_SECRET}})
+        mounts.append({"name": "vault", "mountPath": str(PurePath(VAULT_FILE).parent), "readOnly": True})
     limit = ["--limit", asked.limit] if asked.limit else []
+    environment = {"HOME": HOME, "USER": asked.account}
+    if asked.vaulted:
+        environment[VAULT_VARIABLE] = VAULT_FILE
+    memory_mib = MEMORY_MIB + MEMORY_A_CLUSTER_MIB * min(len(jobs), int(FORKS))
     container = {
         "name": "meshroll",
         "image": asked.image,
+        "command": ["meshroll"],
         "args": ["upgrade", "--scheduled", "-i", f"{INVENTORY}/{asked.named}".removesuffix("/."), *limit],
         # The lock names who holds it, and no file of the image knows this user.
-        "env": [{"name": "HOME", "value": HOME}, {"name": "USER", "value": asked.account}],
-        "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
+        "resources": {
+            "requests": {"cpu": "250m", "memory": f"{memory_mib // 2}Mi"},
+            "limits": {"memory": f"{memory_mib}Mi"},
+        },
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meshroll.core.schedule import Job, Start, files_of, starts_of
-from meshroll.render.schedule import DEADLINE_SECONDS, STOP_SECONDS, Asked
+from meshroll.render.schedule import DEADLINE_SECONDS, OF_THE_ENVIRONMENT, STOP_SECONDS, VAULT_VARIABLE, Asked
 
 
 def units(jobs: Sequence[Job], asked: Asked) -> list[str]:
@@ -22,6 +22,7 @@ def units(jobs: Sequence[Job], asked: Asked) -> list[str]:
         *([f"# That user has to be able to read {', '.join(files)}."] if files else []),
         "# Reports: `meshroll runs` and `meshroll report` read them from each cluster's journal, and",
         "# `journalctl -u meshroll-upgrade` has the result. Then: systemctl enable --now meshroll-upgrade.timer",
+        *(f"# {line}" for line in OF_THE_ENVIRONMENT),
         "",
         "# /etc/systemd/system/meshroll-upgrade.service",
         "[Unit]",
@@ -32,13 +33,13 @@ def units(jobs: Sequence[Job], asked: Asked) -> list[str]:
         "[Service]",
         "Type=oneshot",
         f"User={asked.account}",
+        *([f"Environment={VAULT_VARIABLE}=THE-FILE-WITH-THE-VAULT-PASSWORD"] if asked.vaulted else []),
         f"ExecStart={program} upgrade --scheduled -i {inventory}{limit}",
         f"TimeoutStartSec={DEADLINE_SECONDS}",
         # meshroll tells its children itself, and ends between two steps.
         "KillMode=mixed",
         f"TimeoutStopSec={STOP_SECONDS}",
         "NoNewPrivileges=yes",
-        "PrivateTmp=yes",
         "ProtectSystem=full",
         "",
         "# /etc/systemd/system/meshroll-upgrade.timer",
