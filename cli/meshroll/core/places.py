@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
+_QUERY_WITHIN = re.compile(r"""[?#][^\s"'<>]*""")
 _LOGIN = re.compile(r"(?<=://)(?:.*:.*|[^/?#]*)@", re.DOTALL)
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
 
@@ -23,4 +24,6 @@ def shown(place: str) -> str:
 
 def shown_within(text: str) -> str:
     """A text with each address in it as it may be shown."""
-    return shown(text) if is_address(text) else _ADDRESS.sub(lambda found: shown(found[0]), text)
+    if is_address(text) and not re.search(r"\s", text):
+        return shown(text)
+    return _ADDRESS.sub(lambda found: _QUERY_WITHIN.sub("?***", _LOGIN.sub("***@", found[0])), text)
