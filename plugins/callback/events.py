@@ -18,6 +18,7 @@ requirements:
   - enabled in C(callbacks_enabled)
 """
 
+import gc
 import importlib
 import os
 import pkgutil
@@ -32,10 +33,14 @@ with needed():
     from meshroll import adapters
     from meshroll.adapters.events import append
 
+    gc.disable()
     for _adapter in pkgutil.walk_packages(adapters.__path__, f"{adapters.__name__}."):
         importlib.import_module(_adapter.name)
     for _module in ("kubernetes.client", "kubernetes.config"):
         importlib.import_module(_module)
+    # None of it is ever garbage: collectors that look through it cost time, and each fork a copy of it.
+    gc.freeze()
+    gc.enable()
 
 
 class CallbackModule(CallbackBase):

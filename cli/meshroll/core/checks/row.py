@@ -62,11 +62,18 @@ class Case:
             if space.manifest is not None:
                 yield namespace, space
 
-    def taken(self) -> Iterator[tuple[Namespace, NamespaceView, Workload]]:
+    def taken(self) -> Sequence[tuple[Namespace, NamespaceView, Workload]]:
         """The workloads whose templates this run may change."""
-        for namespace, space in self.spaces():
-            for workload in self._taken(space, namespace):
-                yield namespace, space, workload
+        return self._all_taken
+
+    @cached_property
+    def _all_taken(self) -> Sequence[tuple[Namespace, NamespaceView, Workload]]:
+        """Half of the rows ask for them."""
+        return tuple(
+            (namespace, space, workload)
+            for namespace, space in self.spaces()
+            for workload in self._taken(space, namespace)
+        )
 
     def _taken(self, space: NamespaceView, namespace: Namespace) -> list[Workload]:
         if self.direction == "in":
