@@ -5,7 +5,7 @@ from importlib.resources import files
 import click
 
 from meshroll.commands.options import where_and_how
-from meshroll.commands.run import play
+from meshroll.commands.run import play, run_playbook
 from meshroll.core.errors import ExitCode
 
 
@@ -35,16 +35,17 @@ def command(metrics_file: str | None, print_alert_rules: bool) -> ExitCode:
     if print_alert_rules:
         click.echo(files("meshroll").joinpath("data/alert_rules.yml").read_text(encoding="utf-8"), nl=False)
         return ExitCode.SUCCESS
+    if not metrics_file:
+        return run_playbook("status")
+    from datetime import UTC, datetime
+    from pathlib import Path
+
+    from meshroll.adapters.metrics_file import write
+    from meshroll.core.metrics_file import exposed
+
     played = play("status")
-    clusters = played.result["data"].get("clusters")
     # Where the inventory could not be read the old ones stay, and grow old.
-    if metrics_file and clusters:
-        from datetime import UTC, datetime
-        from pathlib import Path
-
-        from meshroll.adapters.metrics_file import write
-        from meshroll.core.metrics_file import exposed
-
+    if clusters := played.result["data"].get("clusters"):
         write(Path(metrics_file), exposed(clusters, datetime.now(UTC)))
     played.output.result(played.result, played.to_repeat)
     return ExitCode(played.result["exit_code"])
