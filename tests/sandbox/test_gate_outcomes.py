@@ -72,7 +72,7 @@ def test_no_traffic_pauses_and_the_next_rollout_goes_on(sandbox: Status, estate:
     assert meshed["meshed_pods"] == meshed["pods"] == 2
     assert ran.workload("Deployment/sessions")["meshed_pods"] == 0
     pods = {pod.uid for pod in estate.pods("Deployment/sessions-gateway")}
-    assert told.events == ["start", "pause", "slack"]
+    assert told.events[0] == "start" and sorted(told.events[1:]) == ["pause", "slack"]
     faults.write(sandbox.folder, [])
     ran = estate.run("rollout")
     assert ran.code == 0, ran.result["errors"]
