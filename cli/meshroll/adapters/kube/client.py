@@ -54,6 +54,11 @@ class _Head(msgspec.Struct):
     metadata: _ListMeta
 
 
+# Made before there are threads: two that ask msgspec for the same type at once, the first time, crash.
+_HEAD = msgspec.json.Decoder(_Head)
+_OBJECT: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+
+
 class Kube:
     """One cluster's API server. Safe for use from many threads; opened after Ansible's fork, never before.
 
@@ -118,12 +123,17 @@ class Kube:
         return self.list_as(path, JSON, lambda page: page.get("items") or [], **query)
 
     def list_as(
-        self, path: str, accept: str, read: Callable[[Object], Iterable[T]], shape: Any = Object, **query: str
+        self,
+        path: str,
+        accept: str,
+        read: Callable[[Object], Iterable[T]],
+        decoder: Any = _OBJECT,
+        **query: str,
     ) -> tuple[list[T], str]:
-        """What ``read`` makes of each page (decoded to ``shape``), which is forgotten before the next is asked for."""
+        """What ``read`` makes of each page that ``decoder`` gives, which is forgotten before the one after the next."""
         for left in reversed(range(LISTS_MAX)):
             try:
-                return self._pages(path, accept, read, shape, query)
+                return self._pages(path, accept, read, decoder, query)
             except ApiError as error:
                 # 410: what the pages were cut from is compacted by now, as after a long pause between two of them.
                 if error.status != 410 or not left:
@@ -136,7 +146,7 @@ class Kube:
         path: str,
         accept: str,
         read: Callable[[Object], Iterable[T]],
-        shape: Any,
+        decoder: Any,
         query: Mapping[str, str],
     ) -> tuple[list[T], str]:
         items: list[T] = []
@@ -145,7 +155,7 @@ class Kube:
         with ThreadPoolExecutor(max_workers=1) as ahead:
             data = self._requests.send("GET", f"{path}?{urlencode(page_query)}", accept=accept)
             while True:
-                head = msgspec.json.decode(data, type=_Head).metadata
+                head = _HEAD.decode(data).metadata
                 following = (
                     ahead.submit(
                         self._requests.send,
@@ -156,7 +166,7 @@ class Kube:
                     if head.token
                     else None
                 )
-                items += read(msgspec.json.decode(data, type=shape))
+                items += read(decoder.decode(data))
                 if following is None:
                     return items, head.resource_version
                 data = following.result()

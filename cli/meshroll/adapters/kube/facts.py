@@ -11,7 +11,7 @@ from typing import Any
 
 from meshroll.adapters.kube.client import METADATA, METADATA_LIST, TABLE, ApiError, Kube, Object
 from meshroll.adapters.kube.connection import JSON
-from meshroll.adapters.kube.pods import PodList
+from meshroll.adapters.kube.pods import POD_PAGE
 from meshroll.core.callers import config_maps_used
 from meshroll.core.extensions import CNI, detect
 from meshroll.core.facts import Facts, Hidden, Kind, MeshedPod, Need, Requested, Unseen
@@ -230,7 +230,7 @@ def _requests(kube: Kube, view: ClusterView) -> list[Requested]:
         PODS,
         JSON,
         lambda page: requested(page["items"]),
-        PodList,
+        POD_PAGE,
         fieldSelector=",".join([*running, *elsewhere]),
     )[0]
 

@@ -12,7 +12,7 @@ import yaml
 from meshroll.adapters import certificate_dates
 from meshroll.adapters.kube.client import ApiError, Kube, Object
 from meshroll.adapters.kube.connection import JSON
-from meshroll.adapters.kube.pods import PodList, Trimmed
+from meshroll.adapters.kube.pods import POD_PAGE, Trimmed
 from meshroll.core.control_plane import INJECTOR, INSTALLING
 from meshroll.core.mesh_identity import MeshIdentity
 from meshroll.core.model import (
@@ -104,7 +104,7 @@ def _namespace_reads(submit: Callable[..., Future[Any]], kube: Kube, name: str) 
     core = f"/api/v1/namespaces/{name}"
     return {
         "namespace": submit(kube.get, core),
-        "pods": submit(kube.list_as, f"{core}/pods", JSON, Trimmed(), PodList),
+        "pods": submit(kube.list_as, f"{core}/pods", JSON, Trimmed(), POD_PAGE),
         "services": submit(kube.list_all, f"{core}/services"),
         "config_maps": submit(kube.list_all, f"{core}/configmaps"),
         "autoscalers": submit(

@@ -80,6 +80,10 @@ class PodList(TypedDict):
     items: list[_Pod]
 
 
+# Made here, while there is one thread: two that ask msgspec for the same type at the same time, the first time, crash.
+POD_PAGE = msgspec.json.Decoder(PodList)
+
+
 class Trimmed:
     """Reads the pages of one list of pods; what pods of a workload have in common is held once for all of them."""
 
