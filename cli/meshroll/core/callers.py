@@ -42,16 +42,6 @@ def callers_of(view: ClusterView, namespace: str, service: str) -> list[Caller]:
     return [found[name] for name in sorted(found)]
 
 
-def all_callers(view: ClusterView) -> dict[tuple[str, str], list[Caller]]:
-    """callers_of() every Service of the namespaces in hand that has some, by (namespace, Service)."""
-    return {
-        (space.name, name): callers
-        for space in view.namespaces.values()
-        for service in space.services
-        if (callers := callers_of(view, space.name, name := service["metadata"]["name"]))
-    }
-
-
 @lru_cache(maxsize=1)
 def _naming(view: ClusterView) -> Mapping[tuple[str, str], Sequence[Caller]]:
     """Workloads by each host that they are told, which may be a Service: found once, because all Services are asked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from meshroll.core.accounting import listed, settled
-from meshroll.core.callers import Caller, all_callers
+from meshroll.core.callers import Caller, callers_of
 from meshroll.core.known_callers import known_callers
 from meshroll.core.model import INJECT, ClusterView, NamespaceView, Workload
 from meshroll.core.plan import Known, Plan, Step, Subject
@@ -15,9 +15,8 @@ from meshroll.core.settings import Namespace, Settings
 
 def callers_by_service(view: ClusterView, space: NamespaceView) -> dict[str, list[Caller]]:
     """Callers by Service name, for each Service of the namespace that has workloads behind it."""
-    found = all_callers(view)
     names = [service["metadata"]["name"] for service in space.services if space.servers_of(service)]
-    return {name: found.get((space.name, name), []) for name in names}
+    return {name: callers_of(view, space.name, name) for name in names}
 
 
 def subjects_of(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from meshroll.core import dial
 from meshroll.core.accounting import is_meshed, listed
-from meshroll.core.callers import Caller, texts
+from meshroll.core.callers import Caller, callers_of, texts
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.facts import Unseen, gathered
 from meshroll.core.model import NamespaceView, Object
@@ -33,7 +33,7 @@ def _headless(case: Case) -> Iterator[Hit]:
             name = service["metadata"]["name"]
             if not is_headless(service) or name in converted or not space.servers_of(service):
                 continue
-            callers = case.callers.get((space.name, name), ())
+            callers = callers_of(case.view, space.name, name)
             if callers:
                 yield Hit(
                     f"{told(caller.name for caller in callers)} call{'s' if len(callers) == 1 else ''} "
@@ -64,7 +64,7 @@ def _by_client(case: Case) -> Iterator[Hit]:
         for service in space.services:
             if not is_headless(service):
                 continue
-            for caller in case.callers.get((space.name, service["metadata"]["name"]), ()):
+            for caller in callers_of(case.view, space.name, service["metadata"]["name"]):
                 hit = _parts(case, namespace, service, caller)
                 if hit:
                     yield hit
@@ -128,7 +128,7 @@ def _callers_elsewhere(case: Case) -> Iterator[Hit]:
         found: dict[tuple[str, str], list[str]] = {}
         for service in space.services:
             name = service["metadata"]["name"]
-            for caller in case.callers.get((space.name, name), ()):
+            for caller in callers_of(case.view, space.name, name):
                 key = (caller.namespace, caller.workload.id)
                 away = caller.namespace != space.name and caller.namespace not in case.view.namespaces
                 if not away or listed(caller, name, namespace) is not None or is_meshed(case.view, caller):

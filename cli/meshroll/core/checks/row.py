@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from meshroll.core.callers import Caller, all_callers
 from meshroll.core.control_plane import values_to_be
 from meshroll.core.errors import Problem
 from meshroll.core.facts import Facts, Need
@@ -49,11 +48,6 @@ class Case:
     def values(self) -> Mapping[str, Any]:
         """The control plane's, as far as they are known."""
         return values_to_be(self.view, self.settings.control_plane)
-
-    @cached_property
-    def callers(self) -> Mapping[tuple[str, str], Sequence[Caller]]:
-        """Of each Service of the namespaces in hand that has some, by (namespace, Service)."""
-        return all_callers(self.view)
 
     def spaces(self) -> Iterator[tuple[Namespace, NamespaceView]]:
         """The namespaces that exist; those that do not are one check's business."""
