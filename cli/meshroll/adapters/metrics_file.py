@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from meshroll.adapters import whole_file
 from meshroll.core.errors import Problem, UsageError
 
 
 def write(path: Path, text: str) -> None:
     """All at once, because the collector may read at any moment; everybody may read it. Raises UsageError."""
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+        whole_file.write(path, text, 0o644)
     except OSError as error:
         raise UsageError(
             Problem(

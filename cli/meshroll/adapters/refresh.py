@@ -13,7 +13,7 @@ import msgspec
 import yaml
 
 from meshroll.adapters import catalogue as catalogues
-from meshroll.adapters import places
+from meshroll.adapters import places, whole_file
 from meshroll.adapters.safe_yaml import parsed
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.places import is_address, shown
@@ -136,13 +136,10 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _write(file: Path, catalogue: Catalogue) -> None:
-    """In one step, so that nobody reads half of it."""
     data = msgspec.to_builtins(catalogue, builtin_types=(datetime.date,))
     text = HEAD + yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
     try:
-        half = file.with_name(f".{file.name}.half")
-        half.write_text(text, encoding="utf-8")
-        half.replace(file)
+        whole_file.write(file, text)
     except OSError as error:
         raise _wrong(str(file), f"it cannot be written: {error}") from error
 
