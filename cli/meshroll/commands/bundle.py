@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from meshroll.commands.options import complete_runs, where_and_how
-from meshroll.commands.run import play
+from meshroll.commands.run import play, play_report
 from meshroll.core.errors import ExitCode
 
 
@@ -31,28 +31,24 @@ def command(run: str, log: str | None, output_file: str | None) -> ExitCode:
 
     from meshroll.adapters.bundle import read_log, write
     from meshroll.render.bundle import files_of, of_cluster
-    from meshroll.render.report import report_in
 
     kept = read_log(Path(log)) if log else None
-    played = play("report", extra_vars={"report_run": run})
-    output, code = played.output, ExitCode(played.result["exit_code"])
-    report = report_in(played.result, run)
+    played, report = play_report(run)
     if report is None:
-        output.result(played.result, played.to_repeat)
-        return code
+        return ExitCode(played.result["exit_code"])
     told = {
         "run": play("runs", extra_vars={"runs_show": report.run_id}, limit=report.cluster).result,
         "status": play("status", limit=report.cluster).result,
         "settings": play("config", limit=report.cluster).result,
         "report": of_cluster(played.result, report.cluster),
     }
-    code = ExitCode(max(int(result["exit_code"]) for result in told.values()))
     name = f"meshroll-{report.run_id}"
     path = Path(output_file or f"{name}.tar.gz")
     write(path, name, files_of(report.run_id, told, kept))
+    output = played.output
     if output.json:
         output.object({**played.result, "data": {**played.result["data"], "bundle_file": str(path)}})
     else:
         output.lines([f"Written to {path}"])
         output.problems(played.result)
-    return code
+    return ExitCode(max(int(result["exit_code"]) for result in told.values()))

@@ -54,18 +54,13 @@ def _beginning(found: Sequence[str], incomplete: str) -> list[str]:
     return [name for name in found if name.startswith(incomplete)]
 
 
-def _clusters(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    from meshroll.adapters.completion import clusters
+def _of_inventory(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Shell completion of --limit and --namespace."""
+    from meshroll.adapters.completion import clusters, namespaces
 
     inventory = Options.of(context).inventory
-    return _beginning(clusters(inventory), incomplete) if inventory else []
-
-
-def _namespaces(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    from meshroll.adapters.completion import namespaces
-
-    inventory = Options.of(context).inventory
-    return _beginning(namespaces(inventory), incomplete) if inventory else []
+    found = {"limit": clusters, "namespace": namespaces}[str(parameter.name)]
+    return _beginning(found(inventory), incomplete) if inventory else []
 
 
 def complete_runs(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
@@ -124,7 +119,7 @@ _WHERE = (
         metavar="PATTERN",
         envvar="MESHROLL_LIMIT",
         show_envvar=True,
-        shell_complete=_clusters,
+        shell_complete=_of_inventory,
         help="Only these clusters or groups.",
     ),
     _option(
@@ -133,7 +128,7 @@ _WHERE = (
         metavar="NAME",
         envvar="MESHROLL_NAMESPACE",
         show_envvar=True,
-        shell_complete=_namespaces,
+        shell_complete=_of_inventory,
         help="Only this namespace, or one that the inventory does not list.",
     ),
 )

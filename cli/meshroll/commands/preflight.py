@@ -1,11 +1,9 @@
 """meshroll preflight: is this cluster, and are these namespaces, fit for the mesh?"""
 
-from importlib.resources import files
-
 import click
 
 from meshroll.commands.options import accept_option, accepting, where_and_how
-from meshroll.commands.run import run_playbook
+from meshroll.commands.run import print_shipped, run_playbook
 from meshroll.core.errors import ExitCode
 
 
@@ -30,6 +28,5 @@ def command(only: tuple[str, ...], accept: tuple[str, ...], print_scrape_config:
     Exit codes: 0 nothing blocks, 2 no such check, 3 something blocks.
     """
     if print_scrape_config:
-        click.echo(files("meshroll").joinpath("data/scrape_config.yml").read_text(encoding="utf-8"), nl=False)
-        return ExitCode.SUCCESS
+        return print_shipped("scrape_config.yml")
     return run_playbook("preflight", extra_vars={"preflight_only": list(only), **accepting(accept)})

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from meshroll.commands.options import Options, complete_runs, where_and_how
-from meshroll.commands.run import play
+from meshroll.commands.run import play_report
 from meshroll.core.errors import ExitCode, Problem, UsageError
 
 SUFFIXES = {"html": "html", "json": "json", "markdown": "md"}
@@ -48,7 +48,7 @@ def command(run: str, form: Any, output_file: str | None) -> ExitCode:
     from pathlib import Path
 
     from meshroll.adapters.report import write
-    from meshroll.render.report import report_in, written
+    from meshroll.render.report import written
 
     if output_file == STDOUT and Options.of(click.get_current_context()).output == "json":
         raise UsageError(
@@ -58,11 +58,9 @@ def command(run: str, form: Any, output_file: str | None) -> ExitCode:
                 "Leave one of them out; `--format json -o -` prints the report's own JSON.",
             )
         )
-    played = play("report", extra_vars={"report_run": run})
+    played, report = play_report(run)
     output, code = played.output, ExitCode(played.result["exit_code"])
-    report = report_in(played.result, run)
     if report is None:
-        output.result(played.result, played.to_repeat)
         return code
     text = written(report, form, played.to_repeat)
     if output_file is None and form != "html" and not output.json:

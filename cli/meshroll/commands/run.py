@@ -12,6 +12,7 @@ from meshroll.commands.options import Options
 from meshroll.core.errors import ExitCode, Problem, UsageError
 
 if TYPE_CHECKING:
+    from meshroll.core.report.model import Report
     from meshroll.render.output import Output
 
 
@@ -73,6 +74,29 @@ def play(
     with output.live() as view:
         result = run(invocation, view, keep_log=options.debug)
     return Played(result, output, _to_repeat(options))
+
+
+def play_report(run: str) -> tuple[Played, Report | None]:
+    """Run the playbook of `report`. Without a report the result says why, and is printed.
+
+    Raises UsageError where no cluster remembers such a run, or several do.
+    """
+    from meshroll.render.report import report_in
+
+    played = play("report", extra_vars={"report_run": run})
+    report = report_in(played.result, run)
+    if report is None:
+        played.output.result(played.result, played.to_repeat)
+    return played, report
+
+
+def print_shipped(name: str) -> ExitCode:
+    """Print a file that meshroll brings, as it is."""
+    from importlib.resources import files
+
+    text = files("meshroll").joinpath("data", name).read_text(encoding="utf-8")
+    click.echo(text, nl=False)
+    return ExitCode.SUCCESS
 
 
 def _to_repeat(options: Options) -> dict[str, str]:

@@ -1,11 +1,9 @@
 """meshroll status: how things stand."""
 
-from importlib.resources import files
-
 import click
 
 from meshroll.commands.options import where_and_how
-from meshroll.commands.run import play, run_playbook
+from meshroll.commands.run import play, print_shipped, run_playbook
 from meshroll.core.errors import ExitCode
 
 
@@ -33,8 +31,7 @@ def command(metrics_file: str | None, print_alert_rules: bool) -> ExitCode:
     Exit codes: 0 told, 3 a cluster could not be read.
     """
     if print_alert_rules:
-        click.echo(files("meshroll").joinpath("data/alert_rules.yml").read_text(encoding="utf-8"), nl=False)
-        return ExitCode.SUCCESS
+        return print_shipped("alert_rules.yml")
     if not metrics_file:
         return run_playbook("status")
     from datetime import UTC, datetime
