@@ -29,18 +29,18 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import ne
 
 # Ansible forks for every task. What is imported here, in the parent, is there in every fork already. Imports only:
 # a client or a thread that is opened before a fork does not survive it.
+gc.disable()
 with needed():
     from meshroll import adapters
     from meshroll.adapters.events import append
 
-    gc.disable()
     for _adapter in pkgutil.walk_packages(adapters.__path__, f"{adapters.__name__}."):
         importlib.import_module(_adapter.name)
     for _module in ("kubernetes.client", "kubernetes.config"):
         importlib.import_module(_module)
-    # None of it is ever garbage: collectors that look through it cost time, and each fork a copy of it.
-    gc.freeze()
-    gc.enable()
+# None of it is ever garbage: collectors that look through it cost time, and each fork a copy of it.
+gc.freeze()
+gc.enable()
 
 
 class CallbackModule(CallbackBase):
