@@ -37,7 +37,7 @@ def send(places: Iterable[Notification], notice: Notice, warn: Callable[[str], N
             # Of a server that answers a byte at a time nothing else makes an end.
             thread = threading.Thread(target=_send, args=(place, notice, said), daemon=True)
             thread.start()
-            sending.append((place.url_file or host_of(place.url or ""), thread, said))
+            sending.append((_name(place), thread, said))
     until = clock.seconds() + DEADLINE_SECONDS
     for name, thread, said in sending:
         thread.join(max(0.0, until - clock.seconds()))
@@ -56,14 +56,17 @@ def _send(place: Notification, notice: Notice, said: list[str]) -> None:
         wrong = complaint(url)
         failed = None if wrong else _post(url, _body(place, notice, said.append))
     except Exception as error:
-        said.append(
-            f"No notice was sent to {place.url_file or host_of(place.url or '')}: {type(error).__name__}."
-        )
+        said.append(f"No notice was sent to {_name(place)}: {type(error).__name__}.")
         return
     if wrong:
         said.append(f"No notice was sent: {wrong} (from {place.url_file}).")
     elif failed:
         said.append(f"No notice was sent to {host_of(url)}: {failed}.")
+
+
+def _name(place: Notification) -> str:
+    """All that may be told of it."""
+    return place.url_file or host_of(place.url or "")
 
 
 def _body(place: Notification, notice: Notice, warn: Callable[[str], None]) -> bytes:

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from meshroll.core.callers import config_maps_used, texts
 from meshroll.core.chart_values import merged
 from meshroll.core.extensions import Extension, detect
-from meshroll.core.model import INJECT, ClusterView, Object, Workload, annotations_of, labels_of
+from meshroll.core.model import (
+    INJECT,
+    NAMESPACE_NAME,
+    ClusterView,
+    Object,
+    Workload,
+    annotations_of,
+    labels_of,
+)
 
 if TYPE_CHECKING:
     from meshroll.core.eks_facts import EksFacts
@@ -162,7 +170,7 @@ class Facts:
 
     def labels(self, namespace: str) -> Mapping[str, str]:
         """Of a namespace; its name is always among them. Raises Unseen."""
-        return {"kubernetes.io/metadata.name": namespace, **labels_of(self._namespaces.get(namespace, {}))}
+        return {NAMESPACE_NAME: namespace, **labels_of(self._namespaces.get(namespace, {}))}
 
     def annotations(self, namespace: str) -> Mapping[str, str]:
         """Of a namespace. Raises Unseen."""

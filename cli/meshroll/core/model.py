@@ -17,6 +17,8 @@ INJECT = "linkerd.io/inject"
 # Beside linkerd.io/inject: disabled, it says that meshroll wrote that, and not the team.
 KEPT_OUT = "meshroll.io/kept-out"
 PROXY_CONTAINER = "linkerd-proxy"
+# The API server labels each namespace so.
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
 CREATED_BY = "linkerd.io/created-by"
 PROXY_VERSION = "linkerd.io/proxy-version"
 

@@ -140,16 +140,20 @@ def test_a_role_that_may_not_be_assumed_is_told_apart_from_what_it_may_not_do(
     assert ROLE in problem.message
 
 
+def by_profile(profile: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Credentials come by this AWS profile alone, beside which there is one with keys, ``base``."""
+    keys = f"aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
+    (folder / "aws").write_text(f"[profile base]\n{keys}\n[profile odd]\n{profile}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "aws"))
+    monkeypatch.setenv("AWS_PROFILE", "odd")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+
+
 def test_a_role_of_the_profile_that_may_not_be_assumed_is_not_called_a_permission_of_eks(
     scripted: Scripted, asking: Asking, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    keys = f"aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
-    role = f"[profile role]\nsource_profile = base\nrole_arn = {ROLE}\n"
-    (tmp_path / "aws").write_text(f"[profile base]\n{keys}\n{role}")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
-    monkeypatch.setenv("AWS_PROFILE", "role")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
+    by_profile(f"source_profile = base\nrole_arn = {ROLE}", monkeypatch, tmp_path)
     scripted.plays(
         sts_refused("AccessDenied", f"Not authorized to perform: sts:AssumeRole on resource: {ROLE}")
     )
@@ -247,12 +251,7 @@ PROFILES = {
 def test_credentials_that_cannot_be_had_are_named_whatever_python_calls_it(
     asking: Asking, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, profile: str, code: str, named: str
 ) -> None:
-    keys = f"aws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
-    (tmp_path / "aws").write_text(f"[profile base]\n{keys}\n[profile odd]\n{PROFILES[profile]}\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
-    monkeypatch.setenv("AWS_PROFILE", "odd")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
+    by_profile(PROFILES[profile], monkeypatch, tmp_path)
     problem = told(asking)
     assert problem.code == code
     assert named in problem.message

@@ -150,22 +150,17 @@ class Kube:
         query: Mapping[str, str],
     ) -> tuple[list[T], str]:
         items: list[T] = []
-        page_query = {"limit": str(PAGE_SIZE), **query}
+
+        def page(token: str) -> bytes:
+            page_query = {"limit": str(PAGE_SIZE), **query, **({"continue": token} if token else {})}
+            return self._requests.send("GET", f"{path}?{urlencode(page_query)}", accept=accept)
+
         # The API server makes the next page while this one is read: of a large list each takes as long as the other.
         with ThreadPoolExecutor(max_workers=1) as ahead:
-            data = self._requests.send("GET", f"{path}?{urlencode(page_query)}", accept=accept)
+            data = page("")
             while True:
                 head = _HEAD.decode(data).metadata
-                following = (
-                    ahead.submit(
-                        self._requests.send,
-                        "GET",
-                        f"{path}?{urlencode({**page_query, 'continue': head.token})}",
-                        accept=accept,
-                    )
-                    if head.token
-                    else None
-                )
+                following = ahead.submit(page, head.token) if head.token else None
                 items += read(decoder.decode(data))
                 if following is None:
                     return items, head.resource_version
@@ -259,12 +254,7 @@ class Kube:
                 raise
 
     def _json(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        content_type: str = JSON,
-        accept: str = JSON,
+        self, method: str, path: str, body: Any = None, content_type: str = JSON, accept: str = JSON
     ) -> Object:
         parsed: Object = msgspec.json.decode(self._requests.send(method, path, body, content_type, accept))
         return parsed

@@ -9,7 +9,15 @@ from meshroll.core.checks.eks import COMPUTE_TYPE
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.errors import Problem
 from meshroll.core.facts import Hidden, Unseen
-from meshroll.core.model import PROXY_CONTAINER, NamespaceView, Object, Pod, annotations_of, labels_of
+from meshroll.core.model import (
+    NAMESPACE_NAME,
+    PROXY_CONTAINER,
+    NamespaceView,
+    Object,
+    Pod,
+    annotations_of,
+    labels_of,
+)
 from meshroll.core.permissions import NEEDED, NEEDED_TO_PROBE
 from meshroll.core.scan.row import Hit, listed
 from meshroll.core.selectors import selects
@@ -23,12 +31,11 @@ PERMISSION_MISSING = "permission-missing"
 WEBHOOKS = "config.linkerd.io/admission-webhooks"
 DEFAULT_POLICY = "config.linkerd.io/default-inbound-policy"
 REQUIRES_IDENTITY = "config.linkerd.io/proxy-require-identity-inbound-ports"
-NAME = "kubernetes.io/metadata.name"
 # charts/linkerd-control-plane/values.yaml, proxyInjector.namespaceSelector; kube-system is row namespace-system's.
 NAMESPACE_SELECTOR: Object = {
     "matchExpressions": [
         {"key": WEBHOOKS, "operator": "NotIn", "values": ["disabled"]},
-        {"key": NAME, "operator": "NotIn", "values": ["cert-manager"]},
+        {"key": NAMESPACE_NAME, "operator": "NotIn", "values": ["cert-manager"]},
     ]
 }
 # Policies under which unmeshed clients are answered.
@@ -111,7 +118,7 @@ def _empty(case: Case) -> list[Problem]:
 def _webhooks_off(case: Case) -> Iterator[Problem]:
     selectors = _selectors(case) or [NAMESPACE_SELECTOR]
     for _, space in case.spaces():
-        labels = {NAME: space.name, **labels_of(space.manifest or {})}
+        labels = {NAMESPACE_NAME: space.name, **labels_of(space.manifest or {})}
         if all(selects(selector, labels) for selector in selectors):
             continue
         why, fix = (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from meshroll.core.checks.row import Case, Check
 from meshroll.core.control_plane import namespace_metadata
 from meshroll.core.facts import MeshedPod, Unseen, gathered
-from meshroll.core.model import NamespaceView, Object, Pod, Workload, labels_of
+from meshroll.core.model import NAMESPACE_NAME, NamespaceView, Object, Pod, Workload, labels_of
 from meshroll.core.releases import Edge
 from meshroll.core.scan.reach import Way, cuts, groups_of, has, is_peer, ways
 from meshroll.core.scan.row import Hit, listed
@@ -75,7 +75,7 @@ def _labels(case: Case, namespace: str) -> Mapping[str, str]:
     """Of a namespace in hand, or any other. Raises Unseen."""
     space = case.view.namespaces.get(namespace)
     own = labels_of(space.manifest or {}) if space else case.seen.labels(namespace)
-    return {"kubernetes.io/metadata.name": namespace, **own}
+    return {NAMESPACE_NAME: namespace, **own}
 
 
 def _to_control_plane(case: Case) -> Iterator[Hit]:

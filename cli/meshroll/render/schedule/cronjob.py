@@ -176,7 +176,7 @@ def _pod(jobs: Sequence[Job], asked: Asked) -> dict[str, Any]:
         "name": "meshroll",
         "image": asked.image,
         "command": ["meshroll"],
-        "args": ["upgrade", "--scheduled", "-i", f"{INVENTORY}/{asked.named}".removesuffix("/."), *limit],
+        "args": ["upgrade", "--scheduled", "-i", str(PurePath(INVENTORY, asked.named)), *limit],
         # The lock names who holds it, and no file of the image knows this user.
         "env": [{"name": name, "value": value} for name, value in environment.items()],
         "resources": {

@@ -15,7 +15,7 @@ def units(jobs: Sequence[Job], asked: Asked) -> list[str]:
     limit = f" --limit {_quoted(asked.limit)}" if asked.limit else ""
     clusters = ", ".join(job.cluster for job in jobs)
     program = Path(sys.executable).parent / "meshroll"
-    inventory = _quoted(f"{asked.folder}/{asked.named}".removesuffix("/."))
+    inventory = _quoted(str(Path(asked.folder, asked.named)))
     files = files_of(jobs)
     return [
         f"# meshroll upgrade --scheduled of {clusters}, by the user {asked.account}.",
