@@ -6,12 +6,13 @@ DOCUMENTATION = r"""
 ---
 name: events
 type: aggregate
-short_description: Import once what every task needs, and name the clusters of a play
+short_description: Import once what every task needs, name the clusters of a play, and fail tasks whose worker died
 version_added: 0.1.0
 description:
   - Imports the Kubernetes client and meshroll before Ansible forks, so that no task starts with that cost.
   - Appends the names of a play's clusters, and which of their tasks fail, to the file in E(MESHROLL_EVENTS),
     so that a cluster that ends without a result is noticed and its reason known. Prints nothing.
+  - Fails a task whose worker was killed, which Ansible would wait for for ever under C(strategy=free).
 author:
   - meshroll contributors (@meshroll)
 requirements:
@@ -25,6 +26,7 @@ import pkgutil
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.dead_workers import watch_workers
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
 # Ansible forks for every task. What is imported here, in the parent, is there in every fork already. Imports only:
@@ -48,6 +50,9 @@ class CallbackModule(CallbackBase):
     CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "meshroll.linkerd.events"
     CALLBACK_NEEDS_ENABLED = True
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        watch_workers()
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         clusters = play.get_variable_manager().get_vars(play=play)["ansible_play_hosts_all"]

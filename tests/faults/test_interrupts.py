@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -11,7 +12,8 @@ import pytest
 from faults.conftest import Figure
 from faults.ends import end_of
 from faults.estate import Estate, ended
-from faults.fault import BeforeWrite, Forward, Request, Undisturbed, path_has
+from faults.fault import BeforeWrite, Forward, Kill, Once, Request, Undisturbed, path_has
+from faults.tree import descendants, runs
 from sandbox.support import Ran
 
 from meshroll.adapters.prometheus import queries
@@ -42,6 +44,29 @@ def test_a_wish_to_stop_keeps_what_was_done_and_frees_the_lock(
     after = estate.run_to_end(goes_on)
     assert after.code == 0, after.result["errors"]
     figure.end(end_of(estate, (end,), after))  # type: ignore[arg-type]
+
+
+def test_a_run_whose_worker_is_killed_takes_its_changes_back_itself(estate: Estate, figure: Figure) -> None:
+    """As a machine does that has no memory left: Ansible lives on, and would wait for it."""
+    figure.row("the worker of a task is killed (SIGKILL); Ansible lives on")
+    processes: list[subprocess.Popen[str]] = []
+    fault = Once(
+        path_has(f"/namespaces/{estate.name}/deployments/"),
+        Kill("after", lambda: os.kill(worker_of(processes[0].pid), signal.SIGKILL)),
+    )
+    with estate.through.api.disturbed(fault), estate.started("rollout") as process:
+        processes.append(process)
+        ran = ended(process)
+    assert (ran.code, ran.codes) == (4, ["worker-died"]), ran.result["errors"]
+    assert estate.state().lease is None
+    figure.end(end_of(estate, ("fallback",), ran))
+
+
+def worker_of(command: int) -> int:
+    """The one process that came of the command's ansible-playbook and works."""
+    ansible = descendants(command)[1]
+    (worker,) = (pid for pid in descendants(ansible)[1:] if runs(pid))
+    return worker
 
 
 @EXHAUSTIVE

@@ -21,7 +21,7 @@ from meshroll.playbook.invocation import Invocation, RunFolder, arguments, envir
 
 # Where Ansible's log tells more than the result does: something went wrong that meshroll did not foresee.
 _KEPT_CODES = frozenset({ExitCode.BUG, ExitCode.ROLLBACK_INCOMPLETE})
-_KEPT_ERRORS = frozenset({"task-failed", "no-result"})
+_KEPT_ERRORS = frozenset({"task-failed", "no-result", "worker-died"})
 
 
 def run(invocation: Invocation, view: View, keep_log: bool = False) -> dict[str, Any]:
