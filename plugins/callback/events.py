@@ -20,29 +20,23 @@ requirements:
 """
 
 import gc
-import importlib
 import os
-import pkgutil
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.meshroll.linkerd.plugins.plugin_utils.dead_workers import watch_workers
 from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import needed
 
-# Ansible forks for every task. What is imported here, in the parent, is there in every fork already. Imports only:
-# a client or a thread that is opened before a fork does not survive it.
+# Ansible forks for every task. What is imported here, in the parent, is there in every fork already; what one task
+# alone needs, Ansible imports with its action, in the parent too. None of it is ever garbage: collectors that look
+# through it cost time, and each fork a copy of it.
 gc.disable()
-with needed():
-    from meshroll import adapters
-    from meshroll.adapters.events import append
+from ansible_collections.meshroll.linkerd.plugins.plugin_utils.dead_workers import watch_workers
 
-    for _adapter in pkgutil.walk_packages(adapters.__path__, f"{adapters.__name__}."):
-        importlib.import_module(_adapter.name)
-    for _module in ("kubernetes.client", "kubernetes.config"):
-        importlib.import_module(_module)
-# None of it is ever garbage: collectors that look through it cost time, and each fork a copy of it.
 gc.freeze()
 gc.enable()
+
+with needed():
+    from meshroll.adapters.events import append
 
 
 class CallbackModule(CallbackBase):

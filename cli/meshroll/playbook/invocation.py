@@ -90,7 +90,7 @@ def arguments(invocation: Invocation, folder: RunFolder, run_id: str, started_at
     if invocation.namespace:
         extra_vars["meshroll_namespace"] = invocation.namespace
     return [
-        *(sys.executable, "-m", "ansible", "playbook", str(playbook_file(invocation.command))),
+        *(sys.executable, "-m", "ansible.cli.playbook", str(playbook_file(invocation.command))),
         *("-i", invocation.inventory, "-e", json.dumps(extra_vars)),
         *(("--limit", invocation.limit) if invocation.limit else ()),
         *(("--check",) if invocation.check else ()),

@@ -21,8 +21,8 @@ def test_arguments_carry_identity_and_no_policy() -> None:
         "rollback", "inv", "eu", "charging", check=True, extra_vars={"rollback_to": "previous"}
     )
     words = arguments(invocation, FOLDER, "the-run", "2026-01-01T00:00:00Z")
-    assert words[:4] == [sys.executable, "-m", "ansible", "playbook"]
-    assert words[4] == str(collection_root() / "playbooks/rollback.yml")
+    assert words[:3] == [sys.executable, "-m", "ansible.cli.playbook"]
+    assert words[3] == str(collection_root() / "playbooks/rollback.yml")
     assert json.loads(words[words.index("-e") + 1]) == {
         "rollback_to": "previous",
         "meshroll_run_id": "the-run",
