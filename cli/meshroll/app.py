@@ -124,8 +124,8 @@ def wants_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool
     """Whether JSON was asked for, read from the bare words because they may be the ones that do not parse."""
     said = environment.get("MESHROLL_OUTPUT", "")
     for word, after in pairwise([*arguments, ""]):
-        if word == "--output":
+        if word in ("-o", "--output"):
             said = after
-        elif word.startswith("--output="):
-            said = word.removeprefix("--output=")
+        elif word.startswith(("-o", "--output=")):
+            said = word.removeprefix("--output=").removeprefix("-o")
     return said == "json"

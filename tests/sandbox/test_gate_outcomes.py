@@ -45,7 +45,7 @@ def test_errors_that_begin_with_the_first_meshed_pod_take_the_whole_run_back(
     assert told.events == ["start", "rollback"]
     assert ran.result["errors"][0]["message"] in told.bodies[-1]["reason"]
     page = tmp_path / "page.html"
-    report = estate.run("report", ran.result["run_id"], "-o", str(page)).cluster["report"]
+    report = estate.run("report", ran.result["run_id"], "--output-file", str(page)).cluster["report"]
     assert (report["verdict"], report["undo"]) == ("Rolled back", None)
     assert report["workloads"][0]["rows"][0]["outcome"] == "Failed", "what decided comes first"
     assert report["reason"] in page.read_text()

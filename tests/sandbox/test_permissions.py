@@ -201,7 +201,7 @@ def test_an_install_and_a_rollout(estate: Estate) -> None:
     [
         ("status", [[]]),
         ("runs", [[], ["show", "RUN"]]),
-        ("report", [["RUN", "-o", "PAGE"]]),
+        ("report", [["RUN", "--output-file", "PAGE"]]),
         ("verify", [[], ["--replay", "RUN"]]),
         ("releases --for", [["--for", "sandbox"]]),
     ],

@@ -53,7 +53,7 @@ def test_a_report_of_a_run_is_one_file_that_says_how_to_undo_it(
 ) -> None:
     before = estate.fingerprint()
     page = tmp_path / "page.html"
-    ran = estate.run("report", rolled_out[:20], "-o", str(page))
+    ran = estate.run("report", rolled_out[:20], "--output-file", str(page))
     assert (ran.code, ran.result["data"]["report_file"]) == (0, str(page)), ran.result["errors"]
     report = ran.cluster["report"]
     assert (report["verdict"], report["good"], report["undo"]) == ("Kept", True, "meshroll rollback -n runs")
@@ -64,7 +64,7 @@ def test_a_report_of_a_run_is_one_file_that_says_how_to_undo_it(
     text = page.read_text()
     assert "✓ Kept" in text and "</svg>" in text and "What the proxies cost" in text
     assert f"meshroll rollback -i {estate.inventory} -n runs" in text
-    assert estate.run("report", "1999", "-o", str(page)).codes == ["run-unknown"]
+    assert estate.run("report", "1999", "--output-file", str(page)).codes == ["run-unknown"]
     assert estate.fingerprint() == before
 
 
@@ -78,7 +78,7 @@ def test_a_bundle_of_a_run_has_what_a_colleague_needs_and_none_of_the_secrets_th
         control_plane={**estate.control_plane, "values": {"registrySecret": "PLANTED"}},
     )
     before = estate.fingerprint()
-    ran = estate.run("bundle", rolled_out[:20], "-o", str(path), "--log", str(log))
+    ran = estate.run("bundle", rolled_out[:20], "--output-file", str(path), "--log", str(log))
     assert (ran.code, ran.result["data"]["bundle_file"]) == (0, str(path)), ran.result["errors"]
     with tarfile.open(path) as archive:
         names = [member.name.split("/") for member in archive.getmembers()]

@@ -108,6 +108,8 @@ def test_a_group_without_a_command_shows_its_help(
     [
         (["status", "--output", "json"], {}, True),
         (["--output=json", "status"], {}, True),
+        (["status", "-o", "json"], {}, True),
+        (["status", "-ojson"], {}, True),
         (["status"], {"MESHROLL_OUTPUT": "json"}, True),
         (["--output=json", "status", "--output", "text"], {}, False),
         (["status", "--output", "text"], {"MESHROLL_OUTPUT": "json"}, False),
@@ -124,6 +126,6 @@ def test_json_is_recognised_in_words_that_do_not_parse(
 def test_a_report_and_the_json_of_its_command_never_share_stdout(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(["report", "2026", "-i", "inv", "-o", "-", "--output", "json"]) == 2
+    assert run(["report", "2026", "-i", "inv", "--output-file", "-", "-o", "json"]) == 2
     (error,) = json.loads(capsys.readouterr().out)["errors"]
     assert (error["code"], "stdout" in error["message"]) == ("report-not-written", True)

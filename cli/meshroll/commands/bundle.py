@@ -12,7 +12,7 @@ from meshroll.core.errors import ExitCode
 @click.command()
 @click.argument("run", shell_complete=complete_runs)
 @click.option("--log", metavar="FILE", help="The log of the run, where one was kept: a result names it.")
-@click.option("-o", "--output-file", metavar="PATH", help="Where to.  [default: meshroll-RUN.tar.gz here]")
+@click.option("--output-file", metavar="PATH", help="Where to.  [default: meshroll-RUN.tar.gz here]")
 @where_and_how
 def command(run: str, log: str | None, output_file: str | None) -> ExitCode:
     """Pack one run for whoever helps with it, secrets taken out.

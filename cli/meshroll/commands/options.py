@@ -80,6 +80,7 @@ def complete_way_back(_: click.Context, __: click.Parameter, incomplete: str) ->
 # Those for people: how it is said. Every command has them.
 _SAYING = (
     _option(
+        "-o",
         "--output",
         type=click.Choice(["text", "json"]),
         envvar="MESHROLL_OUTPUT",

@@ -25,7 +25,6 @@ STDOUT = "-"
     help="A page with plots, data, or a comment for a pull request.",
 )
 @click.option(
-    "-o",
     "--output-file",
     metavar="PATH",
     type=click.Path(dir_okay=False, allow_dash=True),
@@ -54,8 +53,8 @@ def command(run: str, form: Any, output_file: str | None) -> ExitCode:
         raise UsageError(
             Problem(
                 "report-not-written",
-                "-o - and --output json both want stdout.",
-                "Leave one of them out; `--format json -o -` prints the report's own JSON.",
+                "--output-file - and --output json both want stdout.",
+                "Leave one of them out; `--format json` prints the report's own JSON.",
             )
         )
     played, report = play_report(run)
