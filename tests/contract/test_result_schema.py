@@ -36,6 +36,7 @@ from meshroll.core.status import cluster_status
 from meshroll.core.summary import ended
 from meshroll.core.uninstall import Kept, Removal
 from meshroll.core.upgrade.calendar import Due
+from meshroll.core.upgrade.deadlines import Deadline
 from meshroll.core.upgrade.told import HopTold, UpgradeTold
 from meshroll.core.way_in import rollout_plan
 
@@ -59,6 +60,7 @@ UPGRADE = UpgradeTold(
         since="2026-01-01T00:00:00Z",
         next_start="2026-01-02T02:00:00Z",
         why="An upgrade to edge-26.6.3 is due since 2026-01-01.",
+        deadlines=(Deadline("the issuer", "2027-01-01T00:00:00Z", True),),
     ),
     [HopTold("edge-25.10.7", "edge-26.6.3", "planned")],
 )

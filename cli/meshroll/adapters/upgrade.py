@@ -10,6 +10,7 @@ from typing import Any
 
 from meshroll.adapters import catalogue, helm
 from meshroll.adapters.charts import CHARTS, ChartSource, values_of
+from meshroll.adapters.eks_facts import known_supports
 from meshroll.adapters.kube.client import ApiError, Kube
 from meshroll.adapters.kube.look import look
 from meshroll.core.carried_values import carry
@@ -60,7 +61,8 @@ def calendar(kube: Kube, settings: Settings, view: ClusterView, records: Sequenc
     except ApiError:
         release = None
     known, now = catalogue.read(settings.catalogue), kube.server_now()
-    return calendar_of(view, release.changed_at if release else None, records, settings, known, now)
+    changed_at = release.changed_at if release else None
+    return calendar_of(view, changed_at, records, settings, known, known_supports(), now)
 
 
 @dataclass(frozen=True)

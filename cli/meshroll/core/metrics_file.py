@@ -17,6 +17,7 @@ HELP = {
     "meshroll_upgrade_due_timestamp_seconds": "From when on an upgrade to the target is due.",
     "meshroll_upgrade_next_start_timestamp_seconds": "When a scheduled upgrade may begin.",
     "meshroll_release_timestamp_seconds": "When the release of Linkerd that runs came out.",
+    "meshroll_support_end_timestamp_seconds": "When EKS ends its support of the Kubernetes version.",
     "meshroll_last_run_state": "1 for how the last run of a namespace (none: of the cluster) ended.",
     "meshroll_last_run_started_timestamp_seconds": "When that run began.",
     "meshroll_certificate_not_after_timestamp_seconds": "When a certificate of the mesh ends.",
@@ -51,6 +52,10 @@ def _of(cluster: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, dict[s
         if due["released"]:
             told = {"release": due["release"]}
             yield "meshroll_release_timestamp_seconds", told, _seconds(due["released"])
+        for each in due["deadlines"]:
+            if not each["is_renewed"]:  # certificates are told below, also where no upgrade is
+                told = {"what": each["what"]}
+                yield "meshroll_support_end_timestamp_seconds", told, _seconds(each["on"])
     seen: set[str] = set()
     for run in (
         cluster.get("runs") or ()

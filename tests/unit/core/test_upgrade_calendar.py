@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from unit.core.factories import cluster, settings
 from unit.core.release_cases import CATALOGUE
 
+from meshroll.core.eks_facts import Support
 from meshroll.core.errors import Refused
 from meshroll.core.journal import HopTaken, Record
 from meshroll.core.model import ControlPlane
@@ -272,7 +273,7 @@ def test_a_release_that_comes_later_makes_an_upgrade_no_less_overdue() -> None:
     def since(**policy: Any) -> tuple[str, str | None]:
         inventory = settings(release=policy)
         view = cluster(plane=PLANE, kubernetes="v1.33.1")
-        found = calendar_of(view, None, (), inventory, known, NOW)
+        found = calendar_of(view, None, (), inventory, known, {}, NOW)
         assert found
         return found.state, found.since
 
@@ -340,13 +341,15 @@ def test_without_helms_word_the_journal_tells_when_the_rest_began() -> None:
     assert rests_since(None, []) is None
 
 
+SUPPORTS = {"1.33": Support(date(2026, 9, 1), date(2027, 9, 1))}
 PLANE = ControlPlane(True, "linkerd", "edge-25.10.7", injectors_ready=2)
 
 
 def told(release: str | None = "edge-25.10.7", records: tuple[Record, ...] = (), **policy: Any) -> Due | None:
     plane = replace(PLANE, installed=release is not None, release=release)
     inventory = settings(release=policy)
-    return calendar_of(cluster(plane=plane, kubernetes="v1.33.1"), None, records, inventory, CATALOGUE, NOW)
+    view = cluster(plane=plane, kubernetes="v1.33.1-eks-1")
+    return calendar_of(view, None, records, inventory, CATALOGUE, SUPPORTS, NOW)
 
 
 def test_status_tells_of_the_release_that_policy_picks_or_of_none() -> None:
@@ -354,6 +357,12 @@ def test_status_tells_of_the_release_that_policy_picks_or_of_none() -> None:
     assert found and (found.state, found.target) == ("overdue", "edge-26.6.3")
     found = told(deny=[release.edge for release in CATALOGUE.releases])
     assert found and (found.state, found.target) == ("current", None)
+
+
+def test_status_tells_of_what_ends_beside_the_upgrade() -> None:
+    found = told()
+    assert found and [each.is_renewed for each in found.deadlines] == [False, False]
+    assert found.why.endswith("Standard support of Kubernetes 1.33 on EKS ends on 2026-09-01.")
 
 
 def test_status_tells_of_an_upgrade_that_did_not_end() -> None:

@@ -27,6 +27,10 @@ def cluster(**more: Any) -> dict[str, Any]:
         "target": "edge-26.8.3",
         "since": "2026-10-01T00:00:00Z",
         "next_start": None,
+        "deadlines": [
+            {"what": "standard support", "on": "2026-12-10T00:00:00Z", "is_renewed": False},
+            {"what": "the issuer", "on": "2026-12-10T00:00:00Z", "is_renewed": True},
+        ],
     }
     started = {"started_at": "2026-11-01T02:00:00Z", "namespaces": ["charging"]}
     run = {"command": "upgrade", "state": "paused", **started}
@@ -118,6 +122,12 @@ def test_prometheus_takes_the_rules_and_they_ask_for_metrics_that_are_written(
             "MeshrollRunKilled",
         ),
         ('meshroll_upgrade_state{cluster="c",state="unfinished"}', "1+0x600", "MeshrollRunKilled"),
+        (
+            'meshroll_support_end_timestamp_seconds{cluster="c",what="standard support"}',
+            f"{59 * DAY}+0x300",
+            "MeshrollSupportEnds",
+        ),
+        ('meshroll_support_end_timestamp_seconds{cluster="c",what="extended"}', f"{70 * DAY}+0x300", None),
         ('meshroll_cluster_read{cluster="c"}', "0+0x3000", "MeshrollClusterNotRead"),
         ('meshroll_metrics_timestamp_seconds{cluster="c"}', "0+0x6000", "MeshrollMetricsOld"),
         ('meshroll_upgrade_state{cluster="c",state="due"}', "1+0x300", None),

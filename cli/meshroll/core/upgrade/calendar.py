@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 import msgspec
 
 from meshroll.core.checks.cluster import running_edge
+from meshroll.core.eks_facts import Support
 from meshroll.core.errors import MeshrollError, Problem, Refused
 from meshroll.core.hop_history import UPGRADE, open_upgrade
 from meshroll.core.journal import Record
@@ -17,6 +18,7 @@ from meshroll.core.moments import rfc3339
 from meshroll.core.release_policy import Bounds, choose, survey
 from meshroll.core.releases import Catalogue, Edge, Release
 from meshroll.core.settings import Settings
+from meshroll.core.upgrade.deadlines import Deadline, deadlines, pressing
 from meshroll.core.upgrade.windows import next_opening
 
 State = Literal["current", "waiting", "due", "overdue", "unfinished"]
@@ -28,7 +30,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 
     ``release`` runs, since its day ``released`` (None: not known) at the earliest, and ``target`` is what policy picks.
     ``since``: from when on it is due; ``next_start``: when a scheduled one may begin (None: never, for all that the
-    inventory says, or there is nothing to begin).
+    inventory says, or there is nothing to begin). ``deadlines`` are what ends on a day of its own, the first one first.
     """
 
     state: State
@@ -38,6 +40,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     since: str | None = None
     next_start: str | None = None
     why: str
+    deadlines: tuple[Deadline, ...] = ()
 
     @property
     def to_begin(self) -> bool:
@@ -98,11 +101,12 @@ def calendar_of(
     records: Sequence[Record],
     settings: Settings,
     catalogue: Catalogue,
+    supports: Mapping[str, Support],
     now: datetime,
 ) -> Due | None:
     """How the upgrade stands, without a look at the chart source; None where no edge release runs.
 
-    ``changed_at`` is when Helm last changed the control plane, ``records`` newest first.
+    ``changed_at`` is when Helm last changed the control plane, ``records`` newest first, ``supports`` EKS' calendar.
     """
     try:
         running = release_of(catalogue, installed_edge(view))
@@ -115,7 +119,10 @@ def calendar_of(
         picked = None
     open_run, rested = open_upgrade(records), rests_since(changed_at, records)
     fits_since = fitting_since(catalogue, bounds, running, settings)
-    return due(running, picked, rested, settings, now, open_run.run_id if open_run else None, fits_since)
+    found = due(running, picked, rested, settings, now, open_run.run_id if open_run else None, fits_since)
+    ends = deadlines(view.certificates, view.kubernetes_version, supports)
+    start = datetime.fromisoformat(found.next_start) if found.next_start else None
+    return msgspec.structs.replace(found, deadlines=ends, why=found.why + pressing(ends, start, now))
 
 
 def fitting_since(catalogue: Catalogue, bounds: Bounds, running: Release, settings: Settings) -> date | None:
