@@ -15,6 +15,7 @@ from meshroll.core.judged import subjects_of
 from meshroll.core.model import ClusterView, NamespaceView, Workload
 from meshroll.core.plan import Step, Subject
 from meshroll.core.releases import Edge
+from meshroll.core.scan.row import listed
 from meshroll.core.scope import eligible, home_clients
 from meshroll.core.settings import Namespace, Wave
 from meshroll.core.waves import planned_waves
@@ -117,7 +118,7 @@ def _wave(
     running = [workload.id for workload in workloads if workload.kind != "CronJob"]
     return Step(
         "wave",
-        f"{title}: {', '.join(names)}",
+        f"{title}: {listed(names)}",
         space.name,
         changes,
         workloads=running,

@@ -43,6 +43,10 @@ _AT_MOST = (
     "oom_kills",
 )
 
+# Worst first, where a namespace has more workloads than a person reads.
+_WORST = ("Failed", "Error", "Inconclusive", None, SUCCESSFUL)
+WORKLOADS_MAX = 20
+
 Finding = Mapping[str, Any]
 
 
@@ -54,9 +58,9 @@ def print_gates(console: Console, verdicts: Sequence[Mapping[str, Any]], verbose
         line.add_row(Text(f"{outcome:<12}", style=OUTCOME_STYLES.get(outcome, "")), _said(verdict))
         console.print(Padding(line, (0, 0, 0, 2)))
         if verbose or outcome != SUCCESSFUL:
-            _print_findings(console, verdict)
+            _print_findings(console, verdict, verbose)
     if verdicts and all(verdict["outcome"] == SUCCESSFUL for verdict in verdicts):
-        _print_comparison(console, verdicts)
+        _print_comparison(console, verdicts, verbose)
 
 
 def _said(verdict: Mapping[str, Any]) -> Text:
@@ -69,12 +73,14 @@ def _said(verdict: Mapping[str, Any]) -> Text:
     return Text(f"{wave}\n{summary}" if wave else summary)
 
 
-def _print_findings(console: Console, verdict: Mapping[str, Any]) -> None:
+def _print_findings(console: Console, verdict: Mapping[str, Any], verbose: bool) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("")
     for column in ("Before", "Now", "Limit"):
         table.add_column(column, justify="right", no_wrap=True)
-    for workload in verdict.get("workloads", []):
+    workloads = verdict.get("workloads", [])
+    shown = workloads if verbose else sorted(workloads, key=_badness)[:WORKLOADS_MAX]
+    for workload in shown:
         findings = [
             each for each in workload["findings"] if each.get("value") is not None or each.get("outcome")
         ]
@@ -91,9 +97,20 @@ def _print_findings(console: Console, verdict: Mapping[str, Any]) -> None:
             )
     if table.row_count:
         console.print(Padding(table, (0, 0, 0, 4)))
+    _print_rest(console, len(workloads) - len(shown))
 
 
-def _print_comparison(console: Console, verdicts: Sequence[Mapping[str, Any]]) -> None:
+def _badness(workload: Mapping[str, Any]) -> int:
+    return _WORST.index(workload.get("outcome"))
+
+
+def _print_rest(console: Console, left_out: int) -> None:
+    if left_out:
+        text = f"and {left_out} more workloads: --verbose shows them, `meshroll report` too"
+        console.print(Padding(Text(text, style="dim"), (0, 0, 0, 4)))
+
+
+def _print_comparison(console: Console, verdicts: Sequence[Mapping[str, Any]], verbose: bool) -> None:
     """One line a workload, from the last gate that looked at it."""
     latest: dict[str, Sequence[Finding]] = {}
     for verdict in verdicts:
@@ -102,14 +119,19 @@ def _print_comparison(console: Console, verdicts: Sequence[Mapping[str, Any]]) -
     table.add_column("  Before -> after", no_wrap=True)
     for column in COMPARED:
         table.add_column(column, justify="right", no_wrap=True)
+    rows = []
     for workload, findings in sorted(latest.items()):
         success, *others = (_change(findings, signal) for signal in COMPARED.values())
         # A workload without traffic has nothing to compare.
         if success:
-            table.add_row(f"  {workload.removeprefix('Deployment/')}", success, *others)
-    if table.row_count:
+            rows.append((f"  {workload.removeprefix('Deployment/')}", success, *others))
+    shown = rows if verbose else rows[:WORKLOADS_MAX]
+    for row in shown:
+        table.add_row(*row)
+    if rows:
         console.print()
         console.print(table)
+        _print_rest(console, len(rows) - len(shown))
 
 
 def _change(findings: Sequence[Finding], signal: str) -> str:

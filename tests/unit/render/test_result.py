@@ -10,7 +10,7 @@ from rich.console import Console
 
 from meshroll.render.changes import value
 from meshroll.render.result import print_result, repeating
-from meshroll.render.signals import limit, number, signal_name
+from meshroll.render.signals import WORKLOADS_MAX, limit, number, signal_name
 
 COLUMNS = 80
 
@@ -71,6 +71,32 @@ def text(
     console = Console(file=stream, width=COLUMNS, highlight=False, markup=False, color_system=None)
     print_result(console, {"command": command, "data": {"clusters": list(clusters)}}, verbose, where or {})
     return stream.getvalue()
+
+
+MANY = [f"Deployment/w-{number:03d}" for number in range(WORKLOADS_MAX + 5)]
+
+
+def of_many(outcome: str, **outcomes: str) -> dict[str, Any]:
+    """A verdict on MANY workloads, of which some (by number) came out otherwise."""
+    one = verdict(outcome)["workloads"][0]
+    workloads = [
+        {**one, "workload": name, "outcome": outcomes.get(f"w{number}", "Successful")}
+        for number, name in enumerate(MANY)
+    ]
+    return {**verdict(outcome), "workloads": workloads}
+
+
+@pytest.mark.parametrize("outcome", ["Failed", "Successful"])
+def test_of_more_workloads_than_a_person_reads_the_rest_is_counted(outcome: str) -> None:
+    gates = [of_many(outcome)]
+    printed = text(cluster(gate=gates))
+    assert (printed.count("w-0"), "and 5 more workloads: --verbose" in printed) == (WORKLOADS_MAX, True)
+    assert "more workloads" not in text(cluster(gate=gates), verbose=True)
+
+
+def test_the_worst_of_many_workloads_are_those_that_are_shown() -> None:
+    printed = text(cluster(gate=[of_many("Failed", w23="Failed", w24="Inconclusive")]))
+    assert printed.index("w-023") < printed.index("w-024") < printed.index("w-000")
 
 
 def test_every_workload_has_its_line_and_reasons_stand_below() -> None:
