@@ -17,12 +17,12 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import click
 import yaml
+from large import make, pods
 
-from meshroll.adapters.kube.client import METADATA_LIST, Kube
+from meshroll.adapters.kube.client import Kube
 
 DEPLOYMENTS, REPLICAS = 500, 20
 LISTS = (
@@ -31,50 +31,6 @@ LISTS = (
     "/apis/apps/v1/deployments",
     "/api/v1/pods",
 )
-
-
-def make(kube: Kube, namespace: str) -> None:
-    """The namespace, and its pods: returns once all of them are there."""
-    kube.apply(
-        f"/api/v1/namespaces/{namespace}",
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
-    )
-
-    def one(number: int) -> None:
-        name = f"svc-{number:03d}"
-        labels = {"app": name}
-        told = {"TARGET": f"svc-{(number + 1) % DEPLOYMENTS:03d}.{namespace}:80", "DIAL_MODE": "pooled"}
-        container: dict[str, Any] = {
-            "name": name,
-            "image": f"registry.example/{name}:1.0",
-            "ports": [{"name": "grpc", "containerPort": 8080}],
-            "env": [{"name": key, "value": value} for key, value in told.items()],
-            "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
-            "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
-        }
-        meta = {"name": name, "namespace": namespace}
-        service = {"selector": labels, "ports": [{"name": "grpc", "port": 80, "targetPort": "grpc"}]}
-        template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
-        kube.apply(
-            f"/api/v1/namespaces/{namespace}/services/{name}",
-            {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": service},
-        )
-        spec = {"replicas": REPLICAS, "selector": {"matchLabels": labels}, "template": template}
-        kube.apply(
-            f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}",
-            {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec},
-        )
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(one, range(DEPLOYMENTS)))
-    while (found := count(kube, namespace)) < DEPLOYMENTS * REPLICAS:
-        click.echo(f"{found} pods", err=True)
-        time.sleep(10)
-
-
-def count(kube: Kube, namespace: str) -> int:
-    path = f"/api/v1/namespaces/{namespace}/pods"
-    return len(kube.list_as(path, METADATA_LIST, lambda page: [1] * len(page["items"]))[0])
 
 
 def bare(kube: Kube, namespace: str) -> float:
@@ -95,7 +51,7 @@ def main() -> int:
     said = yaml.safe_load((inventory / "host_vars/sandbox/connection.yml").read_text())["meshroll_cluster"]
     kube = Kube.connect(said["kubeconfig"], said["context"])
     if kube.get(f"/api/v1/namespaces/{namespace}") is None:
-        make(kube, namespace)
+        make(kube, namespace, DEPLOYMENTS, REPLICAS)
     read = bare(kube, namespace)
     command = [
         str(Path(sys.executable).parent / "meshroll"),
@@ -112,7 +68,7 @@ def main() -> int:
     took = time.monotonic() - started
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     (cluster,) = json.loads(done.stdout)["data"]["clusters"]
-    click.echo(f"{count(kube, namespace)} pods, {len(cluster['checks'])} checks, exit code {done.returncode}")
+    click.echo(f"{pods(kube, namespace)} pods, {len(cluster['checks'])} checks, exit code {done.returncode}")
     click.echo(
         f"preflight {took:.1f} s ({usage.ru_utime + usage.ru_stime:.1f} s of CPU), bare lists {read:.1f} s"
     )

@@ -212,6 +212,59 @@ def test_what_nobody_foresaw_reaches_the_one_who_waits(
         until(mirror, lambda: False)
 
 
+def test_each_change_is_told_once_as_it_is_now_and_at_first_all_that_is_there(
+    world: World, connect: Connect
+) -> None:
+    def broken(watch: Watch) -> None:
+        watch.say("MODIFIED", pod("b", 8))
+        watch.say("DELETED", pod("a", 9))
+        watch.say("ADDED", pod("a", 10))
+        world.pods = [pod("a", 10), pod("c", 11)]
+        watch.reset()
+
+    told: dict[str, Any] = {}
+    world.on_watch = [broken]
+    with Mirror(connect().kube, "n") as mirror:
+        for _, name, item in mirror.changes():
+            told[name] = item and item["metadata"]["resourceVersion"]
+        assert sorted(told) == ["a", "b"]
+        until(mirror, lambda: names(mirror) == ["a", "c"])
+        told |= {name: item and item["metadata"]["resourceVersion"] for _, name, item in mirror.changes()}
+        assert mirror.changes() == []
+    assert told == {"a": "10", "b": None, "c": "11"}
+
+
+def test_an_event_from_before_is_none_of_this_change_also_after_a_new_list(
+    server: Server, connect: Connect
+) -> None:
+    """One that happens again keeps its uid."""
+    old, new = pod("old"), pod("new")
+    lists: list[Asked] = []
+
+    def listed(asked: Asked) -> Answer:
+        events = "/events?" in asked.path
+        lists.extend([asked] if events else [])
+        items = [old, *([new] if len(lists) > 1 else [])] if events else []
+        return Answer(body={"items": items, "metadata": {"resourceVersion": "7"}})
+
+    over = threading.Event()
+
+    def watched(asked: Asked, handler: BaseHTTPRequestHandler) -> None:
+        watch = Watch(handler, over)
+        if "/events?" in asked.path and len(lists) == 1:
+            watch.say("MODIFIED", pod("old", 8))
+            watch.reset()
+        else:
+            watch.stall()
+
+    server.script, server.stream = listed, watched
+    told: list[str] = []
+    with Mirror(connect().kube, "n") as mirror:
+        until(mirror, lambda: (told.extend(name for _, name, _ in mirror.changes()), "new" in told)[1])
+    over.set()
+    assert told == ["new"]
+
+
 def test_a_copy_that_nobody_brings_up_to_date_says_so(world: World, connect: Connect) -> None:
     now = [100.0]
     with Mirror(connect().kube, "n", seconds=lambda: now[0]) as mirror:

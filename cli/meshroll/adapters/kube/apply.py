@@ -13,7 +13,7 @@ from meshroll.adapters.kube.endpoints import Conversion, wait_for_endpoints
 from meshroll.adapters.kube.mirror import Mirror
 from meshroll.core.changes import API_PATHS, Change
 from meshroll.core.errors import Drift, Failed, Problem
-from meshroll.core.model import Pod, Workload
+from meshroll.core.followed import Followed
 from meshroll.core.plan import Step
 from meshroll.core.progress import Expectation, Progress, judge
 from meshroll.core.recreation import in_order, preconditions
@@ -160,6 +160,7 @@ def _roll(
     old_pods = frozenset(pod["metadata"]["uid"] for pod in mirror.objects("Pod").values())
     done, total = 0, len(changes) + len(rolling)
     freed: set[str] = set()
+    followed = Followed()
     moved_at = time.monotonic()
     while waiting or writing or rolling:
         making.check()
@@ -180,11 +181,14 @@ def _roll(
                 else:
                     generation = int(written["metadata"].get("generation", 0))
                     rolling[change.workload or ""] = _Rolling(change.workload or "", change.pods, generation)
-        snapshot = _Snapshot(mirror)
+        is_current = mirror.is_current()
+        touched = followed.take(mirror.changes())
         for identifier, roll in list(rolling.items()):
+            if identifier not in touched and not roll.is_timed:
+                continue
             # Where nothing is changed now, no pod is from before the change.
             old = frozenset[str]() if identifier in step.waited else old_pods
-            progress = roll.judged(snapshot, expected, old)
+            progress = roll.judged(followed, is_current, expected, old)
             if progress.state == "failed":
                 del rolling[identifier]
                 with making.kept(problems):
@@ -238,22 +242,27 @@ class _Rolling:
     unproved_since: float | None = None
     done: int = 0
     message: str = ""
+    is_timed: bool = True
+    """To be looked at though nothing of it changed: it never was, or how long it stays so decides."""
 
-    def judged(self, snapshot: _Snapshot, expected: Expectation | None, old: frozenset[str]) -> Progress:
+    def judged(
+        self, followed: Followed, is_current: bool, expected: Expectation | None, old: frozenset[str]
+    ) -> Progress:
         identifier = self.workload
-        workload = snapshot.workloads.get(identifier)
+        workload = followed.workloads.get(identifier)
         if workload is None:
             return Progress("failed", f"{identifier} was deleted meanwhile")
         if workload.manifest["metadata"].get("generation", 0) < self.generation:
             return Progress("waiting", self.message)
-        pods, events = snapshot.pods.get(identifier, []), snapshot.events.get(identifier, [])
+        pods, events = followed.pods_of(identifier), followed.events_of(identifier)
         progress = judge(workload, pods, events, expected, old)
+        self.is_timed = progress.state == "unproved"
         if progress.state != "unproved" or progress.done > self.done:
             self.unproved_since = None
         self.done = progress.done
         if progress.state != "unproved":
             return progress
-        if not snapshot.is_current:  # what is missing may have come while the API server was away
+        if not is_current:  # what is missing may have come while the API server was away
             self.unproved_since = None
             return replace(progress, state="waiting")
         self.unproved_since = self.unproved_since or time.monotonic()
@@ -265,30 +274,6 @@ class _Rolling:
         changed = progress.message != self.message
         self.message = progress.message
         return changed
-
-
-class _Snapshot:
-    """Workloads, pods by owner and events by object of one moment, so that 500 workloads cost one pass."""
-
-    def __init__(self, mirror: Mirror) -> None:
-        self.is_current = mirror.is_current()
-        self.workloads: dict[str, Workload] = {}
-        for kind in ("Deployment", "StatefulSet", "DaemonSet"):
-            for item in mirror.objects(kind).values():
-                workload = Workload(item)
-                self.workloads[workload.id] = workload
-        self.pods: dict[str, list[Pod]] = {}
-        for item in mirror.objects("Pod").values():
-            pod = Pod(item)
-            self.pods.setdefault(pod.owner or "", []).append(pod)
-        self.events: dict[str, list[Object]] = {}
-        for event in mirror.new_events():
-            involved = event.get("involvedObject") or {}
-            self.events.setdefault(self._owner(involved), []).append(event)
-
-    def _owner(self, involved: Object) -> str:
-        kind, name = involved.get("kind", ""), involved.get("name", "")
-        return f"Deployment/{name.rpartition('-')[0]}" if kind == "ReplicaSet" else f"{kind}/{name}"
 
 
 def _fits(pods: int, in_flight: Sequence[int], budget_pods: int) -> bool:

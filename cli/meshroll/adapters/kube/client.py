@@ -6,7 +6,6 @@ building its model classes costs more time and memory than the whole look at a l
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -185,7 +184,7 @@ class Kube:
             for chunk in response.stream(65536, decode_content=True):
                 *lines, buffer = (buffer + chunk).split(b"\n")
                 for line in lines:
-                    event = json.loads(line)
+                    event = _OBJECT.decode(line)
                     if event["type"] == "ERROR":
                         status = event["object"]
                         raise ApiError(

@@ -12,6 +12,7 @@ import urllib3
 from meshroll.adapters import clock
 from meshroll.adapters.kube.client import ApiError, Kube, Object
 from meshroll.core.changes import API_PATHS
+from meshroll.core.followed import Seen
 from meshroll.core.retry import TRANSIENT, backoff_seconds
 
 PATHS = {
@@ -45,6 +46,7 @@ class Mirror:
         self._paths = {kind: path.format(namespace=namespace) for kind, path in PATHS.items()}
         self._objects: dict[str, dict[str, Object]] = {kind: {} for kind in PATHS}
         self._heard: dict[str, float] = {}
+        self._pending: dict[tuple[str, str], Object | None] = {}
         self._old_events: set[str] = set()
         self._changed = threading.Condition()
         self._version = 0
@@ -57,6 +59,8 @@ class Mirror:
     def __enter__(self) -> Mirror:
         versions = {kind: self._relist(kind) for kind in PATHS}
         self._old_events = {event["metadata"]["uid"] for event in self._objects["Event"].values()}
+        self._objects["Event"] = {}
+        self._pending = {key: item for key, item in self._pending.items() if key[0] != "Event"}
         for kind, version in versions.items():
             threading.Thread(
                 target=self._follow, args=(kind, version), daemon=True, name=f"watch {kind}"
@@ -71,13 +75,11 @@ class Mirror:
         with self._changed:
             return dict(self._objects[kind])
 
-    def new_events(self) -> list[Object]:
+    def changes(self) -> list[Seen]:
+        """What changed since the last call, each once and as it is now; the first time all that is there."""
         with self._changed:
-            return [
-                event
-                for event in self._objects["Event"].values()
-                if event["metadata"]["uid"] not in self._old_events
-            ]
+            pending, self._pending = self._pending, {}
+        return [(kind, name, item) for (kind, name), item in pending.items()]
 
     def is_current(self) -> bool:
         """Whether every kind was heard of lately; if not, what is here may be as old as a restart takes."""
@@ -133,20 +135,32 @@ class Mirror:
 
     def _take(self, kind: str, change: str, item: Object) -> None:
         with self._changed:
-            if change == "DELETED":
-                self._objects[kind].pop(item["metadata"]["name"], None)
-            else:
-                self._objects[kind][item["metadata"]["name"]] = {"kind": kind, **item}
-            self._heard[kind] = self._seconds()
-            self._version += 1
-            self._changed.notify_all()
+            self._put(kind, item["metadata"]["name"], None if change == "DELETED" else item)
+            self._told(kind, self._seconds())
 
     def _relist(self, kind: str) -> str:
         asked = self._seconds()
         items, version = self._kube.list_all(self._paths[kind])
         with self._changed:
-            self._objects[kind] = {item["metadata"]["name"]: {"kind": kind, **item} for item in items}
-            self._heard[kind] = asked
-            self._version += 1
-            self._changed.notify_all()
+            present = {item["metadata"]["name"]: item for item in items}
+            for name in [*self._objects[kind]]:
+                if name not in present:
+                    self._put(kind, name, None)
+            for name, item in present.items():
+                self._put(kind, name, item)
+            self._told(kind, asked)
         return version
+
+    def _put(self, kind: str, name: str, item: Object | None) -> None:
+        if item is not None and kind == "Event" and item["metadata"]["uid"] in self._old_events:
+            return
+        if item is None:
+            self._objects[kind].pop(name, None)
+        else:
+            item = self._objects[kind][name] = {"kind": kind, **item}
+        self._pending[kind, name] = item
+
+    def _told(self, kind: str, at: float) -> None:
+        self._heard[kind] = at
+        self._version += 1
+        self._changed.notify_all()
