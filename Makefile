@@ -55,12 +55,13 @@ test-sanity: $(INSTALLED) ## ansible-test sanity on the collection as a wheel ca
 wheel: $(INSTALLED) ## Build the wheel into dist/.
 	@$(BIN)/hatchling build -t wheel
 
-lint: $(INSTALLED) ## ruff, mypy --strict, ansible-lint, yamllint, import layers.
+lint: $(INSTALLED) ## ruff, mypy --strict, ansible-lint, yamllint, hadolint, import layers.
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/yamllint --strict .
+	@$(BIN)/hadolint Dockerfile
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/ansible-lint --offline --strict
 
 format: $(INSTALLED) ## Format, and mend what can be mended.
@@ -71,12 +72,14 @@ gate-table: $(INSTALLED) ## How often the gate is right and what a look costs; f
 	@$(BIN)/python benchmarks/gate_accuracy.py
 	@$(BIN)/python benchmarks/gate_speed.py
 
-docs: $(INSTALLED) ## Write the pages anew that are made from the commands' help and from data.
+docs: $(INSTALLED) ## Write the pages anew that are made from help and data, and build the site into build/site.
 	@PYTHONPATH=tests $(BIN)/python -m contract.command_page > docs/reference/commands.md
 	@PYTHONPATH=tests $(BIN)/python -m contract.breaking_changes_page > docs/reference/breaking-changes.md
 	@PYTHONPATH=tests $(BIN)/python -m contract.checks_page > docs/reference/checks.md
 	@PYTHONPATH=tests $(BIN)/python -m contract.rbac_page > docs/reference/rbac.md
+	@PYTHONPATH=tests $(BIN)/python -m contract.errors_page > docs/reference/errors.md
 	@PYTHONPATH=tests $(BIN)/python -m contract.inventory_schema > docs/reference/inventory.schema.json
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 tools: $(INSTALLED) ## Find or build the sandbox's programs (etcd, kube-apiserver, ... Helm, Prometheus).
 	@$(BIN)/python -m meshroll_sandbox.tools
