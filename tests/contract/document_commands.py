@@ -78,4 +78,5 @@ def words_of_meshroll(page: Path) -> Iterator[list[str]]:
         lexer.whitespace_split = True
         for ends, part in groupby(lexer, ENDED_BY.__contains__):
             if not ends and (words := list(part))[0].rpartition("/")[2] == "meshroll":
-                yield words[1:]
+                # … stands for what is filled in.
+                yield [left for word in words[1:] if (left := word.rstrip("…"))]

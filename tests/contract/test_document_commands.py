@@ -35,7 +35,9 @@ def test_commands_and_options_that_documents_show_are_there(page: Path) -> None:
         except (click.MissingParameter, click.BadOptionUsage):
             pass  # a sentence names a command or an option without what it takes
         except click.UsageError as error:
-            wrong[" ".join(words)] = error.format_message()
+            # The files that it names are the reader's.
+            if not error.format_message().endswith("does not exist."):
+                wrong[" ".join(words)] = error.format_message()
     assert wrong == {}
 
 
