@@ -56,7 +56,11 @@ def command(form: Any, image: str | None, job_namespace: str, account: str) -> E
     """
     if image is None and form != "systemd":
         raise UsageError(
-            Problem("usage", "--image is missing.", "Name an image with meshroll and Helm: see `--help`.")
+            Problem(
+                "usage",
+                "--image is missing.",
+                "Name an image with meshroll and Helm; docs/how-to/image.md says how to build one.",
+            )
         )
     from meshroll.adapters.inventory_files import named_files, vaulted
     from meshroll.render.schedule import Asked, jobs_in, written
