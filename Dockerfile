@@ -36,6 +36,7 @@ RUN install --directory --owner=65532 --group=65532 /run/meshroll
 ENV PATH="/opt/meshroll/bin:${PATH}" \
     HOME="/run/meshroll" \
     USER="meshroll" \
+    ANSIBLE_REMOTE_TMP="/tmp/.ansible" \
     LANG="C.UTF-8" \
     PYTHONDONTWRITEBYTECODE="1"
 WORKDIR /run/meshroll

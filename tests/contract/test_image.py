@@ -13,7 +13,7 @@ import yaml
 from ansible_builder.ee_schema import validate_schema
 
 from meshroll import __version__
-from meshroll.render.schedule.cronjob import HOME, USER_ID
+from meshroll.render.schedule.cronjob import HOME, USER_ID, WITHOUT_AN_ACCOUNT
 from meshroll_sandbox.toolspecs import TOOLS
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,8 @@ def test_images_that_it_is_made_from_can_be_named_by_digest_and_have_a_version()
 
 def test_it_runs_as_the_user_and_with_the_home_that_the_job_has() -> None:
     assert f"USER {USER_ID}:{USER_ID}\n" in LAST
-    assert f'HOME="{HOME}"' in LAST
+    for name, value in {"HOME": HOME, **WITHOUT_AN_ACCOUNT}.items():
+        assert f'{name}="{value}"' in LAST
     assert ENVIRONMENT["options"]["user"] == str(USER_ID)
 
 

@@ -83,6 +83,8 @@ def test_a_cronjob_finds_each_file_where_the_inventory_names_it() -> None:
     assert {each["name"]: each["value"] for each in container["env"]} == {
         "HOME": "/run/meshroll",
         "USER": "mesh",
+        # ~mesh is nobody's home there.
+        "ANSIBLE_REMOTE_TMP": "/tmp/.ansible",
     }
     mounted = {each["mountPath"] for each in container["volumeMounts"]}
     assert {"/run/meshroll/slack", "/etc/ca.pem", "/etc/~x/hook"} <= mounted

@@ -19,6 +19,8 @@ HOME, INVENTORY = "/run/meshroll", "/etc/meshroll/inventory"
 NAME = "meshroll-upgrade"
 INVENTORY_SECRET, FILES_SECRET = "meshroll-inventory", "meshroll-files"
 USER_ID = 65532
+# Where a module's own folder is: by default it is looked for as ~USER, and no file of the image knows this user.
+WITHOUT_AN_ACCOUNT = {"ANSIBLE_REMOTE_TMP": "/tmp/.ansible"}  # noqa: S108 - the container's own
 # Each cluster is worked on by a process of its own, so many at a time.
 MEMORY_MIB, MEMORY_A_CLUSTER_MIB = 512, 192
 VAULT_SECRET, VAULT_FILE = "meshroll-vault", "/run/vault/password"
@@ -168,7 +170,7 @@ def _pod(jobs: Sequence[Job], asked: Asked) -> dict[str, Any]:
         volumes.append({"name": "vault", "secret": {"secretName": VAULT_SECRET}})
         mounts.append({"name": "vault", "mountPath": str(PurePath(VAULT_FILE).parent), "readOnly": True})
     limit = ["--limit", asked.limit] if asked.limit else []
-    environment = {"HOME": HOME, "USER": asked.account}
+    environment = {"HOME": HOME, "USER": asked.account, **WITHOUT_AN_ACCOUNT}
     if asked.vaulted:
         environment[VAULT_VARIABLE] = VAULT_FILE
     memory_mib = MEMORY_MIB + MEMORY_A_CLUSTER_MIB * min(len(jobs), int(FORKS))
@@ -177,7 +179,7 @@ def _pod(jobs: Sequence[Job], asked: Asked) -> dict[str, Any]:
         "image": asked.image,
         "command": ["meshroll"],
         "args": ["upgrade", "--scheduled", "-i", str(PurePath(INVENTORY, asked.named)), *limit],
-        # The lock names who holds it, and no file of the image knows this user.
+        # The lock names who holds it.
         "env": [{"name": name, "value": value} for name, value in environment.items()],
         "resources": {
             "requests": {"cpu": "250m", "memory": f"{memory_mib // 2}Mi"},
