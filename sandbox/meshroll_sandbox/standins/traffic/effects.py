@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meshroll_sandbox.faults import Errors, ErrorsWithMesh, Fault, NoTraffic, Partition, SlowPod
+from meshroll_sandbox.standins.traffic.meters import CALL_CPU_SECONDS
 from meshroll_sandbox.standins.traffic.topology import Pod, Topology
 
 BAD_RELEASE = "edge-26.6.99"
 """The release that is bad on purpose: its proxies fail requests, as the fault errors-with-mesh does."""
 
 BAD_RELEASE_RATIO = 0.2
+
+QUOTA_PERIOD_MS = 100.0
+"""Linux gives a container its CPU limit anew in each period of so long (CFS, cpu.cfs_period_us)."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ def cut_off(faults: Sequence[Fault], topology: Topology, server: Pod) -> bool:
 def effects(faults: Sequence[Fault], topology: Topology, client: Pod, server: Pod) -> Effects:
     """What becomes of the requests of `client` that `server` answers. Faults add up as independent chances."""
     served = passed = 1.0
-    extra_ms = 0.0
+    extra_ms = QUOTA_PERIOD_MS if _starved(server) else 0.0
     releases = {client.release, server.release}
     if BAD_RELEASE in releases:
         passed *= 1 - BAD_RELEASE_RATIO
@@ -55,6 +59,12 @@ def effects(faults: Sequence[Fault], topology: Topology, client: Pod, server: Po
             case SlowPod() if fault.pod == "/".join(server.key):
                 extra_ms += fault.milliseconds
     return Effects(1 - served, 1 - passed, extra_ms)
+
+
+def _starved(server: Pod) -> bool:
+    """Whether a call takes all the CPU that the application may have in a period, so that each waits for the next one."""
+    limits = [one.cpu_cores for one in server.applications if one.cpu_cores is not None]
+    return any(cores * QUOTA_PERIOD_MS / 1000 <= CALL_CPU_SECONDS for cores in limits)
 
 
 def _behind(topology: Topology, service: str, server: Pod) -> bool:

@@ -56,7 +56,9 @@ class Model:
         self.alive = {
             pod.uid
             for pod in running.values()
-            if pod.alive and not cut_off(self._faults, self._topology, pod)
+            if pod.alive
+            and pod.uid not in self._topology.shut
+            and not cut_off(self._faults, self._topology, pod)
         }
         for key in [key for key, meter in self.meters.items() if not _same(running.get(key), meter.pod)]:
             self._forget(key)

@@ -78,7 +78,14 @@ def read_pod(item: Object, variables: Environment) -> Pod:
 
 def _container(spec: Object, states: Mapping[str, Object], init: bool) -> Container:
     ports = tuple((port.get("name", ""), port["containerPort"]) for port in spec.get("ports") or ())
-    return Container(spec["name"], spec["image"], ports, "running" in states.get(spec["name"], {}), init)
+    limit = ((spec.get("resources") or {}).get("limits") or {}).get("cpu")
+    running = "running" in states.get(spec["name"], {})
+    return Container(spec["name"], spec["image"], ports, running, init, _cores(limit) if limit else None)
+
+
+def _cores(quantity: str) -> float:
+    """Of a quantity of CPU as the API server writes it: "2", "200m"."""
+    return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
 
 
 def _owner(controller: Object, name: str, labels: Mapping[str, str]) -> tuple[str, str]:

@@ -54,6 +54,7 @@ class Traffic:
             "/api/v1/pods": self._world.pod,
             "/api/v1/services": self._world.service,
             "/apis/discovery.k8s.io/v1/endpointslices": self._world.endpoint_slice,
+            "/apis/networking.k8s.io/v1/networkpolicies": self._world.network_policy,
         }.items():
             context.kube.cache(path).listen(listener)
         probes = Probes(context.kube, self._world.topology, lambda: self._model.alive, context.seed)

@@ -42,13 +42,17 @@ class Probe:
 
 @dataclass(frozen=True)
 class Container:
-    """A container that runs as long as its pod. `init` says that it is a native sidecar."""
+    """A container that runs as long as its pod. `init` says that it is a native sidecar.
+
+    `cpu_cores` is its limit, None without one.
+    """
 
     name: str
     image: str
     ports: tuple[tuple[str, int], ...]
     running: bool
     init: bool = False
+    cpu_cores: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,10 +141,11 @@ class Service:
 
 @dataclass(frozen=True)
 class Topology:
-    """Everything at one moment."""
+    """Everything at one moment. `shut` are the uids of pods that a NetworkPolicy lets nobody reach."""
 
     pods: dict[Key, Pod] = field(default_factory=dict)
     services: dict[Key, Service] = field(default_factory=dict)
+    shut: frozenset[str] = frozenset()
 
     @cached_property
     def by_uid(self) -> dict[str, Pod]:

@@ -16,6 +16,7 @@ class World:
         self._pods: dict[Key, Pod] = {}
         self._services: dict[Key, Object] = {}
         self._slices: dict[Key, Object] = {}
+        self._policies: dict[Key, Object] = {}
         self._config_maps: dict[Key, dict[str, str]] = {}
         self._environments: dict[str, Environment] = {}
         self._waiting: dict[Key, Object] = {}
@@ -37,6 +38,9 @@ class World:
     def endpoint_slice(self, change: str, item: Object) -> None:
         self._keep(self._slices, change, item)
 
+    def network_policy(self, change: str, item: Object) -> None:
+        self._keep(self._policies, change, item)
+
     def config_map(self, change: str, item: Object) -> None:
         """Pods see a ConfigMap as it was when they started, so those that wait for one look again."""
         key = _key(item)
@@ -51,7 +55,7 @@ class World:
     def topology(self) -> Topology:
         """The same value until something changes."""
         if self._topology is None:
-            self._topology = Topology(dict(self._pods), self._read_services())
+            self._topology = Topology(dict(self._pods), self._read_services(), self._shut())
         return self._topology
 
     def _take_pod(self, key: Key, item: Object) -> None:
@@ -70,6 +74,20 @@ class World:
             kept.pop(_key(item), None)
         else:
             kept[_key(item)] = item
+
+    def _shut(self) -> frozenset[str]:
+        """Pods that a NetworkPolicy picks by labels and lets nobody in to; one with rules is taken to let callers in."""
+        closed = [
+            (key[0], (item["spec"].get("podSelector") or {}).get("matchLabels") or {})
+            for key, item in self._policies.items()
+            if "Ingress" in item["spec"].get("policyTypes", ()) and not item["spec"].get("ingress")
+        ]
+        return frozenset(
+            pod.uid
+            for namespace, labels in closed
+            for (home, _), pod in self._pods.items()
+            if home == namespace and labels.items() <= pod.labels.items()
+        )
 
     def _read_services(self) -> dict[Key, Service]:
         slices: dict[Key, list[Object]] = defaultdict(list)
