@@ -13,7 +13,7 @@ with needed():
 
     from meshroll.core.errors import MeshrollError
     from meshroll.core.history import Looked, opened
-    from meshroll.core.notices import begun
+    from meshroll.core.notices import TOLD_OF, begun
     from meshroll.core.settings import Settings
 
 
@@ -35,7 +35,8 @@ class ActionModule(MeshrollAction):
                 own, *left = opened(looked, run_id, self.holder(), now, others, theft)
                 for record in (own, *left):
                     journal.write(record)
-                self.notify(settings, begun(own, self.run_context.cluster))
+                if own.command in TOLD_OF:
+                    self.notify(settings, begun(own, self.run_context.cluster))
         except MeshrollError:
             with suppress(MeshrollError):  # else it lapses by itself
                 lock.release()

@@ -17,6 +17,8 @@ with needed():
     from meshroll.adapters.kube.look import look
     from meshroll.adapters.result_file import add_cluster
     from meshroll.core.certificate_dates import Dated, warnings
+    from meshroll.core.drill.judge import of_drills
+    from meshroll.core.drill.model import Drilled
     from meshroll.core.errors import ExitCode, MeshrollError, Problem, UsageError
     from meshroll.core.history import left_open, run_beginning
     from meshroll.core.journal import Record
@@ -66,6 +68,7 @@ class ActionModule(MeshrollAction):
             "schedule",
             "removal",
             "upgrade",
+            "drills",
         }
     )
 
@@ -118,6 +121,9 @@ class ActionModule(MeshrollAction):
                 outcome = end_unseen(outcome, error, begun, bool(failed))
         if command == "verify":
             outcome = of_verify(outcome)
+        drills = msgspec.convert(args.get("drills") or [], list[Drilled])
+        if outcome.exit_code == ExitCode.SUCCESS:
+            outcome = of_drills(drills)
         plan = plan_from(args["plan"]) if args.get("plan") else None
         verdicts = [*self.run_context.verdicts, *(args.get("verdicts") or [])]
         entry = ended(cluster, outcome, record, plan, status, command, check_mode, verdicts)
@@ -143,6 +149,8 @@ class ActionModule(MeshrollAction):
         if args.get("upgrade"):
             due, hops = args["upgrade"]["due"], args["upgrade"]["hops"]
             entry["upgrade"] = msgspec.to_builtins(told_upgrade(due, hops, record, outcome.exit_code))
+        if drills:
+            entry["drills"] = msgspec.to_builtins(drills)
         if args.get("report"):
             entry["report"] = args["report"]
         if releases:

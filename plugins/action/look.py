@@ -28,6 +28,7 @@ with needed():
         changes_of,
         fingerprint,
         inherited,
+        left_drilling,
         left_uninstalling,
         open_runs,
         to_undo,
@@ -93,6 +94,8 @@ class ActionModule(MeshrollAction):
         edge = release_for(settings, view, kube.server_now().date()) if direction == "in" else None
         before = inherited(records, names, going.waived if going else ()) if edge else Inherited()
         found: list[Problem] = [*left_uninstalling(records), *left_upgrading(records)] if edge else []
+        drilled = left_drilling(records, names)
+        found += drilled if edge else []
         asked: list[checks.Checked] = []
         if refuse:
             way: checks.Direction = "in" if edge else "verify" if direction == "verify" else "out"
@@ -129,7 +132,7 @@ class ActionModule(MeshrollAction):
         told = checks.lines(asked)
         for line in [*warnings(view.certificates), *(told if args.get("exclusive") else ())]:
             self.warn(line)
-        for problem in doubtful(view.identity):
+        for problem in [*doubtful(view.identity), *drilled]:
             self.warn(f"{problem.message} {problem.hint}")
         for other in others:
             self.warn(f"{other} is of a kind that meshroll does not handle; it stays as it is.")

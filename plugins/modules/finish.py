@@ -54,6 +54,10 @@ options:
   upgrade:
     type: dict
     description: How the upgrade stands in the calendar, and the hops that were wanted, for C(upgrade).
+  drills:
+    type: list
+    elements: dict
+    description: Each scenario as it ended, for C(drill).
   verdicts:
     type: list
     elements: dict

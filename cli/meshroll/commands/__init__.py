@@ -12,6 +12,7 @@ COMMANDS = {
     "plan": "Say what a rollout or rollback would do; changes nothing.",
     "status": "Say how clusters, namespaces and workloads stand.",
     "verify": "Judge the golden signals of what is meshed, now.",
+    "drill": "Break something on purpose, say what callers notice, take it back.",
     "resume": "Finish what an earlier run left half done, forward or back.",
     "runs": "List the runs that clusters remember, or show one of them.",
     "report": "Write the report of one run: verdict, before and after, plots, what changed.",

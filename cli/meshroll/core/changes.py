@@ -16,7 +16,8 @@ from meshroll.core.kinds import KINDS
 from meshroll.core.retry import holds
 
 Missing = None
-Kind = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(KINDS)})$")]
+# Those two only drills change, and they take it back themselves.
+Kind = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join((*KINDS, 'Pod', 'NetworkPolicy'))})$")]
 Pointer = Annotated[str, msgspec.Meta(pattern=r"^(/([^~/]|~[01])*)+$")]
 ObjectName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
 API_PATHS = {
@@ -27,6 +28,7 @@ API_PATHS = {
     "ConfigMap": "/api/v1/namespaces/{namespace}/configmaps",
     "Service": "/api/v1/namespaces/{namespace}/services",
     "Pod": "/api/v1/namespaces/{namespace}/pods",
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies",
     "Namespace": "/api/v1/namespaces",
 }
 
@@ -92,6 +94,12 @@ class Change(msgspec.Struct, frozen=True):
     @property
     def path(self) -> str:
         return f"{API_PATHS[self.kind].format(namespace=self.namespace)}/{self.name}"
+
+    @property
+    def patch_path(self) -> str:
+        """Where its patch goes: of a pod that runs only the resources may change, and by a subresource of their own."""
+        resizes = self.kind == "Pod" and any(field.path.startswith("/spec/") for field in self.fields)
+        return f"{self.path}/resize" if resizes else self.path
 
     @property
     def workload(self) -> str | None:

@@ -22,8 +22,14 @@ from meshroll.core.plan import to_builtins
 
 PREVIOUS = "previous"
 UNINSTALL = "uninstall"
+DRILL = "drill"
 KEPT_RUNS = 20
-_COMMANDS: Mapping[str, Command] = {"in": "rollout", UPGRADE: "upgrade", UNINSTALL: "uninstall"}
+_COMMANDS: Mapping[str, Command] = {
+    "in": "rollout",
+    UPGRADE: "upgrade",
+    UNINSTALL: "uninstall",
+    DRILL: "drill",
+}
 # Namespaces come and go (previews of changes), and nobody takes back what was done in one that is gone.
 KEPT_NEEDED_RUNS = 200
 
@@ -79,15 +85,15 @@ def inherited(
 
 
 def newest(records: Sequence[Record], namespace: str) -> Record | None:
-    """The run that says how the namespace stands; a rollback that did not come to its end says nothing of it, and an
-    upgrade only moves on what is meshed.
+    """The run that says how the namespace stands; a rollback that did not come to its end says nothing of it, an
+    upgrade only moves on what is meshed, and a drill leaves all as it was.
     """
     return next(
         (
             record
             for record in records
             if namespace in record.namespaces
-            and record.command != UPGRADE
+            and record.command not in (UPGRADE, DRILL)
             and (record.command != "rollback" or record.state == "succeeded")
         ),
         None,
@@ -114,10 +120,12 @@ def changes_of(records: Sequence[Record], record: Record) -> list[Change]:
 
 def has_changed(records: Sequence[Record], record: Record) -> bool:
     """Whether a run that failed has changed anything, with those that it went on with: of an upgrade its open hop, for
-    those before it stay; of an uninstall, which writes no change down, always.
+    those before it stay; of an uninstall, which writes no change down, always; of a drill, what it has not taken back.
     """
     if record.command == UPGRADE:
         return record.open_hop is not None
+    if record.command == DRILL:
+        return bool(record.pending)
     return record.command == UNINSTALL or bool(changes_of(records, record))
 
 
@@ -162,7 +170,14 @@ def _since(records: Sequence[Record], namespaces: Sequence[str], run_id: str) ->
 
 
 def _in_order(records: Sequence[Record], namespace: str) -> list[Entry]:
-    return [entry for run in reversed(records) for entry in run.entries if touches(entry.change, namespace)]
+    """What a drill did is not among it: that it takes back itself."""
+    return [
+        entry
+        for run in reversed(records)
+        if run.command != DRILL
+        for entry in run.entries
+        if touches(entry.change, namespace)
+    ]
 
 
 def unfinished(records: Sequence[Record], namespaces: Collection[str]) -> bool:
@@ -201,6 +216,8 @@ def left_open(records: Sequence[Record], namespaces: Collection[str]) -> tuple[l
         answer = (
             "`meshroll upgrade` goes on, or back"
             if upgrading
+            else f"`meshroll drill undo -n {namespace}` takes back what it left"
+            if record.command == DRILL
             else f"Do what it asks for, then `meshroll rollout -n {namespace}` goes on"
             if waits
             else f"`meshroll resume -n {namespace}` goes on"
@@ -235,6 +252,29 @@ def left_uninstalling(records: Sequence[Record]) -> list[Problem]:
             f"Run {record.run_id} (uninstall, {record.state.replace('_', ' ')}) did not come to its end.",
             f"Run it again: `meshroll uninstall{crds}` goes on; then `meshroll rollout` installs Linkerd anew.",
         )
+    ]
+
+
+def drills_left(records: Sequence[Record], namespaces: Collection[str]) -> list[Record]:
+    """The drills of these namespaces whose fault is not taken back; only another one does that, whatever ran since."""
+    return [
+        record
+        for record in records
+        if record.command == DRILL and record.pending and not set(record.namespaces).isdisjoint(namespaces)
+    ]
+
+
+def left_drilling(records: Sequence[Record], namespaces: Collection[str]) -> list[Problem]:
+    """What drills have left in these namespaces."""
+    return [
+        Problem(
+            "drill-unfinished",
+            f"Run {record.run_id} (drill, {', '.join(record.pending)}) of {name} did not take its fault back.",
+            f"`meshroll drill undo -n {name}` does it.",
+            namespace=name,
+        )
+        for record in drills_left(records, namespaces)
+        for name in record.namespaces
     ]
 
 
@@ -398,6 +438,7 @@ def forgettable(
             place >= kept
             and record.run_id not in needed
             and (record.state not in UNFINISHED or record.continued_by)
+            and not (record.command == DRILL and record.pending)
         )
     ]
 

@@ -19,7 +19,7 @@ from meshroll.core.releases import EdgeName
 State = Literal[
     "running", "succeeded", "paused", "rolled_back", "rollback_incomplete", "failed", "interrupted"
 ]
-Command = Literal["rollout", "rollback", "upgrade", "uninstall"]
+Command = Literal["rollout", "rollback", "upgrade", "uninstall", "drill"]
 # Unfinished states: the next rollout of the namespace goes on where such a run stopped.
 OPEN: tuple[State, ...] = ("running", "paused", "failed", "interrupted")
 UNFINISHED: tuple[State, ...] = (*OPEN, "rollback_incomplete")
@@ -101,6 +101,7 @@ class Record(msgspec.Struct, frozen=True):
 
     An uninstall names no namespace and has no entries: nothing of it is undone, and the same command goes on with it.
     An upgrade has ``hops``, of which only the last one, where it is not done, is ever taken back.
+    Of a drill ``pending`` are the scenarios whose fault is not taken back yet, which only a drill does.
     ``to`` is where a rollback goes, or a run that has turned back (``heading``). ``baseline`` are the signals from
     before the first of the runs; of an upgrade, from before its last hop. It never holds a secret: the only values of
     variables in it are those of a client's dial switches.

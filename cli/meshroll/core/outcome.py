@@ -127,10 +127,16 @@ def end_unseen(outcome: Outcome, error: MeshrollError, begun: bool, failed: bool
 
 
 def closed(record: Record, outcome: Outcome, now: str) -> Record:
-    """The record of a run that has come to its end, whichever it is."""
+    """The record of a run that has come to its end, whichever it is.
+
+    A drill that broke off and has taken its fault back leaves nothing to go on with.
+    """
+    state = outcome.state
+    if record.command == "drill" and state != "succeeded":
+        state = "rollback_incomplete" if record.pending else "rolled_back"
     return msgspec.structs.replace(
         record,
-        state=outcome.state,
+        state=state,
         finished_at=now,
         paused_at=record.paused_at if outcome.exit_code == ExitCode.PAUSED else [],
         paused_since=(record.paused_since or now) if outcome.exit_code == ExitCode.PAUSED else None,

@@ -10,7 +10,7 @@ import msgspec
 from meshroll.core.changes import Change
 from meshroll.core.errors import Problem
 
-Stage = Literal["namespace", "wave", "services", "dial", "clients", "servers", "verify"]
+Stage = Literal["namespace", "wave", "services", "dial", "clients", "servers", "verify", "drill"]
 
 
 class Known(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from meshroll.core.gate.verdict import Outcome
-from meshroll.core.history import open_runs
+from meshroll.core.history import DRILL, open_runs
 from meshroll.core.hop_history import UPGRADE
 from meshroll.core.journal import Record
 
@@ -41,13 +41,14 @@ def resumption(
     """Which way the runs go on that are the last word on one of ``namespaces`` and did not end.
 
     The newest of them decides, and those that go the same way go with it. ``records`` newest first. None where every
-    one is at rest, or waits for what only a person can do. An upgrade goes on with `meshroll upgrade` alone.
+    one is at rest, or waits for what only a person can do. An upgrade goes on with `meshroll upgrade` alone, and what a drill has left only
+    `meshroll drill` takes back.
     """
     unended = open_runs(records)
     ways = []
     for record in records:
         here = tuple(name for name in record.namespaces if name in namespaces and unended.get(name) is record)
-        if here and record.command != UPGRADE and (way := way_of(record, here, rule, now)):
+        if here and record.command not in (UPGRADE, DRILL) and (way := way_of(record, here, rule, now)):
             ways.append(way)
     together = [way for way in ways if way.direction == ways[0].direction]
     if not together:

@@ -95,6 +95,8 @@ def _summary(
     elif check_mode and plan:
         pods = sum(change.pods for change in plan.changes())
         lines.append(f"Would change {_objects(plan.changes())} and restart {pods} pods.")
+    elif record and record.command == "drill":
+        lines.append(f"Not taken back yet: {', '.join(record.pending)}." if record.pending else _NOTHING_LEFT)
     elif record and record.command != "uninstall":
         lines += [f"{hop.start} -> {hop.to}: done." for hop in hops if hop.done]
         lines.append(f"Changed {_objects(record.changes)}.")
@@ -110,6 +112,9 @@ def _summary(
     # On the way in they are what a plan says beforehand; on the way out they are what is left to do by hand.
     told = plan is not None and (plan.direction != "in" or record is None)
     return [*lines, *(plan.notes if plan and told else [])]
+
+
+_NOTHING_LEFT = "Nothing of a drill is left: every fault was taken back."
 
 
 def _taken_back(record: Record | None) -> str:
@@ -140,6 +145,10 @@ def _next(
     if command == "uninstall":
         crds = " --crds" if record and record.asked.get("crds") else ""
         return f"meshroll uninstall{crds} goes on" if record and code != ExitCode.SUCCESS else None
+    if command == "drill":
+        return (
+            f"meshroll drill undo{namespace}" if record and record.pending else f"meshroll status{namespace}"
+        )
     if command == "preflight" and code == ExitCode.SUCCESS:
         return "meshroll plan says what a rollout would do, meshroll rollout does it"
     if command == "upgrade":

@@ -14,6 +14,7 @@ from rich.text import Text
 from meshroll.render.certificates import print_certificates
 from meshroll.render.changes import print_changes, print_plan
 from meshroll.render.checks import print_checks
+from meshroll.render.drills import print_drills
 from meshroll.render.refresh import print_refreshed
 from meshroll.render.releases import print_releases
 from meshroll.render.runs import print_run, print_runs
@@ -105,6 +106,9 @@ def _print_cluster(console: Console, cluster: Mapping[str, Any], command: str, v
     if cluster.get("gate"):
         console.print("\nGates", style="bold")
         print_gates(console, cluster["gate"], verbose)
+    if cluster.get("drills"):
+        console.print("\nDrills", style="bold")
+        print_drills(console, cluster["drills"], verbose)
     if verbose and cluster.get("changes"):
         console.print("\nChanges", style="bold")
         print_changes(console, cluster["changes"], indent=2)

@@ -105,12 +105,14 @@ def make(kube: Kube, change: Change) -> Object:
     """
     try:
         if change.action == "delete":
-            kube.delete(change.path, **preconditions(change))
+            # Only a drill deletes pods, and plays their crash.
+            grace_seconds = 0 if change.kind == "Pod" else None
+            kube.delete(change.path, **preconditions(change), grace_seconds=grace_seconds)
             return {}
         if change.action in ("apply", "create"):
             assert change.body is not None
             return kube.create(change.path.rpartition("/")[0], change.body)
-        return kube.json_patch(change.path, change.json_patch())
+        return kube.json_patch(change.patch_path, change.json_patch())
     except ApiError as error:
         if error.status not in (404, 409, 422):
             raise

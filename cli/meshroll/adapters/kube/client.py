@@ -234,14 +234,21 @@ class Kube:
         """Server-side apply under the field manager ``meshroll``: only for objects that meshroll makes."""
         return self._json("PATCH", _with_manager(path, {"force": "true"}), body, SERVER_SIDE_APPLY)
 
-    def delete(self, path: str, uid: str | None = None, resource_version: str | None = None) -> None:
+    def delete(
+        self,
+        path: str,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        grace_seconds: int | None = None,
+    ) -> None:
         """Deletes the object, of exactly this ``uid`` and state where they are given; an absent one is fine.
 
-        Raises ApiError 409 where it is in another state.
+        ``grace_seconds`` is what a pod has to end; 0 kills it. Raises ApiError 409 where it is in another state.
         """
         wanted = {"uid": uid, "resourceVersion": resource_version}
         preconditions = {key: value for key, value in wanted.items() if value}
-        body = {"preconditions": preconditions} if preconditions else None
+        options = {"preconditions": preconditions or None, "gracePeriodSeconds": grace_seconds}
+        body = {key: value for key, value in options.items() if value is not None} or None
         try:
             self._json("DELETE", path, body)
         except ApiError as error:

@@ -1,0 +1,230 @@
+"""Drilling one workload: the fault, written down before it is made; what is seen of it; and that it is taken back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from meshroll.adapters import prometheus
+from meshroll.adapters.kube.apply import make
+from meshroll.adapters.kube.client import Kube, Object
+from meshroll.adapters.kube.journal import Journal
+from meshroll.adapters.prometheus import PrometheusClient, PrometheusError
+from meshroll.core.changes import API_PATHS, Change, lookup
+from meshroll.core.drill.faults import fault, hit, undoing
+from meshroll.core.drill.judge import NO_TRAFFIC, judge
+from meshroll.core.drill.measure import QUERIES, Look, abort, answered, look, measure
+from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, HYPOTHESES, Drilled, Measures, Outcome, Scenario
+from meshroll.core.errors import Drift, Problem
+from meshroll.core.gate.measurements import Query
+from meshroll.core.gate.subjects import ready_pods
+from meshroll.core.history import drills_left
+from meshroll.core.journal import Record, intending, made
+from meshroll.core.model import Pod, Workload
+from meshroll.core.moments import rfc3339
+from meshroll.core.outcome import left_behind
+from meshroll.core.plan import Step
+
+BEFORE_SECONDS = 15.0
+WATCH_SECONDS_MAX = 60.0
+SCRAPES_MAX = 10
+LOOKS_AFTER = 2
+UNMEASURED_LOOKS_MAX = 3
+RECOVERY_SECONDS = 120.0
+REPLICAS: Mapping[Scenario, int] = {"scale-up": 1, "scale-down": -1}
+LASTING = ("degraded-pod", "partition")
+
+
+@dataclass
+class Drilling:
+    """The drills of one workload. ``wait(seconds)`` may raise: a wish to stop, a lock that is lost.
+
+    ``callers`` are workloads (ids) that name a Service of it; ``failed_ratio_max`` is the share of calls that may fail.
+    """
+
+    kube: Kube
+    client: PrometheusClient
+    journal: Journal
+    record: Record
+    namespace: str
+    workload: str
+    callers: Collection[str]
+    scrape_interval_seconds: float
+    failed_ratio_max: float
+    wait: Callable[[float], None]
+
+    @property
+    def interval_seconds(self) -> float:
+        return max(1.0, self.scrape_interval_seconds)
+
+    def drill(self, scenario: Scenario) -> Drilled:
+        """Makes the fault, watches what comes of it, and takes it back however that ends.
+
+        Raises Drift where somebody else has changed meanwhile what the fault changed, and what ``wait`` raises.
+        """
+        workload, pods = self._workload(), self._pods()
+        own = ready_pods(pod for pod in pods if pod.owner == self.workload)
+        if workload is None or not workload.rolled or len(own) != workload.replicas:
+            return self.ended(scenario, "skipped", "the workload is not at rest")
+        known = {pod.name for pod in own}
+        was_ready = {pod.name for pod in ready_pods(pods) if pod.owner != self.workload}
+        now_seconds = self.client.now_seconds()
+        if not self._look(now_seconds - BEFORE_SECONDS, now_seconds, known, was_ready).sent:
+            return self.ended(scenario, "inconclusive", f"{NO_TRAFFIC}; the fault was not made")
+        moment = rfc3339(self.kube.server_now())
+        changes = fault(scenario, workload, own, self.record.run_id, moment)
+        begun = time.monotonic()
+        try:
+            self._make(scenario, changes)
+            wanted = workload.replicas + REPLICAS.get(scenario, 0)
+            looks, why = self._watch(scenario, now_seconds, known, was_ready, wanted)
+        finally:
+            seconds = time.monotonic() - begun
+            take_back(self.kube, self.journal, self.record)
+        self._recover()
+        precision_seconds = self.scrape_interval_seconds + self.interval_seconds
+        measures = measure(now_seconds, known, hit(changes), looks, precision_seconds)
+        if why:
+            return self.ended(scenario, "aborted", why, measures, seconds)
+        return self.ended(scenario, *judge(scenario, measures, self.failed_ratio_max), measures, seconds)
+
+    def ended(
+        self,
+        scenario: Scenario,
+        outcome: Outcome,
+        why: str,
+        measures: Measures | None = None,
+        seconds: float | None = None,
+    ) -> Drilled:
+        """How the scenario is told to have ended."""
+        return Drilled(
+            scenario=scenario,
+            workload=self.workload,
+            hypothesis=HYPOTHESES[scenario],
+            outcome=outcome,
+            why=why,
+            measures=measures,
+            seconds=None if seconds is None else round(seconds, 1),
+        )
+
+    def _make(self, scenario: Scenario, changes: list[Change]) -> None:
+        """The fault, of which the journal knows before it is there."""
+        step = Step("drill", scenario, self.namespace, changes, pending=[scenario])
+        before = {change.object: self.kube.get(change.path) for change in changes}
+        self.record = intending(self.record, step, before)
+        self.journal.write(self.record)
+        after: dict[str, Object] = {}
+        for change in changes:
+            after[change.object] = make(self.kube, change)
+        self.record = made(self.record, step, {name: each for name, each in after.items() if each})
+        self.journal.write(self.record)
+
+    def _watch(
+        self,
+        scenario: Scenario,
+        began_seconds: float,
+        before: Collection[str],
+        was_ready: Collection[str],
+        pods_wanted: int,
+    ) -> tuple[list[Look], str | None]:
+        """The looks, and why they were ended early, where they were."""
+        looks: list[Look] = []
+        unmeasured = settled = 0
+        longest = max(WATCH_SECONDS_MAX, SCRAPES_MAX * self.scrape_interval_seconds)
+        lasting = GONE_POD_SECONDS_MAX + 2 + 3 * self.scrape_interval_seconds
+        until = time.monotonic() + (lasting if scenario in LASTING else longest)
+        while time.monotonic() < until and settled <= LOOKS_AFTER:
+            self.wait(self.interval_seconds)
+            known = {*before, *(pod.name for each in looks for pod in each.pods)}
+            try:
+                now_seconds = self.client.now_seconds()
+                looks.append(self._look(began_seconds, now_seconds, known, was_ready))
+            except PrometheusError as error:
+                unmeasured += 1
+                if unmeasured == UNMEASURED_LOOKS_MAX:
+                    return looks, f"it could not be measured any more: {error}"
+                continue
+            unmeasured = 0
+            if why := abort(looks):
+                return looks, why
+            ending = scenario in ("rolling-deploy", "pod-crash", "scale-down")
+            if scenario not in LASTING and answered(before, looks, pods_wanted, ending):
+                settled += 1
+        return looks, None
+
+    def _look(
+        self, began_seconds: float, now_seconds: float, known: Collection[str], was_ready: Collection[str]
+    ) -> Look:
+        window_seconds = now_seconds - began_seconds
+        measured = prometheus.measure(self.client, _queries(), self.namespace, window_seconds, now_seconds)
+        return look(measured, self.workload, self.callers, self._pods(), known, was_ready)
+
+    def _recover(self) -> None:
+        """Until the workload is at rest again; the next drill is skipped where it is not."""
+        until = time.monotonic() + RECOVERY_SECONDS
+        while time.monotonic() < until:
+            workload = self._workload()
+            if workload is None or workload.rolled:
+                return
+            self.wait(1.0)
+
+    def _workload(self) -> Workload | None:
+        kind, _, name = self.workload.partition("/")
+        found = self.kube.get(f"{API_PATHS[kind].format(namespace=self.namespace)}/{name}")
+        return Workload({**found, "kind": kind}) if found else None
+
+    def _pods(self) -> list[Pod]:
+        items, _version = self.kube.list_all(API_PATHS["Pod"].format(namespace=self.namespace))
+        return [Pod(item) for item in items]
+
+
+def _queries() -> Sequence[Query]:
+    return [query for query in prometheus.queries() if query.id in QUERIES]
+
+
+def take_back_all(kube: Kube, journal: Journal, namespace: str) -> list[str]:
+    """Takes back what drills of the namespace have left that did not come to their end; the names of those runs.
+
+    Raises Drift where somebody else has changed what a fault had changed: it is left as it is.
+    """
+    left = drills_left(journal.read(), [namespace])
+    for record in left:
+        take_back(kube, journal, record)
+    return [record.run_id for record in left]
+
+
+def take_back(kube: Kube, journal: Journal, record: Record) -> None:
+    """Takes back whatever of the run's faults is still there, and writes that down.
+
+    Raises Drift as above, with nothing left to take back then.
+    """
+    own = journal.read_run(record.run_id)
+    if own is None or not own.pending:
+        return
+    problems: list[Problem] = []
+    entries = [entry for entry in own.entries if entry.step in own.pending]
+    for change in undoing(entries):
+        problems += _undo(kube, change)
+    journal.write(msgspec.structs.replace(own, pending=[]))
+    if error := left_behind(problems):
+        raise error
+
+
+def _undo(kube: Kube, change: Change) -> Sequence[Problem]:
+    present = kube.get(change.path)
+    if present is None:
+        return ()
+    if change.action == "delete":
+        kube.delete(change.path)
+        return ()
+    fields = [field for field in change.fields if lookup(present, field.path) != field.after]
+    if not fields:
+        return ()
+    try:
+        make(kube, msgspec.structs.replace(change, fields=fields))
+    except Drift as error:
+        return error.problems if kube.get(change.path) is not None else ()
+    return ()

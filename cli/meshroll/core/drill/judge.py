@@ -1,0 +1,113 @@
+"""Whether what a drill measured is what its hypothesis says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from meshroll.core.drill.model import (
+    GONE_POD_SECONDS_MAX,
+    NEW_POD_SECONDS_MAX,
+    SLOW_SHARE_MAX,
+    Drilled,
+    Measures,
+    Outcome,
+    Scenario,
+)
+from meshroll.core.errors import ExitCode, Problem
+from meshroll.core.outcome import Outcome as RunOutcome
+
+BRINGS_PODS = ("rolling-deploy", "pod-crash", "scale-up")
+TAKES_PODS = ("pod-crash", "scale-down", "partition")
+NO_TRAFFIC = "no request was counted, so nothing can be said"
+
+
+def judge(scenario: Scenario, measures: Measures | None, failed_ratio_max: float) -> tuple[Outcome, str]:
+    """The outcome with a sentence. ``failed_ratio_max`` is the share of calls that may fail."""
+    if measures is None:
+        return "inconclusive", NO_TRAFFIC
+    against = list(_against(scenario, measures, failed_ratio_max))
+    if against:
+        return "not_held", "; ".join(against)
+    if doubt := _doubt(scenario, measures):
+        return "inconclusive", doubt
+    return "held", "; ".join(_for(scenario, measures))
+
+
+def _against(scenario: Scenario, measures: Measures, failed_ratio_max: float) -> Iterator[str]:
+    if measures.failed_ratio > failed_ratio_max:
+        yield f"{_failed(measures)}, and {failed_ratio_max:.2%} may"
+    if scenario in BRINGS_PODS and measures.idle_new_pods:
+        yield f"{measures.idle_new_pods} of {measures.new_pods} new pods took no request"
+    late = NEW_POD_SECONDS_MAX + measures.precision_seconds
+    if scenario in BRINGS_PODS and (measures.new_pod_seconds or 0.0) > late:
+        yield f"a new pod took its first request {measures.new_pod_seconds:.0f} s after it was Ready"
+    late = GONE_POD_SECONDS_MAX + measures.precision_seconds
+    if (
+        scenario in TAKES_PODS
+        and (measures.gone_pod_seconds or 0.0) > late
+        and not _unenforced(scenario, measures)
+    ):
+        yield f"the lost pod was still called {measures.gone_pod_seconds:.0f} s later"
+    if (
+        scenario == "degraded-pod"
+        and measures.slow_pod_slower is not False
+        and _shared(measures) > SLOW_SHARE_MAX
+    ):
+        yield f"the slow pod got {measures.slow_pod_share:.0%} of the requests, {measures.fair_share:.0%} is its share"
+
+
+def _doubt(scenario: Scenario, measures: Measures) -> str | None:
+    if scenario in BRINGS_PODS and not measures.new_pods:
+        return "no new pod became Ready in the time"
+    if scenario in TAKES_PODS and measures.gone_pod_seconds is None:
+        return "no caller has a proxy, so who still called the lost pod was not counted"
+    if _unenforced(scenario, measures):
+        return "the pod went on answering: this CNI leaves connections alone that are open already"
+    if scenario == "degraded-pod" and measures.slow_pod_share is None:
+        return NO_TRAFFIC
+    if scenario == "degraded-pod" and measures.slow_pod_slower is False:
+        return "the pod did not become slower: it needs less CPU than it was left"
+    return None
+
+
+def _for(scenario: Scenario, measures: Measures) -> Iterator[str]:
+    yield _failed(measures)
+    if scenario in BRINGS_PODS and measures.new_pod_seconds is not None:
+        yield f"new pods took traffic {measures.new_pod_seconds:.0f} s after they were Ready"
+    if scenario in TAKES_PODS:
+        yield f"the lost pod was called for {measures.gone_pod_seconds:.0f} s more"
+    if scenario == "degraded-pod":
+        yield f"the slow pod got {measures.slow_pod_share:.0%}, {measures.fair_share:.0%} is its share"
+
+
+def _failed(measures: Measures) -> str:
+    return f"{measures.failed_requests:.0f} of {measures.requests:.0f} calls failed"
+
+
+def _shared(measures: Measures) -> float:
+    """What the slow pod got, as a part of its fair share; 0 where it is not known."""
+    return (measures.slow_pod_share or 0.0) / measures.fair_share if measures.fair_share else 0.0
+
+
+def _unenforced(scenario: Scenario, measures: Measures) -> bool:
+    """Whether a pod that nobody should reach was called as before, and answered."""
+    return (
+        scenario == "partition"
+        and _shared(measures) > 0
+        and measures.failed_ratio < (measures.slow_pod_share or 0) / 2
+    )
+
+
+def of_drills(drills: Sequence[Drilled]) -> RunOutcome:
+    """The end of a run whose faults are all taken back: as `verify` ends for what a gate says."""
+    against = [each for each in drills if each.outcome in ("not_held", "aborted")]
+    doubtful = [each for each in drills if each.outcome == "inconclusive"]
+    code = ExitCode.VERIFY_FAILED if against else ExitCode.PAUSED if doubtful else ExitCode.SUCCESS
+    return RunOutcome(code, tuple(map(_problem, [*against, *doubtful])), False)
+
+
+def _problem(drilled: Drilled) -> Problem:
+    code = "drill-inconclusive" if drilled.outcome == "inconclusive" else "drill-failed"
+    said = drilled.outcome.replace("_", " ")
+    hint = f"What should hold: {drilled.hypothesis}"
+    return Problem(code, f"{drilled.scenario} {said}: {drilled.why}.", hint, object=drilled.workload)
