@@ -57,6 +57,7 @@ PARTS: Sequence[tuple[str, Part]] = (
     ("To write the journal and take the lock", data.WRITE),
     ("To take the lock from another run", data.STEAL),
     ("To probe", data.PROBE),
+    ("To drill", data.DRILL),
     ("To see what an upgrade hits", data.SCAN),
     ("To install Linkerd", data.INSTALL),
     ("To upgrade Linkerd", data.UPGRADE),
@@ -88,6 +89,9 @@ stuck on a failed revision are deleted.
     "To probe": """
 Who may create Jobs may run any pod that the namespace admits, with any of its ServiceAccounts: grant it to those who
 may anyhow.
+""",
+    "To drill": """
+Namespaces have to be marked for it. `drill rollback` is a rollback and a rollout, and needs what those need.
 """,
     "To see what an upgrade hits": """
 An upgrade concerns every namespace with proxies, so its breaking changes are looked for in the whole cluster. Each of

@@ -14,11 +14,12 @@ from meshroll.adapters.kube.client import Kube, Object
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.prometheus import PrometheusClient, PrometheusError
 from meshroll.core.changes import API_PATHS, Change, lookup
+from meshroll.core.drill.choose import resizable
 from meshroll.core.drill.faults import fault, hit, undoing
 from meshroll.core.drill.judge import NO_TRAFFIC, judge
 from meshroll.core.drill.measure import QUERIES, Look, abort, answered, look, measure
 from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, HYPOTHESES, Drilled, Measures, Outcome, Scenario
-from meshroll.core.errors import Drift, Problem
+from meshroll.core.errors import Drift, Failed, Problem
 from meshroll.core.gate.measurements import Query
 from meshroll.core.gate.subjects import ready_pods
 from meshroll.core.history import drills_left
@@ -71,6 +72,8 @@ class Drilling:
             return self.ended(scenario, "skipped", "the workload is not at rest")
         known = {pod.name for pod in own}
         was_ready = {pod.name for pod in ready_pods(pods) if pod.owner != self.workload}
+        if scenario == "degraded-pod" and not all(map(resizable, own)):
+            return self.ended(scenario, "skipped", "the kubelet of its node does not resize pods in place")
         now_seconds = self.client.now_seconds()
         if not self._look(now_seconds - BEFORE_SECONDS, now_seconds, known, was_ready).sent:
             return self.ended(scenario, "inconclusive", f"{NO_TRAFFIC}; the fault was not made")
@@ -78,7 +81,10 @@ class Drilling:
         changes = fault(scenario, workload, own, self.record.run_id, moment)
         begun = time.monotonic()
         try:
-            self._make(scenario, changes)
+            try:
+                self._make(scenario, changes)
+            except Failed as error:
+                return self.ended(scenario, "inconclusive", f"the fault was refused: {error}")
             wanted = workload.replicas + REPLICAS.get(scenario, 0)
             looks, why = self._watch(scenario, now_seconds, known, was_ready, wanted)
         finally:

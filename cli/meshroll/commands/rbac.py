@@ -22,6 +22,7 @@ NAMES = (
         "rollback",
         "resume",
         "lock steal",
+        "drill",
     ),
     *("releases --for", "install", "upgrade", "uninstall", "uninstall --crds", "renewal"),
 )

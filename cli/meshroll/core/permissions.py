@@ -150,6 +150,13 @@ PROBE: Part = (
     Grant("namespaces", "batch", "jobs", "create get delete"),
     Grant("namespaces", "", "events", "list"),
 )
+# Pods are killed, degraded and labelled, the last of which a NetworkPolicy picks them by.
+DRILL: Part = (
+    Grant("namespaces", "", "pods", "get list patch delete"),
+    Grant("namespaces", "", "pods/resize", "patch"),
+    Grant("namespaces", "apps", "deployments", "get patch"),
+    Grant("namespaces", "networking.k8s.io", "networkpolicies", "get create delete"),
+)
 SCAN: Part = (
     Grant("cluster", "", "namespaces pods services configmaps", "list"),
     Grant("cluster", "networking.k8s.io", "networkpolicies", "list"),
@@ -246,6 +253,7 @@ COMMANDS: Mapping[str, Part] = {
     "rollback": (*_SEES, *CHANGE, *WRITE),
     "resume": _CHANGES,
     "lock steal": STEAL,
+    "drill": (*_LOOKS, *PROMETHEUS, *WRITE, *DRILL),
     "releases --for": (*LOOK, *SCAN),
     "install": (*_CHANGES, *INSTALL),
     "upgrade": (*_SEES, *CERTIFICATES, *PROMETHEUS, *CHANGE, *WRITE, *DISRUPTION, *SCAN, *UPGRADE),

@@ -41,8 +41,8 @@ def resumption(
     """Which way the runs go on that are the last word on one of ``namespaces`` and did not end.
 
     The newest of them decides, and those that go the same way go with it. ``records`` newest first. None where every
-    one is at rest, or waits for what only a person can do. An upgrade goes on with `meshroll upgrade` alone, and what a drill has left only
-    `meshroll drill` takes back.
+    one is at rest, or waits for what only a person can do. An upgrade goes on with `meshroll upgrade` alone,
+    and what a drill has left only `meshroll drill` takes back.
     """
     unended = open_runs(records)
     ways = []

@@ -10,6 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+_LEGEND = (
+    "Failed: of so many calls. New: seconds from Ready until a new pod takes traffic. Lost: seconds until a dead one gets "
+    "none. Slow: what the pod that is hit gets of all requests."
+)
 STYLES = {"held": "green", "not_held": "red", "aborted": "red", "inconclusive": "yellow", "skipped": "dim"}
 
 
@@ -17,10 +21,10 @@ def print_drills(console: Console, drills: Iterable[Mapping[str, Any]], verbose:
     """Each scenario in a row; times in seconds, shares of requests. Those of several approaches name theirs."""
     rows = list(drills)
     compared = any("approach" in row for row in rows)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     for column in ("  Scenario", *(("Approach",) if compared else ()), "Outcome"):
         table.add_column(column, no_wrap=True)
-    for column in ("Failed", "New pod s", "Lost pod s", "Slow pod"):
+    for column in ("Failed", "New", "Lost", "Slow"):
         table.add_column(column, no_wrap=True, justify="right")
     for row in rows:
         outcome = Text(row["outcome"].replace("_", " "), style=STYLES[row["outcome"]])
@@ -29,7 +33,7 @@ def print_drills(console: Console, drills: Iterable[Mapping[str, Any]], verbose:
     console.print(table)
     exact = [row["measures"]["precision_seconds"] for row in rows if row.get("measures")]
     if exact:
-        console.print(Text(f"  Seconds are exact to {max(exact):g}.", style="dim"))
+        console.print(Text(f"  {_LEGEND} Seconds are exact to {max(exact):g}.", style="dim"))
     for row in rows:
         if compared and not verbose:
             continue
@@ -39,13 +43,20 @@ def print_drills(console: Console, drills: Iterable[Mapping[str, Any]], verbose:
         console.print(Padding(told, (0, 0, 0, 2)))
 
 
+def print_comparison(console: Console, comparison: Mapping[str, Any], verbose: bool) -> None:
+    """The same for approaches to balancing, which nobody measured."""
+    source = comparison["source"]
+    console.print(Text(f"{source[:1].upper()}{source[1:]}.", style="bold"))
+    print_drills(console, comparison["drills"], verbose)
+
+
 def _figures(measures: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
     if not measures:
         return "-", "-", "-", "-"
     new = "never" if measures["idle_new_pods"] else _seconds(measures["new_pod_seconds"])
     share = measures["slow_pod_share"]
     return (
-        f"{measures['failed_requests']:.0f} of {measures['requests']:.0f}",
+        f"{measures['failed_requests']:.0f}/{measures['requests']:.0f}",
         new,
         _seconds(measures["gone_pod_seconds"]),
         "-" if share is None else f"{share:.0%}",
@@ -53,4 +64,4 @@ def _figures(measures: Mapping[str, Any] | None) -> tuple[str, str, str, str]:
 
 
 def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
+    return "-" if value is None else f"{value:.0f} s"

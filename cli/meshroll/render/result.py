@@ -14,7 +14,7 @@ from rich.text import Text
 from meshroll.render.certificates import print_certificates
 from meshroll.render.changes import print_changes, print_plan
 from meshroll.render.checks import print_checks
-from meshroll.render.drills import print_drills
+from meshroll.render.drills import print_comparison, print_drills
 from meshroll.render.refresh import print_refreshed
 from meshroll.render.releases import print_releases
 from meshroll.render.runs import print_run, print_runs
@@ -34,6 +34,9 @@ def print_result(
     clusters: Sequence[Mapping[str, Any]] = result["data"].get("clusters", [])
     if "catalogue" in result["data"]:
         print_refreshed(console, result["data"]["catalogue"])
+        return
+    if "comparison" in result["data"]:
+        print_comparison(console, result["data"]["comparison"], verbose)
         return
     if result["command"] == "releases":
         print_releases(console, clusters, verbose)
@@ -89,7 +92,7 @@ def _print_cluster(console: Console, cluster: Mapping[str, Any], command: str, v
     if cluster.get("checks"):
         console.print()
         print_checks(console, cluster["checks"], verbose)
-    if command != "plan":
+    if command not in ("plan", "drill"):
         for namespace in cluster.get("namespaces", []):
             _print_namespace(console, namespace)
     if cluster.get("certificates"):

@@ -9,6 +9,7 @@ from meshroll.core.model import (
     ClusterView,
     NamespaceView,
     Object,
+    Pod,
     Workload,
     containers_of,
     kubernetes_minor,
@@ -16,7 +17,7 @@ from meshroll.core.model import (
 )
 
 DRILLABLE = "meshroll.io/drillable"
-# In-place resize is there by default from 1.33 on (kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources).
+# kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources: there by default from then on.
 RESIZE_SINCE = (1, 33)
 REPLICAS_MIN = 2
 # DaemonSets of CNIs that enforce NetworkPolicies whatever their settings are.
@@ -107,6 +108,12 @@ def _unable_to_degrade(view: ClusterView, workload: Workload) -> str | None:
         if policy["resourceName"] == "cpu" and policy["restartPolicy"] != "NotRequired":
             return "its resizePolicy restarts the container when its CPU changes"
     return None
+
+
+def resizable(pod: Pod) -> bool:
+    """Whether its kubelet can resize it: the API server asks for the same (isPodResizeRequestSupported)."""
+    statuses = (pod.manifest.get("status") or {}).get("containerStatuses") or []
+    return all("resources" in each for each in statuses if "running" in (each.get("state") or {}))
 
 
 def limited_container(containers: object) -> Object | None:

@@ -1,4 +1,4 @@
-"""The fault of each scenario as changes, and what takes them back. All of them are of one workload, or one of its pods."""
+"""The fault of each scenario as changes, and what takes them back: of one workload, or of one of its pods."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _of_pod(pod: Pod, wanted: Iterable[tuple[str, object]], scenario: Scenario) 
 
 
 def _starved(pod: Pod) -> list[tuple[str, str]]:
-    """A tenth of the CPU limit; no request may be above its limit, and which class of QoS a pod is of may not change."""
+    """A tenth of the CPU limit. No request may be above its limit, and a pod has to stay in its class of QoS."""
     containers = pod.manifest["spec"]["containers"]
     limited = limited_container(containers)
     assert limited is not None, "a pod without a CPU limit is not degraded"

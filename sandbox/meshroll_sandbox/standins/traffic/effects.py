@@ -62,7 +62,7 @@ def effects(faults: Sequence[Fault], topology: Topology, client: Pod, server: Po
 
 
 def _starved(server: Pod) -> bool:
-    """Whether a call takes all the CPU that the application may have in a period, so that each waits for the next one."""
+    """Whether a call takes all the CPU that the application may have in a period, so that it waits for the next."""
     limits = [one.cpu_cores for one in server.applications if one.cpu_cores is not None]
     return any(cores * QUOTA_PERIOD_MS / 1000 <= CALL_CPU_SECONDS for cores in limits)
 

@@ -76,7 +76,7 @@ class World:
             kept[_key(item)] = item
 
     def _shut(self) -> frozenset[str]:
-        """Pods that a NetworkPolicy picks by labels and lets nobody in to; one with rules is taken to let callers in."""
+        """Pods that a NetworkPolicy picks and lets nobody in to; one with rules is taken to let callers in."""
         closed = [
             (key[0], (item["spec"].get("podSelector") or {}).get("matchLabels") or {})
             for key, item in self._policies.items()
