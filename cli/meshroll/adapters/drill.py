@@ -32,7 +32,7 @@ from meshroll.core.plan import Step
 BEFORE_SECONDS = 15.0
 WATCH_SECONDS_MAX = 60.0
 SCRAPES_MAX = 10
-LOOKS_AFTER = 2
+LOOKS_AFTER = 1
 UNMEASURED_LOOKS_MAX = 3
 RECOVERY_SECONDS = 120.0
 REPLICAS: Mapping[Scenario, int] = {"scale-up": 1, "scale-down": -1}
@@ -81,8 +81,10 @@ class Drilling:
         changes = fault(scenario, workload, own, self.record.run_id, moment)
         begun = time.monotonic()
         try:
+            step = self._intend(scenario, changes)
+            now_seconds = self.client.now_seconds()
             try:
-                self._make(scenario, changes)
+                self._make(step)
             except Failed as error:
                 return self.ended(scenario, "inconclusive", f"the fault was refused: {error}")
             wanted = workload.replicas + REPLICAS.get(scenario, 0)
@@ -92,7 +94,7 @@ class Drilling:
             take_back(self.kube, self.journal, self.record)
         self._recover()
         precision_seconds = self.scrape_interval_seconds + self.interval_seconds
-        measures = measure(now_seconds, known, hit(changes), looks, precision_seconds)
+        measures = measure(scenario, now_seconds, known, hit(changes), looks, precision_seconds)
         if why:
             return self.ended(scenario, "aborted", why, measures, seconds)
         return self.ended(scenario, *judge(scenario, measures, self.failed_ratio_max), measures, seconds)
@@ -116,16 +118,18 @@ class Drilling:
             seconds=None if seconds is None else round(seconds, 1),
         )
 
-    def _make(self, scenario: Scenario, changes: list[Change]) -> None:
-        """The fault, of which the journal knows before it is there."""
+    def _intend(self, scenario: Scenario, changes: list[Change]) -> Step:
+        """The fault as a step, of which the journal knows before it is made."""
         step = Step("drill", scenario, self.namespace, changes, pending=[scenario])
         before = {change.object: self.kube.get(change.path) for change in changes}
         self.record = intending(self.record, step, before)
         self.journal.write(self.record)
-        after: dict[str, Object] = {}
-        for change in changes:
-            after[change.object] = make(self.kube, change)
-        self.record = made(self.record, step, {name: each for name, each in after.items() if each})
+        return step
+
+    def _make(self, step: Step) -> None:
+        """Raises Failed where the API server refuses it."""
+        after = {change.object: make(self.kube, change) for change in step.changes}
+        self.record = made(self.record, step, {name: item for name, item in after.items() if item})
         self.journal.write(self.record)
 
     def _watch(
@@ -140,7 +144,7 @@ class Drilling:
         looks: list[Look] = []
         unmeasured = settled = 0
         longest = max(WATCH_SECONDS_MAX, SCRAPES_MAX * self.scrape_interval_seconds)
-        lasting = GONE_POD_SECONDS_MAX + 2 + 3 * self.scrape_interval_seconds
+        lasting = GONE_POD_SECONDS_MAX + 2 * self.interval_seconds
         until = time.monotonic() + (lasting if scenario in LASTING else longest)
         while time.monotonic() < until and settled <= LOOKS_AFTER:
             self.wait(self.interval_seconds)

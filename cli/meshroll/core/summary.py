@@ -107,7 +107,7 @@ def _summary(
         lines.append(f"{namespace['name']}: {meshed} of {pods} pods are meshed.")
     if code == ExitCode.ROLLED_BACK:
         lines.append(_taken_back(record))
-    if code == ExitCode.PAUSED and record:
+    if code == ExitCode.PAUSED and record and record.command != "drill":
         lines.append("Paused: what was changed stays, the lock is free.")
     # On the way in they are what a plan says beforehand; on the way out they are what is left to do by hand.
     told = plan is not None and (plan.direction != "in" or record is None)

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 _LEGEND = (
-    "Failed: of so many calls. New: seconds from Ready until a new pod takes traffic. Lost: seconds until a dead one gets "
-    "none. Slow: what the pod that is hit gets of all requests."
+    "Failed: of so many calls. New: from Ready until a new pod takes traffic. Lost: until a dead one gets none. "
+    "Slow: what the pod that is hit gets of all requests."
 )
 STYLES = {"held": "green", "not_held": "red", "aborted": "red", "inconclusive": "yellow", "skipped": "dim"}
 
@@ -33,7 +33,7 @@ def print_drills(console: Console, drills: Iterable[Mapping[str, Any]], verbose:
     console.print(table)
     exact = [row["measures"]["precision_seconds"] for row in rows if row.get("measures")]
     if exact:
-        console.print(Text(f"  {_LEGEND} Seconds are exact to {max(exact):g}.", style="dim"))
+        console.print(Text(f"  {_LEGEND} Exact to {max(exact):g} s.", style="dim"))
     for row in rows:
         if compared and not verbose:
             continue

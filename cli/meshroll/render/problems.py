@@ -28,6 +28,11 @@ ENDS: Mapping[ExitCode, str] = {
     ExitCode.INTERRUPTED: "Interrupted; run it again to go on.",
 }
 
+ENDS_OF_DRILLS: Mapping[ExitCode, str] = {
+    ExitCode.PAUSED: "Undecided. Every fault was taken back.",
+    ExitCode.VERIFY_FAILED: "Not as it should be. Every fault was taken back.",
+}
+
 
 def problem_lines(result: Mapping[str, Any], coloured: bool, columns: int = 0) -> list[str]:
     """The errors of an envelope as lines, folded to ``columns`` (0: not at all); none after a success."""
@@ -41,8 +46,14 @@ def problem_lines(result: Mapping[str, Any], coloured: bool, columns: int = 0) -
         lines += _one(error, several, coloured, columns)
     if data.get("log_file"):
         lines.append(f"Log: {data['log_file']}")
-    end = "Not done." if any(error["code"] == "sandbox" for error in errors) else ENDS[code]
+    end = (
+        "Not done." if any(error["code"] == "sandbox" for error in errors) else _end(result["command"], code)
+    )
     return [*lines, _styled(f"{end} (exit code {int(code)})", coloured, bold=True)]
+
+
+def _end(command: str, code: ExitCode) -> str:
+    return {**ENDS, **(ENDS_OF_DRILLS if command == "drill" else {})}[code]
 
 
 def _one(error: Mapping[str, Any], several: bool, coloured: bool, columns: int) -> list[str]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from meshroll.core.drill.model import Measures
+from meshroll.core.drill.model import Measures, Scenario
 from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.signals import workload_of
 from meshroll.core.gate.traffic import answered_by
@@ -122,6 +122,7 @@ def look(
 
 
 def measure(
+    scenario: Scenario,
     began_seconds: float,
     before: Collection[str],
     hit: str | None,
@@ -146,7 +147,7 @@ def measure(
     idle = [name for name, at in took.items() if at is None]
     waits = [max(0.0, at - ready[name]) for name, at in took.items() if at is not None]
     gone = _gone(before, looks)
-    if hit in before:
+    if hit in before and scenario != "degraded-pod":
         gone[str(hit)] = began_seconds
     since = [max(0.0, _last_request(name, source, looks, at) - at) for name, at in gone.items()]
     # A pod's own counts are gone with it, and say nothing of what was still sent there.
