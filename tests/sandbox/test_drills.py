@@ -1,0 +1,270 @@
+"""Drills on a real API server: what they tell, whom they refuse, and that nothing of a fault is left however they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from faults.tree import kill_tree
+from sandbox.support import MESHROLL, STATE, Estate, Ran, make_estate
+from sandbox.test_runs import take_lease
+
+from meshroll.core.drill.faults import LABEL
+from meshroll.core.drill.model import HYPOTHESES
+from meshroll_sandbox.status import Status
+
+SESSIONS = "Deployment/sessions"
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/meshroll/leases/meshroll"
+# Killed and stopped while their fault is there: one of a workload, one of a pod, one of an object of its own.
+LASTING = ("scale-up", "degraded-pod", "partition")
+
+
+@pytest.fixture(scope="module")
+def estate(sandbox: Status, tmp_path_factory: pytest.TempPathFactory) -> Estate:
+    assert sandbox.connection
+    return make_estate(sandbox.connection, "drilled", tmp_path_factory.mktemp("drilled"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(estate: Estate) -> Iterator[None]:
+    yield
+    assert left(estate) == []
+    (estate.folder / "inventory/host_vars/sandbox/test.yml").unlink(missing_ok=True)
+
+
+def left(estate: Estate) -> list[str]:
+    """What of faults is there."""
+    home = f"/apis/networking.k8s.io/v1/namespaces/{estate.name}/networkpolicies"
+    found = [item["metadata"]["name"] for item in estate.kube.list_all(home)[0]]
+    if (replicas := estate.deployment("sessions")["spec"]["replicas"]) != 3:
+        found.append(f"{replicas} replicas")
+    for pod in estate.pods(SESSIONS):
+        if LABEL in pod.manifest["metadata"]["labels"]:
+            found.append(f"label of {pod.name}")
+        if pod.manifest["spec"]["containers"][-1]["resources"]["limits"]["cpu"] != "200m":
+            found.append(f"limit of {pod.name}")
+    return found
+
+
+def drill(estate: Estate, *words: str) -> Ran:
+    return estate.run("drill", *words, "-n", estate.name)
+
+
+@contextmanager
+def drilling(estate: Estate, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """The command at work, with one of its faults there."""
+    child = subprocess.Popen(
+        [str(MESHROLL), "drill", *words, "-i", estate.inventory, "-n", estate.name],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "XDG_STATE_HOME": STATE},
+    )
+    try:
+        wait_until(lambda: bool(left(estate)), "no fault was made")
+        yield child
+    finally:
+        if child.poll() is None:
+            kill_tree(child.pid)
+        child.wait()
+
+
+def wait_until(holds: Callable[[], bool], otherwise: str) -> None:
+    for _ in range(240):
+        if holds():
+            return
+        time.sleep(0.25)
+    raise AssertionError(f"{otherwise} in 60 s")
+
+
+def test_all_drills_of_a_namespace_are_told_in_a_table_and_leave_nothing(estate: Estate) -> None:
+    ran = drill(estate, "all")
+    drills = {each["scenario"]: each for each in ran.cluster["drills"]}
+    assert list(drills) == list(HYPOTHESES)
+    assert {each["workload"] for each in drills.values()} == {SESSIONS}
+    assert all(each["measures"]["requests"] > 0 for each in drills.values()), drills
+    # Dialled anew for each request, a new pod takes traffic at once; a slow one goes on getting its share.
+    assert drills["scale-up"]["outcome"] == "held"
+    assert drills["rolling-deploy"]["outcome"] == "held"
+    # Without a proxy nobody has counted who still called the lost pod, and nothing is made up.
+    assert drills["partition"]["measures"]["failed_requests"] == 0
+    assert ran.code == 9, ran.result["errors"]
+    assert {*ran.codes} == {"drill-inconclusive"}
+    (run,) = [each for each in estate.run("runs").cluster["runs"] if each["command"] == "drill"]
+    assert run["state"] == "succeeded"
+
+
+def test_a_namespace_that_nobody_has_marked_is_refused(estate: Estate) -> None:
+    other = f"{estate.name}-reporting"
+    before = estate.kube.list_all(f"/api/v1/namespaces/{other}/pods")[0]
+    for scenario in ("all", "rollback"):
+        ran = estate.run("drill", scenario, "-n", other)
+        assert (ran.code, ran.codes) == (3, ["namespace-not-drillable"])
+        assert f"kubectl label namespace {other}" in ran.result["errors"][0]["hint"]
+    after = estate.kube.list_all(f"/api/v1/namespaces/{other}/pods")[0]
+    assert [each["metadata"]["uid"] for each in after] == [each["metadata"]["uid"] for each in before]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("scenario", LASTING)
+def test_what_a_killed_drill_has_left_is_named_and_the_next_one_takes_it_back(
+    estate: Estate, scenario: str
+) -> None:
+    with drilling(estate, scenario) as child:
+        kill_tree(child.pid)
+    assert left(estate)
+    resumed = estate.run("resume", "-n", estate.name)
+    assert (resumed.code, resumed.codes) == (9, ["run-unfinished"])
+    assert f"meshroll drill undo -n {estate.name}" in resumed.result["errors"][0]["hint"]
+    rollout = estate.run("rollout", "-n", estate.name)
+    assert rollout.code == 3
+    assert "drill-unfinished" in rollout.codes
+    undone = drill(estate, "undo")
+    assert undone.code == 0, undone.result["errors"]
+    assert left(estate) == []
+    again = drill(estate, "undo")
+    assert again.code == 0
+    assert again.cluster["changes"] == []
+
+
+@pytest.mark.exhaustive
+def test_each_drill_first_takes_back_what_another_one_has_left(estate: Estate) -> None:
+    with drilling(estate, "partition") as child:
+        kill_tree(child.pid)
+    ran = drill(estate, "scale-up")
+    assert ran.code == 0, ran.result["errors"]
+    assert left(estate) == []
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("scenario", LASTING)
+def test_a_ctrl_c_takes_the_fault_back(estate: Estate, scenario: str) -> None:
+    with drilling(estate, scenario) as child:
+        child.send_signal(signal.SIGINT)
+        said, _ = child.communicate(timeout=60)
+    assert child.returncode == 130, said
+    assert left(estate) == []
+    assert estate.run("resume", "-n", estate.name).code == 0
+
+
+@contextmanager
+def prometheus_that_fails(target: str, fails: Callable[[], bool]) -> Iterator[str]:
+    """A way to the real one that answers 503 once ``fails``."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if fails():
+                self.send_error(503)
+                return
+            with urllib.request.urlopen(f"{target}{self.path}") as answer:
+                body = answer.read()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.exhaustive
+def test_a_prometheus_that_fails_midway_ends_the_drill_and_not_its_cleaning_up(
+    estate: Estate, sandbox: Status
+) -> None:
+    assert sandbox.connection
+    with prometheus_that_fails(sandbox.connection.prometheus_url, lambda: bool(left(estate))) as url:
+        estate.settings(prometheus={"url": url, "scrape": "existing", "scrape_interval_seconds": 1})
+        ran = drill(estate, "partition")
+    (told,) = ran.cluster["drills"]
+    assert (ran.code, told["outcome"]) == (10, "aborted")
+    assert "could not be measured any more" in told["why"]
+
+
+@pytest.mark.exhaustive
+def test_what_somebody_else_changed_meanwhile_is_shown_and_left(estate: Estate) -> None:
+    path = f"/apis/apps/v1/namespaces/{estate.name}/deployments/sessions"
+    with drilling(estate, "scale-up") as child:
+        estate.kube.merge_patch(path, {"spec": {"replicas": 5}})
+        said, _ = child.communicate(timeout=120)
+    assert child.returncode == 8, said
+    assert left(estate) == ["5 replicas"]
+    estate.kube.merge_patch(path, {"spec": {"replicas": 3}})
+    wait_until(lambda: len(estate.pods(SESSIONS)) == 3, "sessions has not three pods")
+
+
+@pytest.mark.exhaustive
+def test_while_another_run_is_at_work_nothing_is_drilled(estate: Estate) -> None:
+    take_lease(estate.kube, "ann@laptop/20260101t000000z-abc123")
+    try:
+        ran = drill(estate, "pod-crash")
+    finally:
+        estate.kube.delete(LEASE)
+    assert (ran.code, ran.codes) == (7, ["locked"])
+
+
+@pytest.mark.exhaustive
+def test_a_workload_that_cannot_be_drilled_is_refused_with_the_reason(estate: Estate) -> None:
+    for workload, reason in {
+        "Deployment/pricing": "has 1 pods",
+        "Deployment/omni": "is behind no Service",
+        "StatefulSet/ledger": "is no Deployment",
+        "Deployment/absent": "There is no",
+    }.items():
+        ran = drill(estate, "pod-crash", "--workload", workload)
+        assert (ran.code, ran.codes) == (3, ["workload-not-drillable"])
+        assert reason in ran.result["errors"][0]["message"]
+
+
+@pytest.mark.exhaustive
+def test_where_nothing_enforces_policies_a_partition_is_skipped(estate: Estate) -> None:
+    path = "/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node"
+    found: Any = estate.kube.get(path)
+    containers = found["spec"]["template"]["spec"]["containers"]
+    for argument in ("--enable-network-policy=false", "--enable-network-policy=true"):
+        containers[1]["args"] = [argument]
+        estate.kube.merge_patch(path, {"spec": {"template": {"spec": {"containers": containers}}}})
+        if argument.endswith("false"):
+            ran = drill(estate, "partition")
+            (told,) = ran.cluster["drills"]
+            assert (ran.code, told["outcome"]) == (0, "skipped")
+            assert "enforce NetworkPolicies" in told["why"]
+
+
+# The last ones: from here on the namespace is on the mesh.
+@pytest.mark.exhaustive
+def test_a_rollback_is_rehearsed_and_leaves_the_namespace_as_it_was(estate: Estate) -> None:
+    ran = drill(estate, "rollback")
+    assert ran.code == 0, ran.result["errors"]
+    assert [part["command"] for part in ran.cluster["rehearsal"]] == ["rollout", "rollback"]
+    assert not any(pod.proxy for pod in estate.pods(SESSIONS))
+    assert estate.run("rollout").code == 0
+    ran = drill(estate, "rollback")
+    assert ran.code == 0, ran.result["errors"]
+    assert [part["command"] for part in ran.cluster["rehearsal"]] == ["rollback", "rollout"]
+    assert all(part["seconds"] > 0 for part in ran.cluster["rehearsal"])
+    assert all(pod.proxy for pod in estate.pods(SESSIONS))
+
+
+@pytest.mark.exhaustive
+def test_on_the_mesh_every_hypothesis_holds(estate: Estate) -> None:
+    if not all(pod.proxy for pod in estate.pods(SESSIONS)):
+        assert estate.run("rollout").code == 0
+    ran = drill(estate, "all")
+    assert ran.code == 0, ran.result["errors"]
+    assert {each["outcome"] for each in ran.cluster["drills"]} == {"held"}
+    assert all(each["seconds"] < 60 for each in ran.cluster["drills"])

@@ -1,0 +1,187 @@
+"""From looks to measures: times, shares and failures, and when a fault has to go at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from unit.core.factories import pods, workload
+
+from meshroll.core.drill.measure import CALLERS, Count, Look, PodSeen, abort, answered, look, measure
+from meshroll.core.drill.model import Measures, Scenario
+from meshroll.core.gate.measurements import Measurements, Sample
+
+BEGAN = 1000.0
+BEFORE = ("a", "b", "c")
+OWN = "its own metrics"
+
+
+def seen(*names: str, ready_at: float = 0.0) -> tuple[PodSeen, ...]:
+    return tuple(PodSeen(name, ready_at, False) for name in names)
+
+
+def at(
+    seconds: float,
+    sent: dict[str, float],
+    pods: tuple[PodSeen, ...] = seen(*BEFORE),
+    failed: float = 0.0,
+    source: str = CALLERS,
+    **others: Any,
+) -> Look:
+    fields: dict[str, Any] = {"medians_ms": {}, **others}
+    return Look(
+        at_seconds=BEGAN + seconds,
+        sent={source: sent} if sent else {},
+        answers={source: Count(sum(sent.values()), failed)} if sent else {},
+        pods=pods,
+        **fields,
+    )
+
+
+def measured(scenario: Scenario, hit: str | None, *looks: Look) -> Measures:
+    found = measure(scenario, BEGAN, BEFORE, hit, looks, 2.0)
+    assert found is not None
+    return found
+
+
+def test_without_a_request_nothing_is_measured() -> None:
+    assert measure("pod-crash", BEGAN, BEFORE, "a", [], 2.0) is None
+    assert measure("pod-crash", BEGAN, BEFORE, "a", [at(1, {}), at(2, {})], 2.0) is None
+
+
+def test_a_new_pod_waits_from_being_ready_to_its_first_request() -> None:
+    more = (*seen(*BEFORE), PodSeen("d", BEGAN + 3, False))
+    found = measured(
+        "scale-up", None, at(2, {"a": 5}), at(4, {"a": 9}, more), at(12, {"a": 20, "d": 1}, more)
+    )
+    assert (found.new_pods, found.idle_new_pods, found.new_pod_seconds) == (1, 0, 9.0)
+    assert found.gone_pod_seconds is None
+
+
+def test_the_new_pod_that_took_longest_counts_and_one_that_took_nothing_is_told() -> None:
+    more = (*seen(*BEFORE), *seen("d", "e", ready_at=BEGAN))
+    one = at(4, {"a": 9, "d": 1}, more)
+    assert measured("rolling-deploy", None, one, at(9, {"a": 9, "d": 2, "e": 1}, more)).new_pod_seconds == 9.0
+    idle = measured("rolling-deploy", None, one, at(60, {"a": 90, "d": 2}, more))
+    assert (idle.idle_new_pods, idle.new_pod_seconds) == (1, None)
+
+
+def test_a_dead_pod_is_called_until_its_count_grows_no_more() -> None:
+    rest = seen("b", "c")
+    looks = [at(1, {"a": 3}, rest), at(2, {"a": 5}, rest), at(3, {"a": 5, "b": 9}, rest)]
+    assert measured("pod-crash", "a", *looks).gone_pod_seconds == 2.0
+    assert measured("pod-crash", "a", *looks[2:]).gone_pod_seconds == 3.0
+    never = [at(1, {"b": 3}, rest), at(2, {"b": 5}, rest)]
+    assert measured("pod-crash", "a", *never).gone_pod_seconds == 0.0
+
+
+def test_a_dead_pods_own_count_is_gone_with_it_and_says_nothing_of_callers() -> None:
+    rest = seen("b", "c")
+    looks = [at(1, {"a": 3}, rest, source=OWN), at(2, {"a": 3, "b": 2}, rest, source=OWN)]
+    assert measured("pod-crash", "a", *looks).gone_pod_seconds is None
+    assert measured("partition", "a", at(1, {"a": 3}, source=OWN)).gone_pod_seconds == 1.0
+
+
+def test_the_share_of_a_slow_pod_is_that_of_the_second_half() -> None:
+    looks = [
+        at(1, {"a": 10, "b": 10, "c": 10}),
+        at(2, {"a": 10, "b": 20, "c": 20}),
+        at(3, {"a": 11, "b": 30, "c": 29}, medians_ms={"a": 100.0, "b": 5.0, "c": 6.0}),
+    ]
+    found = measured("degraded-pod", "a", *looks)
+    assert found.slow_pod_share == pytest.approx(1 / 20)
+    assert found.fair_share == pytest.approx(1 / 3)
+    assert found.slow_pod_slower is True
+    assert found.gone_pod_seconds is None
+
+
+def test_failures_are_those_that_the_source_nearest_to_the_callers_counted() -> None:
+    last = at(1, {"a": 10})
+    last = Look(
+        at_seconds=last.at_seconds,
+        sent=last.sent,
+        answers={"callers' own metrics": Count(100, 7), CALLERS: Count(93, 0)},
+        medians_ms={},
+        pods=last.pods,
+    )
+    found = measured("partition", "a", last)
+    assert (found.requests, found.failed_requests) == (100, 7)
+    assert "callers' own metrics" in found.source
+
+
+def test_it_is_waited_for_until_every_new_pod_has_taken_traffic() -> None:
+    fresh = (*seen("b", "c"), *seen("d", ready_at=BEGAN))
+    idle, busy = at(1, {"b": 9}, fresh), at(2, {"b": 9, "d": 1}, fresh)
+    assert not answered(BEFORE, [idle], 3, ending=True)
+    assert answered(BEFORE, [idle, busy], 3, ending=True)
+    assert not answered(BEFORE, [idle, busy], 4, ending=False)
+    same = at(1, {"a": 9})
+    assert answered(BEFORE, [same], 3, ending=False)
+    assert not answered(BEFORE, [same], 3, ending=True)
+
+
+def failing(*counts: tuple[float, float]) -> list[Look]:
+    return [at(number, {"a": sent}, failed=failed) for number, (sent, failed) in enumerate(counts)]
+
+
+def test_many_failures_in_a_row_abort_and_a_few_looks_of_them_do_not() -> None:
+    assert abort(failing((10, 0), (20, 5), (30, 10))) is None
+    assert abort(failing((10, 0), (20, 5), (30, 10), (40, 10))) is None
+    reason = abort(failing((10, 0), (20, 3), (30, 6), (40, 9)))
+    assert reason is not None
+    assert "20%" in reason
+    # No answer at all is no failure.
+    assert abort(failing((10, 0), (10, 0), (10, 0), (10, 0))) is None
+
+
+def test_another_workload_that_suffers_aborts_at_once() -> None:
+    reason = abort([at(1, {"a": 9}, unready=("tariffs-1",))])
+    assert reason is not None
+    assert "tariffs-1" in reason
+
+
+def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else() -> None:
+    own, caller, other = workload(name="own"), workload(name="caller"), workload(name="other")
+    answers: dict[str, list[Sample]] = {
+        "outbound-matrix": [
+            Sample(
+                {
+                    "namespace": "charging",
+                    "deployment": "caller",
+                    "dst_deployment": "own",
+                    "dst_pod": "own-0",
+                },
+                6,
+            ),
+            Sample({"namespace": "charging", "deployment": "other", "dst_deployment": "caller"}, 50),
+        ],
+        "outbound-responses": [
+            Sample({"deployment": "caller", "classification": "success"}, 5),
+            Sample({"deployment": "caller", "classification": "failure"}, 1),
+            Sample({"deployment": "other", "classification": "failure"}, 50),
+        ],
+        "application-client-responses": [
+            Sample({"pod": "caller-0", "classification": "success"}, 4),
+            Sample({"pod": "other-0", "classification": "failure"}, 50),
+        ],
+        "inbound-by-pod": [Sample({"pod": "own-0", "classification": "success"}, 5), Sample({"pod": "x"}, 9)],
+        "inbound-median-by-pod": [Sample({"pod": "own-0"}, 4.0), Sample({"pod": "other-0"}, 9.0)],
+    }
+    here = [*pods(own), *pods(caller), *pods(other, ready=False)]
+    for pod in here[:4]:
+        pod.manifest["status"]["conditions"][0]["lastTransitionTime"] = "2026-01-01T00:00:00Z"
+    found = look(
+        Measurements("charging", BEGAN, 10.0, {}, answers),
+        own.id,
+        (),
+        here,
+        (),
+        ("other-0", "caller-0", "own-0"),
+    )
+    assert found.sent == {CALLERS: {"own-0": 6}, "its own proxies": {"own-0": 5}}
+    assert list(found.answers) == ["callers' own metrics", CALLERS, "its own proxies"]
+    assert found.answers[CALLERS] == Count(6, 1)
+    assert found.answers["callers' own metrics"] == Count(4, 0)
+    assert found.medians_ms == {"own-0": 4.0}
+    assert [pod.name for pod in found.pods] == ["own-0", "own-1"]
+    assert found.unready == ("other-0",)
