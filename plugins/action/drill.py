@@ -15,10 +15,12 @@ with needed():
     from meshroll.adapters.drill import Drilling, take_back_all
     from meshroll.adapters.kube.look import look
     from meshroll.core.callers import callers_of
+    from meshroll.core.checks.namespaces import missing_permissions
     from meshroll.core.drill import choose
     from meshroll.core.drill.model import HYPOTHESES, Drilled
     from meshroll.core.errors import MeshrollError, Problem, Refused, UsageError
     from meshroll.core.history import DRILL, drills_left, fingerprint, left_open, open_runs
+    from meshroll.core.permissions import NEEDED_TO_DRILL
     from meshroll.core.settings import Settings
 
 UNDO, REHEARSAL = "undo", "rollback"
@@ -49,6 +51,8 @@ class ActionModule(MeshrollAction):
         open_run = open_runs(records).get(namespace.name)
         if scenario != UNDO and not (open_run and open_run.command == DRILL):
             found += left_open(records, [namespace.name])[0]
+        if scenario != REHEARSAL and space.manifest is not None:
+            found += missing_permissions(space, NEEDED_TO_DRILL)
         if found:
             raise Refused(found)
         drill: dict[str, Any] = {

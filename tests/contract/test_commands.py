@@ -11,10 +11,12 @@ import pytest
 from contract.command_page import commands, page
 
 from meshroll.app import root
-from meshroll.commands import COMMANDS
+from meshroll.commands import COMMANDS, drill
 from meshroll.commands.sandbox import FAULTS
+from meshroll.core.drill.model import HYPOTHESES
 from meshroll.core.summary import TELLS
 from meshroll.paths import playbook_file
+from meshroll_sandbox import comparison
 from meshroll_sandbox.faults import KINDS
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +86,11 @@ def test_help_imports_nothing_slow(words: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (0, "")
     assert "Usage: meshroll" in done.stdout
+
+
+def test_the_drills_of_the_command_are_those_that_there_are() -> None:
+    assert drill.SCENARIOS == tuple(HYPOTHESES) == tuple(comparison.SCENARIOS)
+    assert tuple(comparison.APPROACHES) == drill.APPROACHES
 
 
 def test_what_a_result_tells_is_said_of_commands_that_there_are() -> None:

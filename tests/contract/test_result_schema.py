@@ -20,6 +20,7 @@ from meshroll.adapters.catalogue import breaking_changes
 from meshroll.core.accepted import Accepted
 from meshroll.core.certificate_dates import Dated
 from meshroll.core.configuration import told as told_settings
+from meshroll.core.drill.model import HYPOTHESES, Drilled, Measures
 from meshroll.core.errors import STATUS, ExitCode, Problem
 from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdict
 from meshroll.core.journal import Entry, Record
@@ -52,6 +53,16 @@ REMOVAL = Removal(
     keeps=[Kept("namespace linkerd", "kubectl delete namespace linkerd")],
     nothing_to_do=False,
 )
+DRILLED = Drilled(
+    scenario="partition",
+    workload="Deployment/omni",
+    hypothesis=HYPOTHESES["partition"],
+    outcome="held",
+    why="no call failed",
+    measures=Measures(source="callers' proxies", precision_seconds=2.0),
+    seconds=12.0,
+)
+REHEARSED = {"command": "rollback", "run_id": "20260101t000000z-abcdef", "seconds": 41.0, "exit_code": 0}
 UPGRADE = UpgradeTold(
     Due(
         state="due",
@@ -128,6 +139,8 @@ def cluster_entry(code: ExitCode = ExitCode.SUCCESS) -> dict[str, Any]:
             "objects": roles("status", wanted, subject_of("ci/mesh", None, None)),
         },
         "upgrade": msgspec.to_builtins(UPGRADE),
+        "drills": [msgspec.to_builtins(DRILLED)],
+        "rehearsal": [REHEARSED],
     }
     read: dict[str, Any] = json.loads(json.dumps({**entry, **told}))
     return read
@@ -207,6 +220,9 @@ def test_schema_and_page_name_every_key_of_a_result() -> None:
         *entry["rbac"],
         *entry["schedule"],
         *entry["schedule"]["starts"][0],
+        *entry["drills"][0],
+        *entry["drills"][0]["measures"],
+        *entry["rehearsal"][0],
         *told,
         *told["releases"][0],
         *hop,
@@ -255,6 +271,8 @@ def test_the_schema_refuses_what_is_no_result() -> None:
         (["status"], 2),
         (["status", "-i", "no/such/inventory"], 2),
         (["sandbox", "status", "--folder", "no-such-folder"], 0),
+        (["drill", "all", "--approach", "all"], 0),
+        (["drill", "undo", "--approach", "mesh"], 2),
         (["sandbox", "fault", "no-traffic", "--folder", "no-such-folder"], 3),
     ],
 )

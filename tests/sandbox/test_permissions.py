@@ -255,6 +255,16 @@ def test_a_probe(estate: Estate) -> None:
         assert only_if_need_be(made.unused())
 
 
+def test_drills(estate: Estate) -> None:
+    with account(estate, "drill") as made:
+        ran = made.run("all")
+        assert ran.code in (0, 9, 10), ran.result["errors"]
+        assert {each["outcome"] for each in ran.cluster["drills"]}.isdisjoint({"skipped", "aborted"})
+        assert made.run("undo").code == 0
+        assert made.forbidden == set()
+        assert only_if_need_be(made.unused())
+
+
 def test_a_rollback(estate: Estate) -> None:
     with account(estate, "rollback") as made:
         ran = made.run()

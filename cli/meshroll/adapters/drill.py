@@ -10,7 +10,7 @@ import msgspec
 
 from meshroll.adapters import prometheus
 from meshroll.adapters.kube.apply import make
-from meshroll.adapters.kube.client import Kube, Object
+from meshroll.adapters.kube.client import Kube
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.prometheus import PrometheusClient, PrometheusError
 from meshroll.core.changes import API_PATHS, Change, lookup
@@ -19,7 +19,7 @@ from meshroll.core.drill.faults import fault, hit, undoing
 from meshroll.core.drill.judge import NO_TRAFFIC, judge
 from meshroll.core.drill.measure import QUERIES, Look, abort, answered, look, measure
 from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, HYPOTHESES, Drilled, Measures, Outcome, Scenario
-from meshroll.core.errors import Drift, Failed, Problem
+from meshroll.core.errors import Drift, Failed, Problem, Refused, RollbackFailed
 from meshroll.core.gate.measurements import Query
 from meshroll.core.gate.subjects import ready_pods
 from meshroll.core.history import drills_left
@@ -33,7 +33,6 @@ BEFORE_SECONDS = 15.0
 WATCH_SECONDS_MAX = 60.0
 SCRAPES_MAX = 10
 LOOKS_AFTER = 1
-UNMEASURED_LOOKS_MAX = 3
 RECOVERY_SECONDS = 120.0
 REPLICAS: Mapping[Scenario, int] = {"scale-up": 1, "scale-down": -1}
 LASTING = ("degraded-pod", "partition")
@@ -91,7 +90,7 @@ class Drilling:
             looks, why = self._watch(scenario, now_seconds, known, was_ready, wanted)
         finally:
             seconds = time.monotonic() - begun
-            take_back(self.kube, self.journal, self.record)
+            self.record = take_back(self.kube, self.journal, self.record)
         self._recover()
         precision_seconds = self.scrape_interval_seconds + self.interval_seconds
         measures = measure(scenario, now_seconds, known, hit(changes), looks, precision_seconds)
@@ -142,7 +141,7 @@ class Drilling:
     ) -> tuple[list[Look], str | None]:
         """The looks, and why they were ended early, where they were."""
         looks: list[Look] = []
-        unmeasured = settled = 0
+        settled = 0
         longest = max(WATCH_SECONDS_MAX, SCRAPES_MAX * self.scrape_interval_seconds)
         lasting = GONE_POD_SECONDS_MAX + 2 * self.interval_seconds
         until = time.monotonic() + (lasting if scenario in LASTING else longest)
@@ -152,12 +151,8 @@ class Drilling:
             try:
                 now_seconds = self.client.now_seconds()
                 looks.append(self._look(began_seconds, now_seconds, known, was_ready))
-            except PrometheusError as error:
-                unmeasured += 1
-                if unmeasured == UNMEASURED_LOOKS_MAX:
-                    return looks, f"it could not be measured any more: {error}"
-                continue
-            unmeasured = 0
+            except PrometheusError as error:  # what is tried again for some seconds has been
+                return looks, f"it could not be measured any more: {error}"
             if why := abort(looks):
                 return looks, why
             ending = scenario in ("rolling-deploy", "pod-crash", "scale-down")
@@ -206,21 +201,28 @@ def take_back_all(kube: Kube, journal: Journal, namespace: str) -> list[str]:
     return [record.run_id for record in left]
 
 
-def take_back(kube: Kube, journal: Journal, record: Record) -> None:
-    """Takes back whatever of the run's faults is still there, and writes that down.
+def take_back(kube: Kube, journal: Journal, record: Record) -> Record:
+    """Takes back whatever of the run's faults is still there; its record without them, which is written down.
 
-    Raises Drift as above, with nothing left to take back then.
+    Raises Drift as above, with nothing left to take back then; RollbackFailed where the API server does not let it.
     """
     own = journal.read_run(record.run_id)
     if own is None or not own.pending:
-        return
-    problems: list[Problem] = []
-    entries = [entry for entry in own.entries if entry.step in own.pending]
-    for change in undoing(entries):
-        problems += _undo(kube, change)
-    journal.write(msgspec.structs.replace(own, pending=[]))
-    if error := left_behind(problems):
-        raise error
+        return record
+    drifted: list[Problem] = []
+    refused: list[Problem] = []
+    for change in undoing([entry for entry in own.entries if entry.step in own.pending]):
+        try:
+            drifted += _undo(kube, change)
+        except (Refused, Failed) as error:  # the rest of it goes all the same
+            refused += error.problems
+    if refused:
+        raise RollbackFailed([*refused, *drifted])
+    done = msgspec.structs.replace(own, pending=[])
+    journal.write(done)
+    if left := left_behind(drifted):
+        raise left
+    return done
 
 
 def _undo(kube: Kube, change: Change) -> Sequence[Problem]:

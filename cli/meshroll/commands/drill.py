@@ -14,6 +14,7 @@ from meshroll.core.errors import ExitCode, Problem, Refused
 
 # Those of core.drill.model and of the sandbox, which are not imported for --help; a test holds them equal.
 SCENARIOS = ("rolling-deploy", "pod-crash", "scale-up", "scale-down", "degraded-pod", "partition")
+CALLERS_SECONDS = 150.0
 APPROACHES = ("pinned", "dial-per-request", "headless", "mesh")
 
 
@@ -106,6 +107,9 @@ def _rehearsed(cluster: dict[str, Any]) -> tuple[dict[str, Any], Sequence[dict[s
     for command_name in order:
         begun = time.monotonic()
         back = {"rollback_to": "previous"} if not meshed and command_name == "rollback" else {}
+        if parts and command_name == "rollout":
+            _wait_for_callers(name)
+            begun = time.monotonic()
         result = play(command_name, extra_vars=back, limit=name).result
         (entry,), errors = result["data"]["clusters"], result["errors"]
         code = result["exit_code"]
@@ -118,6 +122,18 @@ def _rehearsed(cluster: dict[str, Any]) -> tuple[dict[str, Any], Sequence[dict[s
     took = ", ".join(f"{part['command']} {part['seconds']:.0f} s" for part in parts)
     summary = [*entry.get("summary", []), f"Rehearsed: {took}."]
     return {**entry, "rehearsal": parts, "summary": summary, "gate": []}, errors
+
+
+def _wait_for_callers(cluster: str) -> None:
+    """A rollout is refused as long as calls of the way out still fail (a headless Service's clients know no pod for up
+    to 30 s after its pods were replaced).
+    """
+    until = time.monotonic() + CALLERS_SECONDS
+    while time.monotonic() < until:
+        errors = play("rollout", check=True, limit=cluster).result["errors"]
+        if {error["code"] for error in errors} != {"namespace-outside-limits"}:
+            return
+        time.sleep(CALLERS_SECONDS / 30)
 
 
 def _compare(scenario: str, approaches: Sequence[str]) -> ExitCode:

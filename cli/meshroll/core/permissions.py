@@ -269,3 +269,5 @@ NEEDED: tuple[Permission, ...] = tuple(each for grant in CHANGE for each in gran
 of patch and create."""
 
 NEEDED_TO_PROBE: tuple[Permission, ...] = tuple(each for grant in PROBE for each in grant.permissions())
+
+NEEDED_TO_DRILL: tuple[Permission, ...] = tuple(each for grant in DRILL for each in grant.permissions())

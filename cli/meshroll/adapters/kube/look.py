@@ -23,7 +23,7 @@ from meshroll.core.model import (
     Workload,
     annotations_of,
 )
-from meshroll.core.permissions import NEEDED, NEEDED_TO_PROBE
+from meshroll.core.permissions import NEEDED, NEEDED_TO_DRILL, NEEDED_TO_PROBE
 
 CONTROLLERS = {
     "Deployment": ("/apis/apps/v1", "deployments"),
@@ -154,7 +154,7 @@ def _rules(kube: Kube, namespace: str) -> list[Object]:
     if status.get("incomplete"):
         rules += [
             {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
-            for group, resource, verb in (*NEEDED, *NEEDED_TO_PROBE)
+            for group, resource, verb in dict.fromkeys((*NEEDED, *NEEDED_TO_PROBE, *NEEDED_TO_DRILL))
             if _may(kube, namespace, group, resource, verb)
         ]
     return rules

@@ -18,7 +18,7 @@ from meshroll.core.model import (
     annotations_of,
     labels_of,
 )
-from meshroll.core.permissions import NEEDED, NEEDED_TO_PROBE
+from meshroll.core.permissions import NEEDED, NEEDED_TO_PROBE, Permission
 from meshroll.core.scan.row import Hit, listed
 from meshroll.core.selectors import selects
 
@@ -55,14 +55,18 @@ def _system(case: Case) -> list[Problem]:
     ]
 
 
+def missing_namespace(name: str) -> Problem:
+    return Problem(
+        "namespace-missing",
+        f"The cluster has no namespace {name}.",
+        "Is it spelled right, and is this the right cluster (meshroll_cluster.context)?",
+        namespace=name,
+    )
+
+
 def _missing(case: Case) -> list[Problem]:
     return [
-        Problem(
-            "namespace-missing",
-            f"The cluster has no namespace {namespace.name}.",
-            "Is it spelled right, and is this the right cluster (meshroll_cluster.context)?",
-            namespace=namespace.name,
-        )
+        missing_namespace(namespace.name)
         for namespace in case.settings.namespaces
         if case.view.namespaces[namespace.name].manifest is None
     ]
@@ -70,23 +74,26 @@ def _missing(case: Case) -> list[Problem]:
 
 def _permissions(case: Case) -> list[Problem]:
     needed = NEEDED_TO_PROBE if case.direction == "probe" else NEEDED
-    found = []
-    for namespace, space in case.spaces():
-        missing = [
-            f"{verb} {resource}{'.' + group if group else ''}"
-            for group, resource, verb in needed
-            if not _allowed(space.rules, group, resource, verb)
-        ]
-        if missing:
-            found.append(
-                Problem(
-                    PERMISSION_MISSING,
-                    f"This account may not {', '.join(missing)} in {namespace.name}.",
-                    "`meshroll rbac --command COMMAND` prints the Roles that it needs, for whoever may grant them.",
-                    namespace=namespace.name,
-                )
-            )
-    return found
+    return [problem for _, space in case.spaces() for problem in missing_permissions(space, needed)]
+
+
+def missing_permissions(space: NamespaceView, needed: Iterable[Permission]) -> list[Problem]:
+    """What of this the account may not in the namespace, in one problem; none where it may all of it."""
+    missing = [
+        f"{verb} {resource}{'.' + group if group else ''}"
+        for group, resource, verb in needed
+        if not _allowed(space.rules, group, resource, verb)
+    ]
+    if not missing:
+        return []
+    return [
+        Problem(
+            PERMISSION_MISSING,
+            f"This account may not {', '.join(missing)} in {space.name}.",
+            "`meshroll rbac --command COMMAND` prints the Roles that it needs, for whoever may grant them.",
+            namespace=space.name,
+        )
+    ]
 
 
 def _allowed(rules: Iterable[Object], group: str, resource: str, verb: str) -> bool:

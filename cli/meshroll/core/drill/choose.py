@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshroll.core.checks.namespaces import missing_namespace
 from meshroll.core.drill.model import Scenario
 from meshroll.core.errors import Problem, Refused
 from meshroll.core.model import (
@@ -29,7 +30,9 @@ VPC_ENFORCES = "--enable-network-policy=true"
 
 def refusal(space: NamespaceView) -> Problem | None:
     """Why nothing is drilled in the namespace: nobody has marked it."""
-    if labels_of(space.manifest or {}).get(DRILLABLE) == "true":
+    if space.manifest is None:
+        return missing_namespace(space.name)
+    if labels_of(space.manifest).get(DRILLABLE) == "true":
         return None
     return Problem(
         "namespace-not-drillable",
