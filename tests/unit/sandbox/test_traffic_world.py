@@ -224,3 +224,43 @@ def test_a_large_estate_is_scraped_more_slowly() -> None:
         if number + 1 in paces:
             target = targets.proxies(Topology(dict(pods)))[0]
             assert target["labels"].get("__scrape_interval__") == paces[number + 1]
+
+
+def policy(ingress: list[Object] | None, namespace: str = "charging", **labels: str) -> Object:
+    spec: Object = {"podSelector": {"matchLabels": labels}, "policyTypes": ["Ingress"]}
+    if ingress is not None:
+        spec["ingress"] = ingress
+    return {"metadata": {"namespace": namespace, "name": "shut"}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("item", "shut"),
+    [
+        (policy(None, **{"pod-template-hash": "6d5f"}), True),
+        (policy([], **{"pod-template-hash": "6d5f"}), True),
+        (policy(None), True),
+        (policy([{}], **{"pod-template-hash": "6d5f"}), False),
+        (policy(None, **{"pod-template-hash": "other"}), False),
+        (policy(None, namespace="parking"), False),
+    ],
+)
+def test_a_policy_that_lets_nobody_in_shuts_the_pods_that_it_picks_while_it_is_there(
+    item: Object, shut: bool
+) -> None:
+    world = World()
+    world.pod("ADDED", pod())
+    world.network_policy("ADDED", item)
+    assert world.topology().shut == (frozenset({"uid-omni-6d5f-x1"}) if shut else frozenset())
+    world.network_policy("DELETED", item)
+    assert world.topology().shut == frozenset()
+
+
+@pytest.mark.parametrize(("limit", "cores"), [("200m", 0.2), ("2", 2.0), (None, None)])
+def test_a_cpu_limit_is_read_in_cores(limit: str | None, cores: float | None) -> None:
+    item = pod()
+    if limit:
+        item["spec"]["containers"][0]["resources"] = {"limits": {"cpu": limit}}
+    world = World()
+    world.pod("ADDED", item)
+    (found,) = world.topology().pods.values()
+    assert found.applications[0].cpu_cores == cores
