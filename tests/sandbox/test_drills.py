@@ -272,4 +272,3 @@ def test_on_the_mesh_every_hypothesis_holds(estate: Estate) -> None:
     ran = drill(estate, "all")
     assert ran.code == 0, ran.result["errors"]
     assert {each["outcome"] for each in ran.cluster["drills"]} == {"held"}
-    assert all(each["seconds"] < 60 for each in ran.cluster["drills"])

@@ -30,11 +30,12 @@ from meshroll.core.outcome import left_behind
 from meshroll.core.plan import Step
 
 BEFORE_SECONDS = 15.0
-WATCH_SECONDS_MAX = 60.0
-SCRAPES_MAX = 10
+BEFORE_SCRAPES = 3
+WATCH_SECONDS_MAX = 300.0
 LOOKS_AFTER = 1
 RECOVERY_SECONDS = 120.0
 REPLICAS: Mapping[Scenario, int] = {"scale-up": 1, "scale-down": -1}
+GONE: Mapping[Scenario, int] = {"pod-crash": 1, "scale-down": 1}
 LASTING = ("degraded-pod", "partition")
 
 
@@ -60,6 +61,10 @@ class Drilling:
     def interval_seconds(self) -> float:
         return max(1.0, self.scrape_interval_seconds)
 
+    @property
+    def precision_seconds(self) -> float:
+        return self.scrape_interval_seconds + self.interval_seconds
+
     def drill(self, scenario: Scenario) -> Drilled:
         """Makes the fault, watches what comes of it, and takes it back however that ends.
 
@@ -74,7 +79,8 @@ class Drilling:
         if scenario == "degraded-pod" and not all(map(resizable, own)):
             return self.ended(scenario, "skipped", "the kubelet of its node does not resize pods in place")
         now_seconds = self.client.now_seconds()
-        if not self._look(now_seconds - BEFORE_SECONDS, now_seconds, known, was_ready).sent:
+        past_seconds = max(BEFORE_SECONDS, BEFORE_SCRAPES * self.scrape_interval_seconds)
+        if not self._look(now_seconds - past_seconds, now_seconds, known, was_ready).sent:
             return self.ended(scenario, "inconclusive", f"{NO_TRAFFIC}; the fault was not made")
         moment = rfc3339(self.kube.server_now())
         changes = fault(scenario, workload, own, self.record.run_id, moment)
@@ -86,14 +92,12 @@ class Drilling:
                 self._make(step)
             except Failed as error:
                 return self.ended(scenario, "inconclusive", f"the fault was refused: {error}")
-            wanted = workload.replicas + REPLICAS.get(scenario, 0)
-            looks, why = self._watch(scenario, now_seconds, known, was_ready, wanted)
+            looks, why = self._watch(scenario, now_seconds, known, was_ready)
         finally:
             seconds = time.monotonic() - begun
             self.record = take_back(self.kube, self.journal, self.record)
         self._recover()
-        precision_seconds = self.scrape_interval_seconds + self.interval_seconds
-        measures = measure(scenario, now_seconds, known, hit(changes), looks, precision_seconds)
+        measures = measure(scenario, now_seconds, known, hit(changes), looks, self.precision_seconds)
         if why:
             return self.ended(scenario, "aborted", why, measures, seconds)
         return self.ended(scenario, *judge(scenario, measures, self.failed_ratio_max), measures, seconds)
@@ -137,14 +141,14 @@ class Drilling:
         began_seconds: float,
         before: Collection[str],
         was_ready: Collection[str],
-        pods_wanted: int,
     ) -> tuple[list[Look], str | None]:
         """The looks, and why they were ended early, where they were."""
         looks: list[Look] = []
         settled = 0
-        longest = max(WATCH_SECONDS_MAX, SCRAPES_MAX * self.scrape_interval_seconds)
+        wanted = len(before) + REPLICAS.get(scenario, 0)
+        gone = len(before) if scenario == "rolling-deploy" else GONE.get(scenario, 0)
         lasting = GONE_POD_SECONDS_MAX + 2 * self.interval_seconds
-        until = time.monotonic() + (lasting if scenario in LASTING else longest)
+        until = time.monotonic() + (lasting if scenario in LASTING else WATCH_SECONDS_MAX)
         while time.monotonic() < until and settled <= LOOKS_AFTER:
             self.wait(self.interval_seconds)
             known = {*before, *(pod.name for each in looks for pod in each.pods)}
@@ -155,8 +159,7 @@ class Drilling:
                 return looks, f"it could not be measured any more: {error}"
             if why := abort(looks):
                 return looks, why
-            ending = scenario in ("rolling-deploy", "pod-crash", "scale-down")
-            if scenario not in LASTING and answered(before, looks, pods_wanted, ending):
+            if scenario not in LASTING and answered(before, looks, wanted, gone, self.precision_seconds):
                 settled += 1
         return looks, None
 

@@ -62,8 +62,9 @@ def test_the_new_pod_that_took_longest_counts_and_one_that_took_nothing_is_told(
     more = (*seen(*BEFORE), *seen("d", "e", ready_at=BEGAN))
     one = at(4, {"a": 9, "d": 1}, more)
     assert measured("rolling-deploy", None, one, at(9, {"a": 9, "d": 2, "e": 1}, more)).new_pod_seconds == 9.0
-    idle = measured("rolling-deploy", None, one, at(60, {"a": 90, "d": 2}, more))
-    assert (idle.idle_new_pods, idle.new_pod_seconds) == (1, None)
+    for seconds, idle_pods in ((32, 0), (33, 1)):
+        idle = measured("rolling-deploy", None, one, at(seconds, {"a": 90, "d": 2}, more))
+        assert (idle.idle_new_pods, idle.new_pod_seconds) == (idle_pods, None)
 
 
 def test_a_dead_pod_is_called_until_its_count_grows_no_more() -> None:
@@ -109,15 +110,24 @@ def test_failures_are_those_that_the_source_nearest_to_the_callers_counted() -> 
     assert "callers' own metrics" in found.source
 
 
-def test_it_is_waited_for_until_every_new_pod_has_taken_traffic() -> None:
+def test_it_is_waited_for_until_every_new_pod_has_taken_traffic_or_had_the_time_for_it() -> None:
     fresh = (*seen("b", "c"), *seen("d", ready_at=BEGAN))
     idle, busy = at(1, {"b": 9}, fresh), at(2, {"b": 9, "d": 1}, fresh)
-    assert not answered(BEFORE, [idle], 3, ending=True)
-    assert answered(BEFORE, [idle, busy], 3, ending=True)
-    assert not answered(BEFORE, [idle, busy], 4, ending=False)
+    assert not answered(BEFORE, [idle], 3, 1, 2.0)
+    assert answered(BEFORE, [idle, busy], 3, 1, 2.0)
+    assert not answered(BEFORE, [idle, busy], 4, 0, 2.0)
+    assert not answered(BEFORE, [idle, at(32, {"b": 9}, fresh)], 3, 1, 2.0)
+    assert answered(BEFORE, [idle, at(33, {"b": 9}, fresh)], 3, 1, 2.0)
+
+
+def test_it_is_waited_for_until_as_many_pods_are_gone_as_the_fault_takes() -> None:
     same = at(1, {"a": 9})
-    assert answered(BEFORE, [same], 3, ending=False)
-    assert not answered(BEFORE, [same], 3, ending=True)
+    assert answered(BEFORE, [same], 3, 0, 2.0)
+    assert not answered(BEFORE, [same], 3, 1, 2.0)
+    # Midway in a rolling deploy there may be as many pods as are wanted, some of them old.
+    mixed = at(9, {"c": 9, "d": 1, "e": 1}, (*seen("c"), *seen("d", "e", ready_at=BEGAN)))
+    assert answered(BEFORE, [mixed], 3, 1, 2.0)
+    assert not answered(BEFORE, [mixed], 3, 3, 2.0)
 
 
 def failing(*counts: tuple[float, float]) -> list[Look]:

@@ -53,8 +53,8 @@ def _against(scenario: Scenario, measures: Measures, failed_ratio_max: float) ->
 
 
 def _doubt(scenario: Scenario, measures: Measures) -> str | None:
-    if scenario in BRINGS_PODS and not measures.new_pods:
-        return "no new pod became Ready in the time"
+    if scenario in BRINGS_PODS and measures.new_pod_seconds is None:
+        return "in the time no new pod was Ready, or not for long enough to tell"
     if scenario in TAKES_PODS and measures.gone_pod_seconds is None:
         return "no caller has a proxy, so who still called the lost pod was not counted"
     if _unenforced(scenario, measures):
@@ -68,7 +68,7 @@ def _doubt(scenario: Scenario, measures: Measures) -> str | None:
 
 def _for(scenario: Scenario, measures: Measures) -> Iterator[str]:
     yield _failed(measures)
-    if scenario in BRINGS_PODS and measures.new_pod_seconds is not None:
+    if scenario in BRINGS_PODS:
         yield f"new pods took traffic {measures.new_pod_seconds:.0f} s after they were Ready"
     if scenario in TAKES_PODS:
         yield f"the lost pod was called for {measures.gone_pod_seconds:.0f} s more"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from meshroll.core.drill.model import Measures, Scenario
+from meshroll.core.drill.model import NEW_POD_SECONDS_MAX, Measures, Scenario
 from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.signals import workload_of
 from meshroll.core.gate.traffic import answered_by
@@ -144,7 +144,9 @@ def measure(
     }
     ready = {name: pod.ready_at_seconds for name, pod in new.items() if pod.ready_at_seconds is not None}
     took = {name: _first_request(name, source, looks) for name in ready}
-    idle = [name for name, at in took.items() if at is None]
+    latest = last.at_seconds - _patience(precision_seconds)
+    idle = [name for name, at in took.items() if at is None and ready[name] < latest]
+    told = all(at is not None for at in took.values())
     waits = [max(0.0, at - ready[name]) for name, at in took.items() if at is not None]
     gone = _gone(before, looks)
     if hit in before and scenario != "degraded-pod":
@@ -160,7 +162,7 @@ def measure(
         failed_requests=answers.failures,
         new_pods=len(ready),
         idle_new_pods=len(idle),
-        new_pod_seconds=max(waits) if waits and not idle else None,
+        new_pod_seconds=max(waits) if waits and told else None,
         gone_pod_seconds=max(since) if since and telling else None,
         slow_pod_share=share,
         fair_share=fair,
@@ -168,20 +170,30 @@ def measure(
     )
 
 
-def answered(before: Collection[str], looks: Sequence[Look], pods_wanted: int, ending: bool) -> bool:
-    """Whether there is nothing left to wait for: as many pods as are wanted are Ready, each new one has taken traffic;
-    and (``ending``) one of those from before is gone.
+def answered(
+    before: Collection[str], looks: Sequence[Look], pods_wanted: int, gone: int, precision_seconds: float
+) -> bool:
+    """Whether there is nothing left to wait for: as many pods as are wanted are Ready, so many of those from before are
+    gone, and each new one has taken traffic or had the time for it.
     """
     last = looks[-1]
     if not last.sent:
         return False
     source = next(iter(last.sent))
-    ready = [pod.name for pod in last.pods if pod.ready_at_seconds is not None and not pod.ending]
-    if len(ready) != pods_wanted or len(last.pods) != pods_wanted:
+    ready = {pod.name: at for pod in last.pods if (at := pod.ready_at_seconds) is not None and not pod.ending}
+    if len(ready) != pods_wanted or len(last.pods) != pods_wanted or len({*before} - {*ready}) < gone:
         return False
-    if ending and set(before) <= set(ready):
-        return False
-    return all(_first_request(name, source, looks) is not None for name in ready if name not in before)
+    latest = last.at_seconds - _patience(precision_seconds)
+    return all(
+        at < latest or _first_request(name, source, looks) is not None
+        for name, at in ready.items()
+        if name not in before
+    )
+
+
+def _patience(precision_seconds: float) -> float:
+    """How long a pod that is Ready may be without a request, in seconds, until that is told of it."""
+    return NEW_POD_SECONDS_MAX + precision_seconds
 
 
 def abort(looks: Sequence[Look]) -> str | None:
@@ -259,7 +271,7 @@ def _gone(before: Collection[str], looks: Sequence[Look]) -> dict[str, float]:
 
 def _share(hit: str | None, source: str, looks: Sequence[Look]) -> tuple[float | None, float | None]:
     """(Of the requests of the second half, those to the pod; and that share if all got alike.)"""
-    middle, last = looks[len(looks) // 2], looks[-1]
+    middle, last = looks[(len(looks) - 1) // 2], looks[-1]
     if hit is None or not any(pod.name == hit and not pod.ending for pod in last.pods):
         return None, None
     then, now = middle.sent.get(source, {}), last.sent.get(source, {})

@@ -31,7 +31,7 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
 
     precision_seconds  the times are so exact at best: between two looks, and the scrapes before them
     new_pod_seconds    from Ready to the first request, of the new pod that took longest
-    idle_new_pods      Ready and without a request to the end
+    idle_new_pods      Ready for longer than NEW_POD_SECONDS_MAX, and without a request to the end
     gone_pod_seconds   from the fault, or the moment a pod began to end, to the last request that was sent to it
     slow_pod_share     of the workload's requests, in the second half of the time; ``fair_share`` is that of all alike
     """
