@@ -23,7 +23,8 @@ with needed():
     from meshroll.core.permissions import NEEDED_TO_DRILL
     from meshroll.core.settings import Settings
 
-UNDO, REHEARSAL = "undo", "rollback"
+UNDO = "undo"
+REHEARSAL = "rollback"
 
 
 class ActionModule(MeshrollAction):
