@@ -157,6 +157,9 @@ class Drilling:
                 looks.append(self._look(began_seconds, now_seconds, known, was_ready))
             except PrometheusError as error:  # what is tried again for some seconds has been
                 return looks, f"it could not be measured any more: {error}"
+            workload = self._workload()
+            if workload is None or workload.replicas != wanted:
+                return looks, "somebody else has changed the workload meanwhile"
             if why := abort(looks):
                 return looks, why
             if scenario not in LASTING and answered(before, looks, wanted, gone, self.precision_seconds):
