@@ -103,7 +103,8 @@ def of_drills(drills: Sequence[Drilled]) -> RunOutcome:
 
 
 def _problem(drilled: Drilled) -> Problem:
-    code = "drill-inconclusive" if drilled.outcome == "inconclusive" else "drill-failed"
-    said = drilled.outcome.replace("_", " ")
+    said = f"{drilled.scenario} {drilled.outcome.replace('_', ' ')}: {drilled.why}."
     hint = f"What should hold: {drilled.hypothesis}"
-    return Problem(code, f"{drilled.scenario} {said}: {drilled.why}.", hint, object=drilled.workload)
+    if drilled.outcome == "inconclusive":
+        return Problem("drill-inconclusive", said, hint, object=drilled.workload)
+    return Problem("drill-failed", said, hint, object=drilled.workload)
