@@ -17,7 +17,7 @@ from meshroll.core.changes import API_PATHS, Change, lookup
 from meshroll.core.drill.choose import resizable
 from meshroll.core.drill.faults import fault, hit, undoing
 from meshroll.core.drill.judge import NO_TRAFFIC, judge
-from meshroll.core.drill.measure import QUERIES, Look, abort, answered, look, measure
+from meshroll.core.drill.measure import QUERIES, QUERIES_BEFORE, Look, abort, answered, look, measure
 from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, HYPOTHESES, Drilled, Measures, Outcome, Scenario
 from meshroll.core.errors import Drift, Failed, Problem, Refused, RollbackFailed
 from meshroll.core.gate.measurements import Query
@@ -80,7 +80,8 @@ class Drilling:
             return self.ended(scenario, "skipped", "the kubelet of its node does not resize pods in place")
         now_seconds = self.client.now_seconds()
         past_seconds = max(BEFORE_SECONDS, BEFORE_SCRAPES * self.scrape_interval_seconds)
-        if not self._look(now_seconds - past_seconds, now_seconds, known, was_ready).sent:
+        past = self._look(QUERIES_BEFORE, now_seconds - past_seconds, now_seconds, known, was_ready)
+        if not past.sent:
             return self.ended(scenario, "inconclusive", f"{NO_TRAFFIC}; the fault was not made")
         moment = rfc3339(self.kube.server_now())
         changes = fault(scenario, workload, own, self.record.run_id, moment)
@@ -154,7 +155,7 @@ class Drilling:
             known = {*before, *(pod.name for each in looks for pod in each.pods)}
             try:
                 now_seconds = self.client.now_seconds()
-                looks.append(self._look(began_seconds, now_seconds, known, was_ready))
+                looks.append(self._look(QUERIES, began_seconds, now_seconds, known, was_ready))
             except PrometheusError as error:  # what is tried again for some seconds has been
                 return looks, f"it could not be measured any more: {error}"
             workload = self._workload()
@@ -167,10 +168,17 @@ class Drilling:
         return looks, None
 
     def _look(
-        self, began_seconds: float, now_seconds: float, known: Collection[str], was_ready: Collection[str]
+        self,
+        queries: Collection[str],
+        began_seconds: float,
+        now_seconds: float,
+        known: Collection[str],
+        was_ready: Collection[str],
     ) -> Look:
         window_seconds = now_seconds - began_seconds
-        measured = prometheus.measure(self.client, _queries(), self.namespace, window_seconds, now_seconds)
+        measured = prometheus.measure(
+            self.client, _asked(queries), self.namespace, window_seconds, now_seconds
+        )
         return look(measured, self.workload, self.callers, self._pods(), known, was_ready)
 
     def _recover(self) -> None:
@@ -192,8 +200,8 @@ class Drilling:
         return [Pod(item) for item in items]
 
 
-def _queries() -> Sequence[Query]:
-    return [query for query in prometheus.queries() if query.id in QUERIES]
+def _asked(ids: Collection[str]) -> Sequence[Query]:
+    return [query for query in prometheus.queries() if query.id in ids]
 
 
 def take_back_all(kube: Kube, journal: Journal, namespace: str) -> list[str]:

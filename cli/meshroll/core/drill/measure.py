@@ -17,10 +17,15 @@ from meshroll.core.gate.traffic import answered_by
 from meshroll.core.model import Pod
 
 QUERIES = (
-    *("scraped-twice", "outbound-matrix", "outbound-responses", "inbound-by-pod", "inbound-median-by-pod"),
+    *("outbound-matrix", "outbound-responses", "inbound-by-pod", "inbound-median-by-pod"),
     *("application-grpc-responses", "application-client-responses"),
 )
 """Ids of the gate's queries that a drill asks: it has no others."""
+
+QUERIES_BEFORE = (*QUERIES, "scraped-twice")
+"""Before the fault only: Linkerd's scrape configuration makes pods' labels those of their series, so a pod that gets one
+is two targets for a moment.
+"""
 
 CALLERS = "callers' proxies"
 SLOWER = 2.0
