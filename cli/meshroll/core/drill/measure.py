@@ -23,8 +23,8 @@ QUERIES = (
 """Ids of the gate's queries that a drill asks: it has no others."""
 
 QUERIES_BEFORE = (*QUERIES, "scraped-twice")
-"""Before the fault only: Linkerd's scrape configuration makes pods' labels those of their series, so a pod that gets one
-is two targets for a moment.
+"""Before the fault only: Linkerd's scrape configuration makes a pod's labels those of its series, so a pod that gets
+another one is two targets for a moment.
 """
 
 CALLERS = "callers' proxies"
