@@ -7,11 +7,11 @@ comes out is what the model says, which docs/explanation/traffic-model.md descri
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from meshroll_sandbox.faults import Fault, Partition, SlowPod
+from meshroll_sandbox.faults import Errors, Fault, SlowPod
 from meshroll_sandbox.standins.traffic.model import TICK_SECONDS, Model
 from meshroll_sandbox.standins.traffic.topology import Client, Container, Endpoint, Pod, Service, Topology
 
-NAMESPACE, CALLER, SERVER, PORT = "drills", "caller", "server", 8080
+NAMESPACE, CALLER, SERVER, CUT, PORT = "drills", "caller", "server", "cut", 8080
 CALLERS, SERVERS = 4, 3
 REQUESTS_PER_SECOND = 60.0
 WARM_SECONDS = 60.0
@@ -27,6 +27,10 @@ LAG_SECONDS = 1.0
 
 LABEL = "from the sandbox's traffic model, not measured on real proxies"
 SLOW_MS = 100.0
+DEADLINE_MS = 1000.0
+"""Of the callers' calls, after which one that nobody answers fails; chosen. grpc-go has no keepalive by default, so a
+connection into the void is kept, and kube-proxy goes on choosing a pod that its kubelet still finds ready."""
+
 RELEASE = "edge-26.6.3"
 APPROACHES: dict[str, dict[str, bool]] = {
     "pinned": {},
@@ -66,6 +70,7 @@ class Play:
         self.faults: tuple[Fault, ...] = ()
         self.servers: dict[str, Pod] = {}
         self.endpoints: set[str] = set()
+        self.cut: set[str] = set()
         self.ready_at: dict[str, float] = {}
         self.gone_at: dict[str, float] = {}
         self.sent: dict[str, list[tuple[float, int]]] = {}
@@ -150,14 +155,22 @@ class Play:
         )
 
     def _topology(self) -> Topology:
-        ready = tuple(
-            Endpoint((NAMESPACE, name), name, PORT) for name in sorted(self.endpoints & {*self.servers})
-        )
-        service = Service(
-            (NAMESPACE, SERVER), "10.96.0.1", self._headless, ports={80: "grpc"}, endpoints={"grpc": ready}
-        )
+        services = [
+            Service(
+                (NAMESPACE, name),
+                address,
+                self._headless,
+                ports={80: "grpc"},
+                endpoints={"grpc": tuple(Endpoint((NAMESPACE, pod), pod, PORT) for pod in sorted(behind))},
+            )
+            for name, address, behind in (
+                (SERVER, "10.96.0.1", self.endpoints & {*self.servers}),
+                # Called by nobody: it names whom a fault is about.
+                (CUT, "10.96.0.2", self.cut),
+            )
+        ]
         pods = {pod.key: pod for pod in (*self._callers.values(), *self.servers.values())}
-        return Topology(pods, {service.key: service})
+        return Topology(pods, {service.key: service for service in services})
 
 
 def _rolling(play: Play) -> None:
@@ -189,8 +202,14 @@ def _slow(play: Play) -> None:
 
 
 def _cut(play: Play) -> None:
-    play.gone_at[_first(play)] = play.now
-    play.faults = (Partition(pod=f"{NAMESPACE}/{_first(play)}"),)
+    """Packets vanish: a call to it fails once its deadline has passed."""
+    hit = _first(play)
+    play.gone_at[hit] = play.now
+    play.cut = {hit}
+    play.faults = (
+        Errors(service=f"{NAMESPACE}/{CUT}", ratio=1.0),
+        SlowPod(milliseconds=DEADLINE_MS, pod=f"{NAMESPACE}/{hit}"),
+    )
 
 
 def _first(play: Play) -> str:

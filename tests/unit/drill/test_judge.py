@@ -51,13 +51,27 @@ def test_a_new_pod_that_takes_nothing_or_takes_it_late_refutes(scenario: Scenari
     assert judged(scenario, new_pods=0, new_pod_seconds=None)[0] == "inconclusive"
 
 
-@pytest.mark.parametrize("scenario", ["pod-crash", "scale-down", "partition"])
+@pytest.mark.parametrize("scenario", ["pod-crash", "scale-down"])
 def test_a_lost_pod_that_is_called_on_refutes_and_one_whose_callers_are_unseen_leaves_it_open(
     scenario: Scenario,
 ) -> None:
     assert judged(scenario, gone_pod_seconds=12.0)[0] == "held"
     assert judged(scenario, gone_pod_seconds=12.5)[0] == "not_held"
     assert judged(scenario, gone_pod_seconds=None)[0] == "inconclusive"
+
+
+def test_a_cut_pod_that_is_called_on_without_an_answer_refutes_and_one_that_is_asked_now_and_then_does_not() -> (
+    None
+):
+    """A balancer has to ask whether a pod is back."""
+    assert judged("partition", slow_pod_share=0.03, gone_pod_seconds=15.0, failed_requests=5.0)[0] == "held"
+    assert (
+        judged("partition", slow_pod_share=0.04, gone_pod_seconds=15.0, failed_requests=25.0)[0] == "not_held"
+    )
+    why = judged("partition", slow_pod_share=0.33, failed_requests=330.0)[1]
+    assert "the cut pod got 33% of the requests" in why
+    assert judged("partition", slow_pod_share=None)[0] == "inconclusive"
+    assert judged("partition", gone_pod_seconds=None)[0] == "inconclusive"
 
 
 def test_a_slow_pod_that_keeps_more_than_half_of_its_share_refutes_only_if_it_was_slow() -> None:

@@ -76,11 +76,11 @@ def test_a_dead_pod_is_called_until_its_count_grows_no_more() -> None:
     assert measured("pod-crash", "a", *never).gone_pod_seconds == 0.0
 
 
-def test_a_dead_pods_own_count_is_gone_with_it_and_says_nothing_of_callers() -> None:
+def test_a_pods_own_count_says_nothing_of_callers_that_do_not_reach_it() -> None:
     rest = seen("b", "c")
     looks = [at(1, {"a": 3}, rest, source=OWN), at(2, {"a": 3, "b": 2}, rest, source=OWN)]
     assert measured("pod-crash", "a", *looks).gone_pod_seconds is None
-    assert measured("partition", "a", at(1, {"a": 3}, source=OWN)).gone_pod_seconds == 1.0
+    assert measured("partition", "a", at(1, {"a": 3}, source=OWN)).gone_pod_seconds is None
 
 
 def test_the_share_of_a_slow_pod_is_that_of_the_second_half() -> None:

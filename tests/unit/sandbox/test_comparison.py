@@ -36,7 +36,7 @@ def test_the_same_seed_gives_the_same_table_and_every_call_is_counted() -> None:
 def test_what_does_not_apply_is_not_measured(scenario: str, approach: str) -> None:
     (row,) = [row for _, _, row in compare((scenario,), (approach,))]
     asked = {each.name for each in fields(Row) if getattr(row, each.name) not in (None, 0)}
-    assert ("slow_pod_share" in asked) <= (scenario == "degraded-pod")
+    assert ("slow_pod_share" in asked) <= (scenario in ("degraded-pod", "partition"))
     assert ("new_pods" in asked) == (scenario in ("rolling-deploy", "pod-crash", "scale-up"))
     assert (row.gone_pod_seconds is None) == (scenario in ("scale-up", "degraded-pod"))
 
@@ -63,3 +63,20 @@ def test_only_the_mesh_turns_away_from_a_slow_pod() -> None:
     assert all((row.slow_pod_share or 0) < 0.05 for row in rows("degraded-pod", "mesh"))
     for approach in ("pinned", "dial-per-request", "headless"):
         assert all((row.slow_pod_share or 0) > 0.25 for row in rows("degraded-pod", approach))
+
+
+def test_into_the_void_call_all_but_the_mesh() -> None:
+    """Without a keepalive a held connection stays, and kube-proxy goes on choosing a pod that is still Ready."""
+    lost = {
+        approach: [row.failed_requests / row.requests for row in rows("partition", approach)]
+        for approach in APPROACHES
+    }
+    assert all(ratio < 0.01 for ratio in lost["mesh"])
+    assert all(
+        0.25 < ratio < 0.45 for approach in ("dial-per-request", "headless") for ratio in lost[approach]
+    )
+    # Of four callers that hold one connection each, those that hold it to the cut pod, and these altogether.
+    assert all(
+        ratio in (pytest.approx(0.5, abs=0.05), pytest.approx(0.75, abs=0.05), pytest.approx(1))
+        for ratio in lost["pinned"]
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshroll.core.drill.model import (
+    CUT_SHARE_MAX,
     GONE_POD_SECONDS_MAX,
     NEW_POD_SECONDS_MAX,
     SLOW_SHARE_MAX,
@@ -17,7 +18,7 @@ from meshroll.core.errors import ExitCode, Problem
 from meshroll.core.outcome import Outcome as RunOutcome
 
 BRINGS_PODS = ("rolling-deploy", "pod-crash", "scale-up")
-TAKES_PODS = ("pod-crash", "scale-down", "partition")
+TAKES_PODS = ("pod-crash", "scale-down")
 NO_TRAFFIC = "no request was counted, so nothing can be said"
 
 
@@ -42,12 +43,10 @@ def _against(scenario: Scenario, measures: Measures, failed_ratio_max: float) ->
     if scenario in BRINGS_PODS and (measures.new_pod_seconds or 0.0) > late:
         yield f"a new pod took its first request {measures.new_pod_seconds:.0f} s after it was Ready"
     late = GONE_POD_SECONDS_MAX + measures.precision_seconds
-    if (
-        scenario in TAKES_PODS
-        and (measures.gone_pod_seconds or 0.0) > late
-        and not _unenforced(scenario, measures)
-    ):
+    if scenario in TAKES_PODS and (measures.gone_pod_seconds or 0.0) > late:
         yield f"the lost pod was still called {measures.gone_pod_seconds:.0f} s later"
+    if scenario == "partition" and _shared(measures) > CUT_SHARE_MAX and not _unenforced(scenario, measures):
+        yield f"the cut pod got {measures.slow_pod_share:.0%} of the requests, {measures.fair_share:.0%} is its share"
     if scenario == "degraded-pod" and measures.slow_pod_slower and _shared(measures) > SLOW_SHARE_MAX:
         yield f"the slow pod got {measures.slow_pod_share:.0%} of the requests, {measures.fair_share:.0%} is its share"
 
@@ -55,11 +54,11 @@ def _against(scenario: Scenario, measures: Measures, failed_ratio_max: float) ->
 def _doubt(scenario: Scenario, measures: Measures) -> str | None:
     if scenario in BRINGS_PODS and measures.new_pod_seconds is None:
         return "in the time no new pod was Ready, or not for long enough to tell"
-    if scenario in TAKES_PODS and measures.gone_pod_seconds is None:
+    if scenario in (*TAKES_PODS, "partition") and measures.gone_pod_seconds is None:
         return "no caller has a proxy, so who still called the lost pod was not counted"
     if _unenforced(scenario, measures):
         return "the pod went on answering: this CNI leaves connections alone that are open already"
-    if scenario == "degraded-pod" and measures.slow_pod_share is None:
+    if scenario in ("degraded-pod", "partition") and measures.slow_pod_share is None:
         return NO_TRAFFIC
     if scenario == "degraded-pod" and _shared(measures) > SLOW_SHARE_MAX:
         return "the pod was not seen to become slower: it may need no more CPU than it was left"
@@ -72,8 +71,9 @@ def _for(scenario: Scenario, measures: Measures) -> Iterator[str]:
         yield f"new pods took traffic {measures.new_pod_seconds:.0f} s after they were Ready"
     if scenario in TAKES_PODS:
         yield f"the lost pod was called for {measures.gone_pod_seconds:.0f} s more"
-    if scenario == "degraded-pod":
-        yield f"the slow pod got {measures.slow_pod_share:.0%}, {measures.fair_share:.0%} is its share"
+    if scenario in ("degraded-pod", "partition"):
+        pod = "slow" if scenario == "degraded-pod" else "cut"
+        yield f"the {pod} pod got {measures.slow_pod_share:.0%}, {measures.fair_share:.0%} is its share"
 
 
 def _failed(measures: Measures) -> str:
@@ -89,7 +89,7 @@ def _unenforced(scenario: Scenario, measures: Measures) -> bool:
     """Whether a pod that nobody should reach was called as before, and answered."""
     return (
         scenario == "partition"
-        and _shared(measures) > 0
+        and _shared(measures) > CUT_SHARE_MAX
         and measures.failed_ratio < (measures.slow_pod_share or 0) / 2
     )
 

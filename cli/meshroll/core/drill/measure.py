@@ -157,8 +157,8 @@ def measure(
     if hit in before and scenario != "degraded-pod":
         gone[str(hit)] = began_seconds
     since = [max(0.0, _last_request(name, source, looks, at) - at) for name, at in gone.items()]
-    # A pod's own counts are gone with it, and say nothing of what was still sent there.
-    telling = source == CALLERS or (hit is not None and any(pod.name == hit for pod in last.pods))
+    # A pod's own counts say nothing of what was sent there and did not arrive.
+    telling = source == CALLERS
     share, fair = _share(hit, source, looks)
     return Measures(
         source=f"{source}, failures by {counted}" if counted else source,

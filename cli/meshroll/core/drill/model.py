@@ -14,6 +14,8 @@ GONE_POD_SECONDS_MAX = 10.0
 SLOW_SHARE_MAX = 0.5
 """Of its fair share: what a pod that has become slow may get at most. Far enough from it that chance is not the reason:
 of 100 requests to three pods one gets fewer than 17 by chance in one of 5,000 drills."""
+CUT_SHARE_MAX = 0.1
+"""Of its fair share: what a pod that nobody reaches may get at most. A balancer asks at times whether it is back."""
 
 HYPOTHESES: Mapping[Scenario, str] = {
     "rolling-deploy": "While every pod is replaced, calls go on, and new pods take traffic within 30 s.",
@@ -21,7 +23,7 @@ HYPOTHESES: Mapping[Scenario, str] = {
     "scale-up": "One pod more takes traffic within 30 s of being Ready.",
     "scale-down": "One pod less costs no calls, and gets none 10 s later.",
     "degraded-pod": "A pod that has become slow gets less than half of its share.",
-    "partition": "Callers turn away within 10 s from a pod that they no longer reach.",
+    "partition": "Callers turn away from a pod that they no longer reach: soon it gets less than a tenth of its share.",
 }
 """In the order in which they are drilled."""
 
