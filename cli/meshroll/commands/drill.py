@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from meshroll.commands.options import Options, where_and_how
-from meshroll.commands.run import Played, play, run_playbook
-from meshroll.core.errors import ExitCode, Problem, Refused
+from meshroll.commands.run import play, run_playbook
+from meshroll.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from meshroll.core.drill.rehearsal import Part
 
 # Those of core.drill.model and of the sandbox, which are not imported for --help; a test holds them equal.
 SCENARIOS = ("rolling-deploy", "pod-crash", "scale-up", "scale-down", "degraded-pod", "partition")
-CALLERS_SECONDS = 150.0
 APPROACHES = ("pinned", "dial-per-request", "headless", "mesh")
 
 
@@ -70,70 +72,53 @@ def _told(scenario: str, workload: str | None = None) -> dict[str, str]:
 
 
 def _rehearse() -> ExitCode:
-    """Each cluster by itself: a namespace on the mesh goes off it and comes back, any other one the other way round."""
+    """Off the mesh and back, or the other way round, by the playbooks that it would be in earnest."""
+    from meshroll.core.drill import rehearsal
+
     looked = play("drill", extra_vars=_told("rollback"))
-    clusters: list[dict[str, Any]] = looked.result["data"].get("clusters", [])
-    if looked.result["exit_code"] == ExitCode.SUCCESS:
-        from meshroll.core.result import with_cluster
-
-        result = looked.result
-        for cluster in clusters:
-            entry, errors = _rehearsed(cluster)
-            result = with_cluster(result, entry, errors, looked.result["finished_at"])
-        looked = Played(result, looked.output, looked.to_repeat)
-    looked.output.result(looked.result, looked.to_repeat)
-    return ExitCode(looked.result["exit_code"])
+    result = looked.result
+    if result["exit_code"] == ExitCode.SUCCESS:
+        order = rehearsal.parts_of(result["data"]["clusters"][0])
+        wrong = rehearsal.against(play("rollout", check=True).result) if order[0] == "rollback" else []
+        result = rehearsal.refused(result, wrong) if wrong else _rehearsed(result, order)
+    looked.output.result(result, looked.to_repeat)
+    return ExitCode(result["exit_code"])
 
 
-def _rehearsed(cluster: dict[str, Any]) -> tuple[dict[str, Any], Sequence[dict[str, Any]]]:
-    """The cluster's entry, with how long each part took, and what failed."""
-    name = cluster["name"]
-    meshed = any(each["meshed_pods"] for space in cluster["namespaces"] for each in space["workloads"])
-    if meshed:
-        planned = play("rollout", check=True, limit=name).result
-        (plan,) = [each.get("plan") for each in planned["data"]["clusters"]]
-        if planned["exit_code"] != ExitCode.SUCCESS or not plan or plan["steps"]:
-            raise Refused(
-                Problem(
-                    "rehearsal-would-change",
-                    f"{name}: the namespace is on the mesh, and not as the inventory wants it, so a rollout afterwards "
-                    "would not leave it as it was found.",
-                    "`meshroll plan` says what differs; `meshroll rollout` brings it there.",
-                )
-            )
-    order = ("rollback", "rollout") if meshed else ("rollout", "rollback")
-    parts: list[dict[str, Any]] = []
-    entry, errors = cluster, []
+def _rehearsed(looked: dict[str, Any], order: Sequence[Part]) -> dict[str, Any]:
+    from meshroll.core.drill.rehearsal import Rehearsed, ended
+
+    parts: list[Rehearsed] = []
+    last: dict[str, Any] | None = None
     for command_name in order:
+        if parts and command_name == "rollout" and not _callers_are_well():
+            return ended(looked, None, parts)
         begun = time.monotonic()
-        back = {"rollback_to": "previous"} if not meshed and command_name == "rollback" else {}
-        if parts and command_name == "rollout":
-            _wait_for_callers(name)
-            begun = time.monotonic()
-        result = play(command_name, extra_vars=back, limit=name).result
-        (entry,), errors = result["data"]["clusters"], result["errors"]
-        code = result["exit_code"]
+        back = {"rollback_to": "previous"} if parts and command_name == "rollback" else {}
+        last = play(command_name, extra_vars=back).result
         seconds = round(time.monotonic() - begun, 1)
-        parts.append(
-            {"command": command_name, "run_id": result["run_id"], "seconds": seconds, "exit_code": code}
-        )
-        if code != ExitCode.SUCCESS:
+        parts.append(Rehearsed(command_name, last["run_id"], seconds, last["exit_code"]))
+        if last["exit_code"] != ExitCode.SUCCESS:
             break
-    took = ", ".join(f"{part['command']} {part['seconds']:.0f} s" for part in parts)
-    summary = [*entry.get("summary", []), f"Rehearsed: {took}."]
-    return {**entry, "rehearsal": parts, "summary": summary, "gate": []}, errors
+    return ended(looked, last, parts)
 
 
-def _wait_for_callers(cluster: str) -> None:
-    """A rollout is refused as long as calls of the way out still fail (a headless Service's clients know no pod for up
-    to 30 s after its pods were replaced).
-    """
+def _callers_are_well() -> bool:
+    """Waits for it, or as long as it may take; False once somebody asks to stop."""
+    from meshroll.core.drill.rehearsal import ASK_AGAIN_SECONDS, CALLERS_SECONDS, is_unsettled
+
     until = time.monotonic() + CALLERS_SECONDS
-    while time.monotonic() < until:
-        errors = play("rollout", check=True, limit=cluster).result["errors"]
-        if {error["code"] for error in errors} != {"namespace-outside-limits"}:
-            return
-        time.sleep(CALLERS_SECONDS / 30)
+    try:
+        while time.monotonic() < until:
+            planned = play("rollout", check=True).result
+            if planned["exit_code"] == ExitCode.INTERRUPTED:
+                return False
+            if not is_unsettled(planned):
+                return True
+            time.sleep(ASK_AGAIN_SECONDS)
+    except KeyboardInterrupt:
+        return False
+    return True
 
 
 def _compare(scenario: str, approaches: Sequence[str]) -> ExitCode:
