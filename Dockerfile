@@ -32,7 +32,8 @@ LABEL org.opencontainers.image.title="meshroll" \
 COPY --from=helm /helm /usr/local/bin/helm
 COPY --from=package /opt/meshroll /opt/meshroll
 # Written to are HOME and /tmp alone, so both can be volumes and the rest read-only.
-RUN install --directory --owner=65532 --group=65532 /run/meshroll
+# Clusters that give each namespace users of its own run it as any user of group 0.
+RUN install --directory --mode=0775 --owner=65532 --group=0 /run/meshroll
 ENV PATH="/opt/meshroll/bin:${PATH}" \
     HOME="/run/meshroll" \
     USER="meshroll" \

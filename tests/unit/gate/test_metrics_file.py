@@ -123,9 +123,19 @@ def test_prometheus_takes_the_rules_and_they_ask_for_metrics_that_are_written(
         ),
         ('meshroll_upgrade_state{cluster="c",state="unfinished"}', "1+0x600", "MeshrollRunKilled"),
         (
-            'meshroll_support_end_timestamp_seconds{cluster="c",what="standard support"}',
+            'meshroll_support_end_timestamp_seconds{cluster="c",what="extended support"}',
             f"{59 * DAY}+0x300",
             "MeshrollSupportEnds",
+        ),
+        (
+            'meshroll_support_end_timestamp_seconds{cluster="c",what="extended support"}',
+            "-86400+0x300",
+            "MeshrollSupportEnds",
+        ),
+        (
+            'meshroll_support_end_timestamp_seconds{cluster="c",what="standard support"}',
+            f"{59 * DAY}+0x300",
+            "MeshrollSupportCostsMore",
         ),
         ('meshroll_support_end_timestamp_seconds{cluster="c",what="extended"}', f"{70 * DAY}+0x300", None),
         ('meshroll_cluster_read{cluster="c"}', "0+0x3000", "MeshrollClusterNotRead"),
