@@ -55,8 +55,9 @@ def command(scenario: str, workload: str | None, approaches: tuple[str, ...]) ->
     how long each took.
 
     \b
-    Exit codes: 0 every hypothesis held or was skipped, 3 refused, 5 not all is taken back, 7 locked,
-    8 somebody else changed it meanwhile, 9 inconclusive, 10 one did not hold or was broken off, 130 interrupted.
+    Exit codes: 0 every hypothesis held or was skipped, 2 the command line or the inventory is wrong, 3 refused,
+    5 not all is taken back, 6 clusters ended differently, 7 locked, 8 somebody else changed it meanwhile,
+    9 inconclusive, 10 one did not hold or was broken off, 130 interrupted.
     """
     if approaches:
         if scenario in ("rollback", "undo") or workload:

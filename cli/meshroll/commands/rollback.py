@@ -28,7 +28,8 @@ def command(check: bool, to: str, take: list[str]) -> ExitCode:
     meshroll rollback -i inventories/prod -n charging --to previous
 
     Works on namespaces that meshroll never touched, and changes nothing the second time. The ways other than
-    fallback put fields back from the journal; what somebody else has changed since is shown and left.
+    fallback put fields back from the journal; what somebody else has changed since is shown and left, unless --take
+    names it. The way to fallback goes from what is there, and needs no --take.
 
     \b
     Exit codes: 0 done or nothing to do, 3 refused, 5 rollback incomplete,

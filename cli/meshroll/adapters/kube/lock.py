@@ -195,7 +195,7 @@ class Lock:
             raise _busy(
                 f"{who} has held this cluster's lock since {spec['acquireTime']} (run {run}).",
                 f"Wait for it; if that process is dead, the lock is free in {left_seconds:.0f} s. "
-                "`meshroll lock steal --reason WHY` takes it from a run that hangs.",
+                "`meshroll lock steal --limit CLUSTER --reason WHY` takes it from a run that hangs.",
             )
 
 
