@@ -14,6 +14,7 @@ import yaml
 
 from meshroll.core.errors import UsageError
 from meshroll.core.schedule import Job, Start
+from meshroll.playbook.invocation import FORKS
 from meshroll.render.schedule import Asked, written
 
 BERLIN = (
@@ -185,6 +186,7 @@ def test_awx_knows_every_option_of_the_tasks_and_the_playbook_is_one(tmp_path: P
     )
     template = modules["awx.awx.job_template"]
     assert (template["job_slice_count"], template["extra_vars"]) == (2, {"upgrade_scheduled": True})
+    assert template["forks"] == int(FORKS), "docs/explanation/scale.md counts rounds with it"
     rules = [task["awx.awx.schedule"]["rrule"] for task in play["tasks"] if "awx.awx.schedule" in task]
     assert rules == [
         "DTSTART;TZID=Europe/Berlin:20260101T020000 RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY=SA",

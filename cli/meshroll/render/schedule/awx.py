@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from meshroll.core.schedule import Job, Start, files_of, starts_of
+from meshroll.playbook.invocation import FORKS
 from meshroll.render.roles import yaml_lines
 from meshroll.render.schedule import DEADLINE_SECONDS, Asked
 
@@ -33,7 +34,7 @@ def tasks(jobs: Sequence[Job], asked: Asked) -> list[str]:
         "extra_vars": {"upgrade_scheduled": True},
         "limit": asked.limit or "",
         "job_slice_count": min(len(jobs), SLICES_MAX),
-        "forks": 10,
+        "forks": int(FORKS),
         "timeout": DEADLINE_SECONDS,
         "become_enabled": False,
     }
