@@ -22,7 +22,8 @@ from meshroll.core.errors import ExitCode, Problem, UsageError
 @click.option(
     "--image",
     metavar="NAME",
-    help="Image with meshroll, its extra `eks` where it is used, and Helm: cronjob and awx need one.",
+    help="Image with meshroll, its extra `eks` where it is used, and Helm: cronjob and awx need one; awx: the "
+    "execution environment.",
 )
 @click.option(
     "--job-namespace",
@@ -45,7 +46,7 @@ def command(form: Any, image: str | None, job_namespace: str, account: str) -> E
     \b
     meshroll schedule --as cronjob -i inventories/prod --image registry.example/meshroll:0.1.0 > upgrade.yml
     meshroll schedule --as systemd -i inventories/prod --account mesh
-    meshroll schedule --as awx -i inventories/prod --image registry.example/meshroll:0.1.0
+    meshroll schedule --as awx -i inventories/prod --image registry.example/meshroll-ee:0.1.0
 
     It begins at each start of the windows in meshroll_upgrade (every night at 03:00 where there are none) and does
     nothing unless an upgrade is due. Secrets are named and never printed; how to make them stands at its head. With a
