@@ -22,7 +22,8 @@ from meshroll.core.carried_values import carry
 from meshroll.core.chart_values import CONTROL_PLANE_CHART, private_keys
 from meshroll.core.errors import RollbackFailed
 from meshroll.core.settings import Cluster
-from meshroll_sandbox.status import Connection, Status
+from meshroll_sandbox.cluster import down, up
+from meshroll_sandbox.status import Connection
 
 HOME = "helm-records"
 SECRETS = f"/api/v1/namespaces/{HOME}/secrets"
@@ -69,10 +70,21 @@ class Helm:
         return str(found["metadata"]["labels"]["app.kubernetes.io/version"])
 
 
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    """A sandbox of its own: where a rollout has installed Linkerd, its CRDs belong to another Helm release."""
+    folder = tmp_path_factory.mktemp("helm") / "sandbox"
+    try:
+        connection = up(folder, lambda _: None).connection
+        assert connection
+        yield connection
+    finally:
+        down(folder, lambda _: None)
+
+
 @pytest.fixture
-def cluster(sandbox: Status, tmp_path: Path) -> Iterator[Helm]:
-    assert sandbox.connection
-    found = Helm(sandbox.connection, tmp_path)
+def cluster(bare: Connection, tmp_path: Path) -> Iterator[Helm]:
+    found = Helm(bare, tmp_path)
     found.kube.create("/api/v1/namespaces", {"metadata": {"name": HOME}})
     found.upgrade("2026.6.3", {}, CHARTS[0])
     yield found
