@@ -12,7 +12,8 @@ with needed():
     import msgspec
 
     from meshroll.adapters import prometheus
-    from meshroll.adapters.drill import Drilling, take_back_all
+    from meshroll.adapters.drill import Drilling
+    from meshroll.adapters.drill_undo import take_back_all
     from meshroll.adapters.kube.look import look
     from meshroll.core.callers import callers_of
     from meshroll.core.checks.namespaces import missing_permissions
@@ -106,7 +107,7 @@ class ActionModule(MeshrollAction):
         taken_back: list[str] = []
         with self.working(settings) as work:
             try:
-                taken_back = take_back_all(work.kube, work.journal, drill["namespace"])
+                taken_back = take_back_all(work.kube, work.journal, drill["namespace"], self.warn)
                 for run_id in taken_back:
                     self.events.say("line", f"What run {run_id} had left was taken back.")
                 self.each(drill, settings, work, done)
@@ -137,6 +138,7 @@ class ActionModule(MeshrollAction):
             scrape_interval_seconds=settings.prometheus.scrape_interval_seconds,
             failed_ratio_max=1 - settings.gate.limits.success_ratio_min,
             wait=wait,
+            say=self.warn,
         )
         for scenario in drill["scenarios"]:
             wait(0.01)

@@ -6,27 +6,24 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from meshroll.adapters import prometheus
+from meshroll.adapters.drill_undo import take_back
 from meshroll.adapters.kube.apply import make
-from meshroll.adapters.kube.client import Kube
+from meshroll.adapters.kube.client import ApiError, Kube
 from meshroll.adapters.kube.journal import Journal
 from meshroll.adapters.prometheus import PrometheusClient, PrometheusError
-from meshroll.core.changes import API_PATHS, Change, lookup
+from meshroll.core.changes import API_PATHS, Change
 from meshroll.core.drill.choose import resizable
-from meshroll.core.drill.faults import fault, hit, undoing
+from meshroll.core.drill.faults import fault, hit
 from meshroll.core.drill.judge import NO_TRAFFIC, judge
 from meshroll.core.drill.measure import QUERIES, QUERIES_BEFORE, Look, abort, answered, look, measure
 from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, HYPOTHESES, Drilled, Measures, Outcome, Scenario
-from meshroll.core.errors import Drift, Failed, Problem, Refused, RollbackFailed
+from meshroll.core.errors import Failed
 from meshroll.core.gate.measurements import Query
 from meshroll.core.gate.subjects import ready_pods
-from meshroll.core.history import drills_left
 from meshroll.core.journal import Record, intending, made
-from meshroll.core.model import Pod, Workload
+from meshroll.core.model import Object, Pod, Workload
 from meshroll.core.moments import rfc3339
-from meshroll.core.outcome import left_behind
 from meshroll.core.plan import Step
 
 BEFORE_SECONDS = 15.0
@@ -44,6 +41,7 @@ class Drilling:
     """The drills of one workload. ``wait(seconds)`` may raise: a wish to stop, a lock that is lost.
 
     ``callers`` are workloads (ids) that name a Service of it; ``failed_ratio_max`` is the share of calls that may fail.
+    ``say`` hears of a pod that had to be deleted.
     """
 
     kube: Kube
@@ -56,6 +54,7 @@ class Drilling:
     scrape_interval_seconds: float
     failed_ratio_max: float
     wait: Callable[[float], None]
+    say: Callable[[str], None]
 
     @property
     def interval_seconds(self) -> float:
@@ -90,13 +89,14 @@ class Drilling:
             step = self._intend(scenario, changes)
             now_seconds = self.client.now_seconds()
             try:
-                self._make(step)
-            except Failed as error:
+                after = {change.object: make(self.kube, change) for change in step.changes}
+            except (Failed, ApiError) as error:
                 return self.ended(scenario, "inconclusive", f"the fault was refused: {error}")
+            self._made(step, after)
             looks, why = self._watch(scenario, now_seconds, known, was_ready)
         finally:
             seconds = time.monotonic() - begun
-            self.record = take_back(self.kube, self.journal, self.record)
+            self.record = take_back(self.kube, self.journal, self.record, self.say)
         self._recover()
         measures = measure(scenario, now_seconds, known, hit(changes), looks, self.precision_seconds)
         if why:
@@ -130,9 +130,7 @@ class Drilling:
         self.journal.write(self.record)
         return step
 
-    def _make(self, step: Step) -> None:
-        """Raises Failed where the API server refuses it."""
-        after = {change.object: make(self.kube, change) for change in step.changes}
+    def _made(self, step: Step, after: Mapping[str, Object]) -> None:
         self.record = made(self.record, step, {name: item for name, item in after.items() if item})
         self.journal.write(self.record)
 
@@ -202,55 +200,3 @@ class Drilling:
 
 def _asked(ids: Collection[str]) -> Sequence[Query]:
     return [query for query in prometheus.queries() if query.id in ids]
-
-
-def take_back_all(kube: Kube, journal: Journal, namespace: str) -> list[str]:
-    """Takes back what drills of the namespace have left that did not come to their end; the names of those runs.
-
-    Raises Drift where somebody else has changed what a fault had changed: it is left as it is.
-    """
-    left = drills_left(journal.read(), [namespace])
-    for record in left:
-        take_back(kube, journal, record)
-    return [record.run_id for record in left]
-
-
-def take_back(kube: Kube, journal: Journal, record: Record) -> Record:
-    """Takes back whatever of the run's faults is still there; its record without them, which is written down.
-
-    Raises Drift as above, with nothing left to take back then; RollbackFailed where the API server does not let it.
-    """
-    own = journal.read_run(record.run_id)
-    if own is None or not own.pending:
-        return record
-    drifted: list[Problem] = []
-    refused: list[Problem] = []
-    for change in undoing([entry for entry in own.entries if entry.step in own.pending]):
-        try:
-            drifted += _undo(kube, change)
-        except (Refused, Failed) as error:  # the rest of it goes all the same
-            refused += error.problems
-    if refused:
-        raise RollbackFailed([*refused, *drifted])
-    done = msgspec.structs.replace(own, pending=[])
-    journal.write(done)
-    if left := left_behind(drifted):
-        raise left
-    return done
-
-
-def _undo(kube: Kube, change: Change) -> Sequence[Problem]:
-    present = kube.get(change.path)
-    if present is None:
-        return ()
-    if change.action == "delete":
-        kube.delete(change.path)
-        return ()
-    fields = [field for field in change.fields if lookup(present, field.path) != field.after]
-    if not fields:
-        return ()
-    try:
-        make(kube, msgspec.structs.replace(change, fields=fields))
-    except Drift as error:
-        return error.problems if kube.get(change.path) is not None else ()
-    return ()

@@ -43,6 +43,7 @@ def test_what_has_proxies_is_drilled_before_what_has_none() -> None:
         (workload(name="sessions", replicas=1), "has 1 pods"),
         (workload(name="sessions", labels={"app": "other"}), "is behind no Service"),
         (workload(name="sessions", metadata={"generation": 2}), "is not at rest"),
+        (workload(name="sessions", spec={"paused": True}), "is paused"),
     ],
 )
 def test_what_cannot_be_drilled_is_refused_with_the_reason(unfit: Workload, reason: str) -> None:
@@ -53,7 +54,7 @@ def test_what_cannot_be_drilled_is_refused_with_the_reason(unfit: Workload, reas
         chosen(here, None)
 
 
-def test_an_autoscaler_owns_the_replicas_and_nothing_else() -> None:
+def test_an_autoscaler_owns_the_replicas_and_takes_a_slow_pod_for_a_reason_to_change_them() -> None:
     scaler = {
         "metadata": {"name": "busy"},
         "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "sessions"}},
@@ -62,7 +63,15 @@ def test_an_autoscaler_owns_the_replicas_and_nothing_else() -> None:
     skipped = {
         each for each in HYPOTHESES if "HPA busy" in (unable(each, cluster(here), here, sessions()) or "")
     }
-    assert skipped == {"scale-up", "scale-down"}
+    assert skipped == {"scale-up", "scale-down", "degraded-pod"}
+
+
+def test_a_deployment_that_replaces_all_pods_at_once_is_not_rolled() -> None:
+    at_once = sessions(spec={"strategy": {"type": "Recreate"}})
+    here = space(at_once)
+    assert "Recreate" in (unable("rolling-deploy", cluster(here), here, at_once) or "")
+    assert unable("pod-crash", cluster(here), here, at_once) is None
+    assert unable("rolling-deploy", cluster(here), here, sessions()) is None
 
 
 @pytest.mark.parametrize(

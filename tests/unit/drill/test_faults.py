@@ -8,8 +8,8 @@ from typing import Any, get_args
 import pytest
 from unit.core.factories import pods, workload
 
-from meshroll.core.changes import Change, applied
-from meshroll.core.drill.faults import LABEL, fault, hit, undoing
+from meshroll.core.changes import Change, Field, applied
+from meshroll.core.drill.faults import LABEL, fault, hit, over, resized, resizes, taken, undoing
 from meshroll.core.drill.model import HYPOTHESES, Scenario
 from meshroll.core.journal import Entry
 from meshroll.core.model import Pod, Workload
@@ -17,7 +17,7 @@ from meshroll.core.quantities import quantity
 
 RUN = "20260101t000000z-abcdef"
 NOW = "2026-01-01T00:00:00Z"
-GONE = {"rolling-deploy", "pod-crash"}
+GONE = {"pod-crash"}
 """What comes to its end by itself, without anything to take back."""
 
 
@@ -87,6 +87,9 @@ def test_scaling_is_by_one(scenario: Scenario, replicas: int) -> None:
         ("200m", {"cpu": "200m"}),
         ("2", {"cpu": "1", "memory": "1Gi"}),
         ("20m", None),
+        ("10", {"cpu": "500m"}),
+        ("20", None),
+        ("4", {"cpu": "400m"}),
     ],
 )
 def test_a_degraded_pod_keeps_a_tenth_of_its_cpu_and_its_class(
@@ -101,10 +104,82 @@ def test_a_degraded_pod_keeps_a_tenth_of_its_cpu_and_its_class(
     resources = after["spec"]["containers"][1]["resources"]
     cpu = quantity(resources["limits"]["cpu"])
     assert cpu == pytest.approx(max(0.01, quantity(limit) / 10))
-    asked = quantity(resources["requests"]["cpu"])
+    # What the API server would write otherwise would not be found again.
+    assert {canonical(resources["limits"]["cpu"])} == {resources["limits"]["cpu"]}
+    before = (requests or {}).get("cpu", limit)
+    asked = quantity(resources.get("requests", {}).get("cpu", before))
     assert asked <= cpu
-    guaranteed = requests is None or requests["cpu"] == limit
-    assert (asked == cpu) == guaranteed
+    assert (asked == cpu) == (before == limit)
+    # What is given up another pod may take, so nothing is that need not be.
+    assert asked == pytest.approx(cpu if before == limit else min(quantity(before), cpu - 0.001))
+    if quantity(before) < cpu:
+        assert [field.path for field in change.fields] == ["/spec/containers/1/resources/limits/cpu"]
+
+
+def canonical(cores: str) -> str:
+    """As k8s.io/apimachinery writes it: without a suffix where the number is whole."""
+    millicores = round(quantity(cores) * 1000)
+    return f"{millicores}m" if millicores % 1000 else f"{millicores // 1000}"
+
+
+def test_the_container_that_is_starved_is_the_one_that_the_choice_was_made_by() -> None:
+    target = sessions(None)
+    injected: dict[str, Any] = {"name": "agent", "resources": {"limits": {"cpu": "1"}}}
+    for pod in (seen := pods(target)):
+        pod.manifest["spec"]["containers"].insert(0, injected)
+    (change,) = made("degraded-pod", target, seen)
+    assert {guard.value for field in change.fields for guard in field.guards} == {"sessions"}
+
+
+def test_a_restart_is_taken_back_until_every_pod_was_restarted() -> None:
+    target = sessions(None)
+    (change,) = undoing(entries(made("rolling-deploy", target)))
+    assert over(change, target.manifest)
+    for unfinished in ({"updatedReplicas": 1}, {"observedGeneration": 0}, {"availableReplicas": 2}):
+        midway = {**target.manifest, "status": {**target.manifest["status"], **unfinished}}
+        assert not over(change, midway)
+    (scaled,) = undoing(entries(made("scale-up", target)))
+    assert not over(scaled, target.manifest)
+
+
+def test_what_is_still_the_faults_is_taken_back_whatever_somebody_changed_beside_it() -> None:
+    target = sessions({"cpu": "50m"})
+    changes = made("degraded-pod", target)
+    (back,) = undoing(entries(changes))
+    broken = applied(pods(target, proxy="wait")[0].manifest, changes[0].fields)
+    assert taken(back, broken) == (back.fields, [])
+    request = "/spec/containers/1/resources/requests/cpu"
+    changed = applied(broken, [Field(request, "19m", "5m")])
+    ours, theirs = taken(back, changed)
+    assert ([field.path for field in theirs], len(ours)) == ([request], 1)
+    assert taken(back, applied(broken, back.fields)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("given", "condition", "enough"),
+    [
+        ("200m", None, True),
+        ("0.2", None, True),
+        ("20m", None, False),
+        (None, None, False),
+        ("200m", ("PodResizePending", "True"), False),
+        ("200m", ("PodResizeInProgress", "True"), False),
+        ("200m", ("PodResizeInProgress", "False"), True),
+    ],
+)
+def test_a_pod_has_its_cpu_back_once_its_kubelet_says_so(
+    given: str | None, condition: tuple[str, str] | None, enough: bool
+) -> None:
+    target = sessions({"cpu": "50m"})
+    (back,) = undoing(entries(made("degraded-pod", target)))
+    assert resizes(back)
+    pod = pods(target, proxy="wait")[0].manifest
+    limits = {"limits": {"cpu": given}} if given else {}
+    pod["status"] = {
+        "containerStatuses": [{"name": "sessions", "resources": limits}],
+        "conditions": [{"type": condition[0], "status": condition[1]}] if condition else [],
+    }
+    assert resized(back, pod) is enough
 
 
 def test_a_partition_shuts_exactly_the_pod_that_it_labels() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from unit.kube.conftest import Answer, Asked, Connect, Server
 
-from meshroll.adapters.drill import take_back
+from meshroll.adapters import drill_undo
 from meshroll.adapters.kube.journal import PATH, Journal
-from meshroll.core.changes import Change, Field
+from meshroll.core.changes import Change, Field, Guard
 from meshroll.core.errors import Drift, RollbackFailed
 from meshroll.core.journal import Entry, Record
 from meshroll.core.journal_objects import HEAD, objects_of, records_of
@@ -53,6 +53,7 @@ class Cluster:
             f"{PATH}/{item['metadata']['name']}": item for item in objects_of(record)
         }
         self.refused: set[str] = set()
+        self.said: list[str] = []
         server.script = self.answer
         self.server = server
         self.kube = connect(0.0).kube
@@ -72,7 +73,7 @@ class Cluster:
         return Answer(200, self.there[path])
 
     def take_back(self) -> Record:
-        return take_back(self.kube, self.journal, self.record)
+        return drill_undo.take_back(self.kube, self.journal, self.record, self.said.append)
 
     @property
     def pending(self) -> list[str]:
@@ -84,6 +85,36 @@ class Cluster:
         """What was written but for the journal."""
         paths = [(asked.method, asked.path.partition("?")[0]) for asked in self.server.asked]
         return [(method, path) for method, path in paths if method != "GET" and not path.startswith(PATH)]
+
+
+STARVED = Entry(
+    "degraded-pod",
+    Change(
+        "Pod",
+        "charging",
+        "sessions-0",
+        "patch",
+        "-",
+        [
+            Field(
+                "/spec/containers/0/resources/limits/cpu",
+                "200m",
+                "20m",
+                [Guard("/spec/containers/0/name", "sessions")],
+            )
+        ],
+    ),
+)
+
+
+def sized(spec: str, given: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "sessions-0", "uid": "uid-0"},
+        "spec": {"containers": [{"name": "sessions", "resources": {"limits": {"cpu": spec}}}]},
+        "status": {
+            "containerStatuses": [{"name": "sessions", "resources": {"limits": {"cpu": given}}}],
+        },
+    }
 
 
 def labelled(**labels: str) -> dict[str, Any]:
@@ -115,17 +146,41 @@ def test_what_was_intended_and_never_made_or_is_gone_is_left_alone(server: Serve
 def test_somebody_elses_value_stays_and_is_told_once(server: Server, connect: Connect) -> None:
     here = Cluster(server, connect, SCALED)
     here.there[DEPLOYMENT] = replicas(7)
+    with pytest.raises(Drift, match="sessions"):
+        here.take_back()
+    assert here.pending == []
+    assert here.written == []
+
+
+def test_what_changes_at_the_very_moment_stays_open(server: Server, connect: Connect) -> None:
+    here = Cluster(server, connect, SCALED)
+    here.there[DEPLOYMENT] = replicas(4)
     server_answer = here.answer
 
     def tested(asked: Asked) -> Answer:
         if asked.method == "PATCH" and asked.path.startswith(DEPLOYMENT):
+            here.there[DEPLOYMENT] = replicas(7)
             return Answer(422, {"message": "testing value /spec/replicas failed"})
         return server_answer(asked)
 
     server.script = tested
-    with pytest.raises(Drift, match="sessions"):
+    with pytest.raises(RollbackFailed, match="sessions"):
         here.take_back()
-    assert here.pending == []
+    assert here.pending == ["scale-up"]
+
+
+@pytest.mark.parametrize("given", ["200m", "20m"])
+def test_a_pod_that_does_not_get_its_cpu_back_is_replaced(
+    server: Server, connect: Connect, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """Its node may have given it away; the journal may say that the patch was made by a run that was killed then."""
+    monkeypatch.setattr(drill_undo, "RESIZE_SECONDS", 0.0)
+    here = Cluster(server, connect, STARVED)
+    here.there[POD] = sized("200m", given)
+    assert here.take_back().pending == []
+    replaced = given == "20m"
+    assert here.written == ([("DELETE", POD)] if replaced else [])
+    assert bool(here.said) == replaced
 
 
 def test_what_is_refused_keeps_nothing_else_from_going_back_and_stays_open(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from meshroll.core.checks.namespaces import missing_namespace
 from meshroll.core.drill.model import Scenario
 from meshroll.core.errors import Problem, Refused
@@ -79,13 +81,21 @@ def _unfit(space: NamespaceView, workload: Workload) -> str | None:
         return f"has {workload.replicas} pods"
     if workload.id not in space.served:
         return "is behind no Service"
+    if workload.manifest["spec"].get("paused"):
+        return "is paused"
     return None if workload.rolled else "is not at rest"
 
 
 def unable(scenario: Scenario, view: ClusterView, space: NamespaceView, workload: Workload) -> str | None:
     """Why the scenario cannot be drilled here, as a reason to skip it; None where it can."""
-    if scenario in ("scale-up", "scale-down") and (scaler := _scaler(space, workload)):
+    scaler = _scaler(space, workload)
+    if scenario in ("scale-up", "scale-down") and scaler:
         return f"HPA {scaler} owns its replicas"
+    if scenario == "degraded-pod" and scaler:
+        return f"HPA {scaler} may scale it because of the pod that has become slow"
+    strategy = workload.manifest["spec"].get("strategy") or {}
+    if scenario == "rolling-deploy" and strategy.get("type") == "Recreate":
+        return "its strategy is Recreate: all of its pods would be down at once"
     if scenario == "degraded-pod":
         return _unable_to_degrade(view, workload)
     if scenario == "partition" and not enforces_policies(view):
@@ -119,9 +129,8 @@ def resizable(pod: Pod) -> bool:
     return all("resources" in each for each in statuses if "running" in (each.get("state") or {}))
 
 
-def limited_container(containers: object) -> Object | None:
+def limited_container(containers: Sequence[Object]) -> Object | None:
     """The first of an application's containers that has a CPU limit."""
-    assert isinstance(containers, (list, tuple))
     return next(
         (
             each
