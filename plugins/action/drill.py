@@ -29,12 +29,14 @@ REHEARSAL = "rollback"
 
 
 class ActionModule(MeshrollAction):
-    _VALID_ARGS = frozenset({"phase", "scenario", "workload", "drill"})
+    _VALID_ARGS = frozenset({"phase", "scenario", "workload", "clusters", "drill"})
 
     def act(self, args: dict[str, Any], settings: Settings, check_mode: bool) -> dict[str, Any]:
         if len(settings.namespaces) != 1:
             told = f"A drill is of one namespace, and there are {len(settings.namespaces)}."
             raise UsageError(Problem("namespace-not-given", told, "Use -n NAME."))
+        if problem := choose.too_many(args.get("clusters") or ()):
+            raise UsageError(problem)
         if args["phase"] == "look":
             return self.look(args, settings, check_mode)
         return self.run_all(args["drill"], settings)
@@ -70,22 +72,22 @@ class ActionModule(MeshrollAction):
             )
             wanted = list(HYPOTHESES) if scenario == "all" else [scenario]
             reasons = {each: choose.unable(each, view, space, workload) for each in wanted}
-            services = [
-                service["metadata"]["name"]
+            callers = [
+                caller
                 for service in space.services
                 if workload.id in {server.id for server in space.servers_of(service)}
+                for caller in callers_of(view, namespace.name, service["metadata"]["name"])
             ]
+            elsewhere = sorted({caller.namespace for caller in callers} - {namespace.name})
+            homes = {name: kube.get(f"/api/v1/namespaces/{name}") or {} for name in elsewhere}
+            if problem := choose.unmarked(space, workload, callers, homes):
+                raise Refused(problem)
             drill |= {
                 "workload": workload.id,
                 "scenarios": wanted,
                 "skipped": {each: reason for each, reason in reasons.items() if reason},
                 "callers": sorted(
-                    {
-                        caller.workload.id
-                        for service in services
-                        for caller in callers_of(view, namespace.name, service)
-                        if caller.namespace == namespace.name
-                    }
+                    {caller.workload.id for caller in callers if caller.namespace == namespace.name}
                 ),
             }
         return {
@@ -103,6 +105,8 @@ class ActionModule(MeshrollAction):
 
     def run_all(self, drill: dict[str, Any], settings: Settings) -> dict[str, Any]:
         """Each scenario; what an earlier drill has left is taken back first."""
+        if not self.run_context.begun:
+            return {"changed": False}
         done: list[Drilled] = []
         taken_back: list[str] = []
         with self.working(settings) as work:

@@ -26,6 +26,10 @@ options:
   workload:
     type: str
     description: The workload as KIND/NAME; one that can be drilled by default. For C(look).
+  clusters:
+    type: list
+    elements: str
+    description: All hosts of the play. More than one are refused. For C(look).
   drill:
     type: dict
     description: What C(look) returned under that name. For C(run).

@@ -159,7 +159,7 @@ class Drilling:
             workload = self._workload()
             if workload is None or workload.replicas != wanted:
                 return looks, "somebody else has changed the workload meanwhile"
-            if why := abort(looks):
+            if why := abort(began_seconds, looks):
                 return looks, why
             if scenario not in LASTING and answered(before, looks, wanted, gone, self.precision_seconds):
                 settled += 1

@@ -188,11 +188,12 @@ def unfinished(records: Sequence[Record], namespaces: Collection[str]) -> bool:
 def open_runs(records: Sequence[Record]) -> dict[str, Record]:
     """The newest run of each namespace, whatever it was, where that did not end.
 
-    An upgrade ends for all of its namespaces at once, also with a later one that is of others.
+    An upgrade ends for all of its namespaces at once, also with a later one that is of others. A drill that has left
+    nothing says nothing of its namespace, however it ended.
     """
     last: dict[str, Record] = {}
     for record in records:
-        for namespace in record.namespaces:
+        for namespace in record.namespaces if record.command != DRILL or record.pending else ():
             last.setdefault(namespace, record)
     upgrading = open_upgrade(records) is not None
     return {
@@ -367,7 +368,10 @@ def _stolen(record: Record, theft: Mapping[str, str]) -> Record:
 
 
 def taken_over(records: Sequence[Record], by: Record) -> list[Record]:
-    """The unfinished runs of its namespaces as they read once run ``by`` has taken over from them; or uninstalls."""
+    """The unfinished runs of its namespaces as they read once run ``by`` has taken over from them; or uninstalls.
+
+    A drill takes over from drills alone: what another run has left half done it does not go on with.
+    """
     return [
         msgspec.structs.replace(
             record,
@@ -379,6 +383,7 @@ def taken_over(records: Sequence[Record], by: Record) -> list[Record]:
         if record.state in UNFINISHED
         and not record.continued_by
         and record.run_id != by.run_id
+        and (by.command != DRILL or record.command == DRILL)
         and (
             record.command == by.command in (UNINSTALL, UPGRADE)
             or not set(by.namespaces).isdisjoint(record.namespaces)

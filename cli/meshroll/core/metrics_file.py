@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 Sample = tuple[Mapping[str, str], float]
+# Six scenarios of at most five minutes, with two each until the workload is at rest again.
+DRILL_SECONDS_MAX = 3600.0
 HELP = {
     "meshroll_metrics_timestamp_seconds": "When these were read.",
     "meshroll_cluster_read": "1 where the cluster could be read.",
@@ -20,6 +22,7 @@ HELP = {
     "meshroll_support_end_timestamp_seconds": "When EKS ends its support of the Kubernetes version.",
     "meshroll_last_run_state": "1 for how the last run of a namespace (none: of the cluster) ended.",
     "meshroll_last_run_started_timestamp_seconds": "When that run began.",
+    "meshroll_drill_fault_left": "1 for a namespace with a fault that no drill has taken back.",
     "meshroll_certificate_not_after_timestamp_seconds": "When a certificate of the mesh ends.",
 }
 
@@ -57,9 +60,14 @@ def _of(cluster: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, dict[s
                 told = {"what": each["what"]}
                 yield "meshroll_support_end_timestamp_seconds", told, _seconds(each["on"])
     seen: set[str] = set()
+    left: set[str] = set()
     for run in (
         cluster.get("runs") or ()
     ):  # newest first: it goes on with those before it of the same namespaces
+        if run["command"] == "drill":  # which leaves a namespace as it was, or says so here
+            if run["pending"] and not _drilling(run, now):
+                left |= {*run["namespaces"]}
+            continue
         # An upgrade is about the whole cluster.
         for namespace in [""] if run["command"] in ("upgrade", "uninstall") else run["namespaces"]:
             if namespace not in seen:
@@ -67,6 +75,8 @@ def _of(cluster: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, dict[s
                 told = {"namespace": namespace, "command": run["command"]}
                 yield "meshroll_last_run_state", {**told, "state": run["state"]}, 1.0
                 yield "meshroll_last_run_started_timestamp_seconds", told, _seconds(run["started_at"])
+    for namespace in sorted(left):
+        yield "meshroll_drill_fault_left", {"namespace": namespace}, 1.0
     ends: dict[tuple[str, str], float] = {}
     for each in cluster.get("certificates") or ():
         if each["not_after"]:
@@ -75,6 +85,11 @@ def _of(cluster: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, dict[s
             ends[key] = min(end, ends.get(key, end))
     for (what, subject), end in ends.items():
         yield "meshroll_certificate_not_after_timestamp_seconds", {"what": what, "subject": subject}, end
+
+
+def _drilling(run: Mapping[str, Any], now: datetime) -> bool:
+    """Whether it may still be at work. One that was killed reads the same for ever."""
+    return run["state"] == "running" and now.timestamp() - _seconds(run["started_at"]) < DRILL_SECONDS_MAX
 
 
 def _seconds(moment: str) -> float:

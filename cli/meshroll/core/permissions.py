@@ -157,6 +157,8 @@ DRILL: Part = (
     Grant("namespaces", "apps", "deployments", "get patch"),
     Grant("namespaces", "networking.k8s.io", "networkpolicies", "get create delete"),
 )
+# Whether those are marked too that call from elsewhere.
+DRILL_CALLERS: Part = (Grant("cluster", "", "namespaces", "get"),)
 SCAN: Part = (
     Grant("cluster", "", "namespaces pods services configmaps", "list"),
     Grant("cluster", "networking.k8s.io", "networkpolicies", "list"),
@@ -253,7 +255,7 @@ COMMANDS: Mapping[str, Part] = {
     "rollback": (*_SEES, *CHANGE, *WRITE),
     "resume": _CHANGES,
     "lock steal": STEAL,
-    "drill": (*_LOOKS, *PROMETHEUS, *WRITE, *DRILL),
+    "drill": (*_LOOKS, *PROMETHEUS, *WRITE, *DRILL, *DRILL_CALLERS),
     "releases --for": (*LOOK, *SCAN),
     "install": (*_CHANGES, *INSTALL),
     "upgrade": (*_SEES, *CERTIFICATES, *PROMETHEUS, *CHANGE, *WRITE, *DISRUPTION, *SCAN, *UPGRADE),

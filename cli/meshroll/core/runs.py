@@ -25,7 +25,6 @@ def run_detail(record: Record) -> dict[str, Any]:
         "continues": record.continues,
         "continued_by": record.continued_by,
         "stolen": to_builtins(record.stolen),
-        "pending": record.pending,
         "verdicts": to_builtins(record.verdicts),
         "changes": [row for entry in record.entries for row in _rows(entry)],
     }
@@ -41,6 +40,7 @@ def _row(record: Record) -> dict[str, Any]:
         "started_at": record.started_at,
         "finished_at": record.finished_at,
         "release": record.release,
+        "pending": record.pending,
         "changed_objects": len({change.object for change in record.changes}),
         "reason": record.reason,
     }

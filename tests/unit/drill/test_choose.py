@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 from unit.core.factories import cluster, pods, service, space, workload
 
-from meshroll.core.drill.choose import chosen, enforces_policies, refusal, resizable, unable
+from meshroll.core.callers import Caller
+from meshroll.core.drill.choose import (
+    chosen,
+    enforces_policies,
+    refusal,
+    resizable,
+    too_many,
+    unable,
+    unmarked,
+)
 from meshroll.core.drill.model import HYPOTHESES
 from meshroll.core.errors import Refused
 from meshroll.core.model import Pod, Workload
@@ -26,6 +35,27 @@ def test_a_namespace_is_drilled_only_if_its_label_says_so(labels: dict[str, str]
     assert problem is not None
     assert "kubectl label namespace charging meshroll.io/drillable=true" in problem.hint
     assert refusal(space(sessions(), labels=MARKED)) is None
+
+
+def test_a_workload_with_callers_where_nobody_has_agreed_to_it_is_not_drilled() -> None:
+    here = space(sessions())
+    callers = [Caller(name, workload(name="reports", namespace=name)) for name in ("charging", "b", "a")]
+    problem = unmarked(here, sessions(), callers, {"a": {"metadata": {}}, "b": {"metadata": {}}})
+    assert problem is not None
+    assert "a/Deployment/reports, b/Deployment/reports." in problem.message
+    marked = {"metadata": {"labels": MARKED}}
+    problem = unmarked(here, sessions(), callers, {"a": marked, "b": {}})
+    assert problem is not None
+    assert "kubectl label namespace b " in problem.hint
+    assert unmarked(here, sessions(), callers, {"a": marked, "b": marked}) is None
+    assert unmarked(here, sessions(), callers[:1], {}) is None
+
+
+def test_one_cluster_is_drilled_and_never_several_at_once() -> None:
+    assert too_many(["prod-eu"]) is None
+    problem = too_many(["prod-us", "prod-eu"])
+    assert problem is not None
+    assert "--limit prod-eu" in problem.hint
 
 
 def test_what_has_proxies_is_drilled_before_what_has_none() -> None:

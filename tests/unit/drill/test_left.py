@@ -16,6 +16,8 @@ from meshroll.core.history import (
     inherited,
     left_drilling,
     left_open,
+    open_runs,
+    taken_over,
     to_undo,
 )
 from meshroll.core.journal import Entry, Record
@@ -60,6 +62,26 @@ def test_resume_and_a_way_back_leave_it_to_the_drill() -> None:
     assert resumption([KILLED], ["charging"], rule, datetime(2026, 1, 2, tzinfo=UTC)) is None
     done = run(1, "rollout", "succeeded", entries=[INJECTED])
     assert to_undo([KILLED, done], ["charging"]) == [INJECTED]
+
+
+def test_a_drill_that_has_left_nothing_is_closed_and_hides_no_other_run() -> None:
+    """Killed between two scenarios; or the undo of one, after a rollback that did not come to its end."""
+    between = run(0, "drill", "running")
+    assert open_runs([between]) == {}
+    half_done = run(1, "rollback", "rollback_incomplete", entries=[INJECTED])
+    undone = run(0, "drill", "succeeded")
+    assert open_runs([undone, half_done]) == {"charging": half_done}
+    assert open_runs([between, half_done]) == {"charging": half_done}
+    assert open_runs([KILLED, half_done]) == {"charging": KILLED}
+
+
+def test_a_drill_takes_over_from_drills_alone() -> None:
+    half_done = run(1, "rollback", "rollback_incomplete", entries=[INJECTED])
+    undo = run(0, "drill", "running")
+    killed = run(2, "drill", "running", pending=["scale-up"], entries=[SCALED])
+    assert [each.run_id for each in taken_over([half_done, killed], undo)] == ["run-2"]
+    rollout = run(0, "rollout", "running")
+    assert {each.run_id for each in taken_over([half_done, killed], rollout)} == {"run-1", "run-2"}
 
 
 def test_a_rollout_goes_on_over_a_drill_as_if_there_had_been_none() -> None:

@@ -130,22 +130,41 @@ def test_it_is_waited_for_until_as_many_pods_are_gone_as_the_fault_takes() -> No
     assert not answered(BEFORE, [mixed], 3, 3, 2.0)
 
 
-def failing(*counts: tuple[float, float]) -> list[Look]:
-    return [at(number, {"a": sent}, failed=failed) for number, (sent, failed) in enumerate(counts)]
+def aborted(*counts: tuple[float, float], every_seconds: float = 1.0) -> str | None:
+    """After looks at (answers, failures) since the fault began."""
+    return abort(
+        BEGAN,
+        [
+            at((number + 1) * every_seconds, {"a": sent}, failed=failed)
+            for number, (sent, failed) in enumerate(counts)
+        ],
+    )
 
 
 def test_many_failures_in_a_row_abort_and_a_few_looks_of_them_do_not() -> None:
-    assert abort(failing((10, 0), (20, 5), (30, 10))) is None
-    assert abort(failing((10, 0), (20, 5), (30, 10), (40, 10))) is None
-    reason = abort(failing((10, 0), (20, 3), (30, 6), (40, 9)))
+    assert aborted((10, 5), (20, 10)) is None
+    assert aborted((10, 0), (20, 5), (30, 10)) is None
+    assert aborted((10, 0), (20, 5), (30, 10), (40, 10)) is None
+    reason = aborted((10, 0), (20, 3), (30, 6), (40, 9))
     assert reason is not None
     assert "20%" in reason
     # No answer at all is no failure.
-    assert abort(failing((10, 0), (10, 0), (10, 0), (10, 0))) is None
+    assert aborted((10, 0), (10, 0), (10, 0), (10, 0)) is None
+
+
+@pytest.mark.parametrize("interval_seconds", [2.0, 10.0, 30.0])
+def test_also_where_few_looks_fit_into_a_fault_it_is_aborted_before_the_last_of_them(
+    interval_seconds: float,
+) -> None:
+    """What lasts is there for 10 s and two scrapes."""
+    reason = aborted((10, 4), (20, 8), every_seconds=interval_seconds)
+    assert reason is not None
+    assert f"for {2 * interval_seconds:.0f} s" in reason
+    assert aborted((10, 4), every_seconds=interval_seconds) is None
 
 
 def test_another_workload_that_suffers_aborts_at_once() -> None:
-    reason = abort([at(1, {"a": 9}, unready=("tariffs-1",))])
+    reason = abort(BEGAN, [at(1, {"a": 9}, unready=("tariffs-1",))])
     assert reason is not None
     assert "tariffs-1" in reason
 
@@ -177,7 +196,9 @@ def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else(
         "inbound-by-pod": [Sample({"pod": "own-0", "classification": "success"}, 5), Sample({"pod": "x"}, 9)],
         "inbound-median-by-pod": [Sample({"pod": "own-0"}, 4.0), Sample({"pod": "other-0"}, 9.0)],
     }
-    here = [*pods(own), *pods(caller), *pods(other, ready=False)]
+    job = workload(name="job")
+    here = [*pods(own), *pods(caller), *pods(other, ready=False), *pods(job, ready=False)]
+    here[6].manifest["status"]["phase"] = "Succeeded"
     for pod in here[:4]:
         pod.manifest["status"]["conditions"][0]["lastTransitionTime"] = "2026-01-01T00:00:00Z"
     found = look(
@@ -186,7 +207,7 @@ def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else(
         (),
         here,
         (),
-        ("other-0", "caller-0", "own-0"),
+        ("other-0", "caller-0", "own-0", "job-0"),
     )
     assert found.sent == {CALLERS: {"own-0": 6}, "its own proxies": {"own-0": 5}}
     assert list(found.answers) == ["callers' own metrics", CALLERS, "its own proxies"]

@@ -35,6 +35,7 @@ def cluster(**more: Any) -> dict[str, Any]:
     started = {"started_at": "2026-11-01T02:00:00Z", "namespaces": ["charging"]}
     run = {"command": "upgrade", "state": "paused", **started}
     left = {"command": "rollout", "state": "running", **started}
+    drill = {"command": "drill", "state": "running", "pending": ["partition"], **started}
     ends = {"what": "issuer", "subject": 'CN="a\\b"', "not_after": "2026-12-10T00:00:00Z"}
     usual = {
         "name": "prod-eu",
@@ -42,6 +43,8 @@ def cluster(**more: Any) -> dict[str, Any]:
         "upgrade": {"due": due},
         "runs": [
             run,
+            {**drill, "namespaces": ["parking"], "state": "succeeded", "pending": []},
+            drill,
             {**left, "namespaces": ["parking"], "state": "succeeded"},
             left,
             {**left, "state": "failed"},
@@ -77,6 +80,29 @@ def test_prometheus_reads_every_line_and_knows_the_help_of_each(promtool: str) -
     assert text.count("meshroll_certificate_not_after_timestamp_seconds{") == 1, (
         "of one that was not read none"
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "started_at", "pending", "is_left"),
+    [
+        ("rollback_incomplete", "2026-11-29T23:50:00Z", ["partition"], True),
+        ("running", "2026-11-29T23:50:00Z", ["partition"], False),
+        ("running", "2026-11-29T22:50:00Z", ["partition"], True),
+        ("running", "2026-11-29T22:50:00Z", [], False),
+        ("succeeded", "2026-11-29T23:50:00Z", [], False),
+    ],
+)
+def test_a_fault_that_is_left_is_told_and_hides_no_run(
+    state: str, started_at: str, pending: list[str], is_left: bool
+) -> None:
+    """Also beside a newer run of the namespace: only a drill takes it back."""
+    drill = {"command": "drill", "state": state, "started_at": started_at, "pending": pending}
+    rollout = {"command": "rollout", "state": "paused", "started_at": "2026-11-01T02:00:00Z"}
+    runs = [{**run, "namespaces": ["charging"]} for run in (rollout, drill)]
+    for order in (runs, runs[::-1]):
+        text = exposed([cluster(runs=order)], NOW)
+        assert ('meshroll_drill_fault_left{cluster="prod-eu",namespace="charging"} 1' in text) is is_left
+        assert 'namespace="charging",command="rollout",state="paused"} 1' in text
 
 
 def test_a_cluster_that_failed_before_it_was_read_still_says_so() -> None:
@@ -121,6 +147,7 @@ def test_prometheus_takes_the_rules_and_they_ask_for_metrics_that_are_written(
             "1+0x600",
             "MeshrollRunKilled",
         ),
+        ('meshroll_drill_fault_left{cluster="c",namespace="n"}', "1+0x300", "MeshrollDrillFaultLeft"),
         ('meshroll_upgrade_state{cluster="c",state="unfinished"}', "1+0x600", "MeshrollRunKilled"),
         (
             'meshroll_support_end_timestamp_seconds{cluster="c",what="extended support"}',

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from meshroll.core.callers import Caller
 from meshroll.core.checks.namespaces import missing_namespace
 from meshroll.core.drill.model import Scenario
 from meshroll.core.errors import Problem, Refused
@@ -28,6 +29,43 @@ ENFORCING = ("antrea-agent", "calico-node", "canal", "cilium", "kube-router", "w
 VPC_CNI, VPC_AGENT = "aws-node", "aws-eks-nodeagent"
 # Off in the add-on by default (docs.aws.amazon.com/eks/latest/userguide/cni-network-policy-configure.html).
 VPC_ENFORCES = "--enable-network-policy=true"
+
+
+def unmarked(
+    space: NamespaceView, workload: Workload, callers: Iterable[Caller], homes: Mapping[str, Object]
+) -> Problem | None:
+    """Why the workload is not drilled: it has callers where nobody has agreed to it, and where nothing is watched.
+
+    ``homes`` are the namespaces of the callers elsewhere.
+    """
+    hurt = sorted(
+        {
+            caller.name
+            for caller in callers
+            if caller.namespace in homes and labels_of(homes[caller.namespace]).get(DRILLABLE) != "true"
+        }
+    )
+    if not hurt:
+        return None
+    return Problem(
+        "caller-not-drillable",
+        f"{workload.id} of {space.name} is called from where nothing may be drilled: {', '.join(hurt)}.",
+        f"Drill another one (--workload KIND/NAME), or mark the callers' namespaces too: kubectl label namespace "
+        f"{hurt[0].partition('/')[0]} {DRILLABLE}=true",
+        namespace=space.name,
+        object=workload.id,
+    )
+
+
+def too_many(clusters: Sequence[str]) -> Problem | None:
+    """Why nothing is drilled: on one cluster after the other a fault is bounded, and not on all of them at once."""
+    if len(clusters) < 2:
+        return None
+    return Problem(
+        "cluster-not-given",
+        f"A drill is of one cluster, and the inventory has {len(clusters)}.",
+        f"Name one: --limit {min(clusters)}",
+    )
 
 
 def refusal(space: NamespaceView) -> Problem | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 import msgspec
@@ -31,7 +31,9 @@ CALLERS = "callers' proxies"
 SLOWER = 2.0
 """Times the median of the other pods: from there on a pod counts as slow."""
 ABORT_FAILED_RATIO = 0.2
-ABORT_LOOKS = 3
+ABORT_LOOKS = 2
+ABORT_SECONDS = 3.0
+"""For so many looks and so long calls fail before that aborts: with a scrape each second, one bad look says little."""
 
 
 class PodSeen(NamedTuple):
@@ -120,10 +122,17 @@ def look(
             sorted(
                 pod.name
                 for pod in here
-                if pod.name in was_ready and pod.owner != workload and not pod.ending and not pod.ready
+                if pod.name in was_ready
+                and pod.owner != workload
+                and not (pod.ending or pod.ready or _succeeded(pod))
             )
         ),
     )
+
+
+def _succeeded(pod: Pod) -> bool:
+    """Whether it is done with its work, as that of a Job, and not Ready for that reason."""
+    return bool(pod.manifest["status"].get("phase") == "Succeeded")
 
 
 def measure(
@@ -201,13 +210,21 @@ def _patience(precision_seconds: float) -> float:
     return NEW_POD_SECONDS_MAX + precision_seconds
 
 
-def abort(looks: Sequence[Look]) -> str | None:
-    """Why the fault has to be taken back at once; None where it may go on."""
+def abort(began_seconds: float, looks: Sequence[Look]) -> str | None:
+    """Why the fault of that moment has to be taken back at once; None where it may go on."""
     if looks[-1].unready:
         return f"{', '.join(looks[-1].unready)} of another workload is not Ready any more"
-    recent = [_most_failed(earlier, later) for earlier, later in pairwise(looks[-ABORT_LOOKS - 1 :])]
-    if len(recent) == ABORT_LOOKS and all(ratio > ABORT_FAILED_RATIO for ratio in recent):
-        return f"more than {ABORT_FAILED_RATIO:.0%} of calls failed at {ABORT_LOOKS} looks in a row"
+    nothing_yet = Look(at_seconds=began_seconds, sent={}, answers={}, medians_ms={}, pods=())
+    failing = list(
+        takewhile(
+            lambda pair: _most_failed(*pair) > ABORT_FAILED_RATIO,
+            reversed([*pairwise([nothing_yet, *looks])]),
+        )
+    )
+    if len(failing) >= ABORT_LOOKS:
+        seconds = looks[-1].at_seconds - failing[-1][0].at_seconds
+        if seconds >= ABORT_SECONDS:
+            return f"more than {ABORT_FAILED_RATIO:.0%} of calls failed for {seconds:.0f} s"
     return None
 
 
