@@ -10,16 +10,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
-from faults.tree import kill_tree
+from faults.tree import descendants, kill_tree
 from sandbox.support import MESHROLL, STATE, Estate, Ran, make_estate
 from sandbox.test_runs import take_lease
 
 from meshroll.core.drill.faults import LABEL
 from meshroll.core.drill.model import HYPOTHESES
+from meshroll.core.issuer_update import RESTARTED_AT
 from meshroll_sandbox.status import Status
 
 SESSIONS = "Deployment/sessions"
@@ -60,7 +62,9 @@ def drill(estate: Estate, *words: str) -> Ran:
 
 
 @contextmanager
-def drilling(estate: Estate, *words: str) -> Iterator[subprocess.Popen[str]]:
+def drilling(
+    estate: Estate, *words: str, there: Callable[[], bool] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """The command at work, with one of its faults there."""
     child = subprocess.Popen(
         [str(MESHROLL), "drill", *words, "-i", estate.inventory, "-n", estate.name],
@@ -70,7 +74,7 @@ def drilling(estate: Estate, *words: str) -> Iterator[subprocess.Popen[str]]:
         env={**os.environ, "XDG_STATE_HOME": STATE},
     )
     try:
-        wait_until(lambda: bool(left(estate)), "no fault was made")
+        wait_until(there or (lambda: bool(left(estate))), "no fault was made")
         yield child
     finally:
         if child.poll() is None:
@@ -156,6 +160,141 @@ def test_a_ctrl_c_takes_the_fault_back(estate: Estate, scenario: str) -> None:
     assert estate.run("resume", "-n", estate.name).code == 0
 
 
+@pytest.mark.exhaustive
+def test_when_its_process_dies_the_playbook_takes_the_fault_back(estate: Estate) -> None:
+    with drilling(estate, "partition") as child:
+        (worker,) = [pid for pid in descendants(child.pid) if is_worker(pid)]
+        os.kill(worker, signal.SIGKILL)
+        said, _ = child.communicate(timeout=120)
+    assert child.returncode == 4, said
+    assert left(estate) == []
+    newest = estate.run("runs").cluster["runs"][0]
+    assert (newest["state"], newest["pending"]) == ("rolled_back", [])
+
+
+def is_worker(pid: int) -> bool:
+    """Ansible's, which has a group of its own and the command line of its parent."""
+    parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    there = [Path(f"/proc/{each}/cmdline").read_text() for each in (pid, parent)]
+    return "playbook" in there[0] and there[0] == there[1]
+
+
+@pytest.mark.exhaustive
+def test_a_rolling_deploy_that_is_broken_off_goes_back_to_the_pods_of_before(estate: Estate) -> None:
+    before = {pod.uid for pod in estate.pods(SESSIONS)}
+    with drilling(estate, "rolling-deploy", there=lambda: restarted_at(estate) is not None) as child:
+        kill_tree(child.pid)
+    undone = drill(estate, "undo")
+    assert undone.code == 0, undone.result["errors"]
+    assert restarted_at(estate) is None
+    wait_until(lambda: len(estate.pods(SESSIONS)) == 3, "sessions has not three pods")
+    assert before & {pod.uid for pod in estate.pods(SESSIONS)}
+
+
+def restarted_at(estate: Estate) -> str | None:
+    annotations = estate.deployment("sessions")["spec"]["template"]["metadata"].get("annotations") or {}
+    found: str | None = annotations.get(RESTARTED_AT)
+    return found
+
+
+@pytest.mark.exhaustive
+def test_a_cpu_limit_of_whole_cores_comes_back(estate: Estate) -> None:
+    """The API server writes a tenth of 10 cores as ``1``, whatever it is told."""
+    path = f"/apis/apps/v1/namespaces/{estate.name}/deployments/sessions"
+
+    def limit(cpu: str) -> None:
+        (container,) = estate.deployment("sessions")["spec"]["template"]["spec"]["containers"]
+        container["resources"]["limits"]["cpu"] = cpu
+        estate.kube.merge_patch(path, {"spec": {"template": {"spec": {"containers": [container]}}}})
+        wait_until(lambda: limits(estate) == {cpu}, f"not every pod has {cpu}")
+
+    limit("10")
+    try:
+        ran = drill(estate, "degraded-pod")
+        assert ran.code in (0, 9), ran.result["errors"]
+        assert ran.cluster["drills"][0]["seconds"] > 0
+        assert limits(estate) == {"10"}
+    finally:
+        limit("200m")
+
+
+def limits(estate: Estate) -> set[str]:
+    return {
+        pod.manifest["spec"]["containers"][-1]["resources"]["limits"]["cpu"] for pod in estate.pods(SESSIONS)
+    }
+
+
+@pytest.mark.exhaustive
+def test_a_fault_that_a_policy_of_the_cluster_forbids_ends_its_scenario_and_not_the_run(
+    estate: Estate,
+) -> None:
+    policies = "/apis/admissionregistration.k8s.io/v1"
+    name = f"{estate.name}-no-policies"
+    rule = {
+        "apiGroups": ["networking.k8s.io"],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["networkpolicies"],
+    }
+    estate.kube.create(
+        f"{policies}/validatingadmissionpolicies",
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": {"name": name},
+            "spec": {
+                "matchConstraints": {"resourceRules": [rule]},
+                "validations": [{"expression": "false", "message": "no policies here"}],
+            },
+        },
+    )
+    estate.kube.create(
+        f"{policies}/validatingadmissionpolicybindings",
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": {"name": name},
+            "spec": {
+                "policyName": name,
+                "validationActions": ["Deny"],
+                "matchResources": {
+                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": estate.name}}
+                },
+            },
+        },
+    )
+    try:
+        time.sleep(5)  # the API server takes it up by and by
+        ran = drill(estate, "partition")
+    finally:
+        estate.kube.delete(f"{policies}/validatingadmissionpolicybindings/{name}")
+        estate.kube.delete(f"{policies}/validatingadmissionpolicies/{name}")
+    (told,) = ran.cluster["drills"]
+    assert (ran.code, told["outcome"]) == (9, "inconclusive"), ran.result["errors"]
+    assert "the fault was refused" in told["why"]
+
+
+@pytest.mark.exhaustive
+def test_with_callers_in_a_namespace_that_nobody_has_marked_it_is_refused(estate: Estate) -> None:
+    ran = drill(estate, "pod-crash", "--workload", "Deployment/tariffs")
+    assert (ran.code, ran.codes) == (3, ["caller-not-drillable"])
+    assert f"{estate.name}-reporting/" in ran.result["errors"][0]["message"]
+
+
+@pytest.mark.exhaustive
+def test_several_clusters_are_refused(estate: Estate) -> None:
+    hosts = estate.folder / "inventory/hosts.yml"
+    one = hosts.read_text()
+    hosts.write_text("all: {hosts: {sandbox: {}, other: {}}}\n")
+    try:
+        for scenario in ("pod-crash", "rollback", "undo"):
+            ran = drill(estate, scenario)
+            assert ran.code == 2
+            assert "cluster-not-given" in ran.codes
+    finally:
+        hosts.write_text(one)
+
+
 @contextmanager
 def prometheus_that_fails(target: str, fails: Callable[[], bool]) -> Iterator[str]:
     """A way to the real one that answers 503 once ``fails``."""
@@ -234,14 +373,19 @@ def test_where_nothing_enforces_policies_a_partition_is_skipped(estate: Estate) 
     path = "/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node"
     found: Any = estate.kube.get(path)
     containers = found["spec"]["template"]["spec"]["containers"]
-    for argument in ("--enable-network-policy=false", "--enable-network-policy=true"):
-        containers[1]["args"] = [argument]
+
+    def enforce(whether: str) -> None:
+        containers[1]["args"] = [f"--enable-network-policy={whether}"]
         estate.kube.merge_patch(path, {"spec": {"template": {"spec": {"containers": containers}}}})
-        if argument.endswith("false"):
-            ran = drill(estate, "partition")
-            (told,) = ran.cluster["drills"]
-            assert (ran.code, told["outcome"]) == (0, "skipped")
-            assert "enforce NetworkPolicies" in told["why"]
+
+    enforce("false")
+    try:
+        ran = drill(estate, "partition")
+    finally:
+        enforce("true")
+    (told,) = ran.cluster["drills"]
+    assert (ran.code, told["outcome"]) == (0, "skipped")
+    assert "enforce NetworkPolicies" in told["why"]
 
 
 # The last ones: from here on the namespace is on the mesh, but for what balances over a headless Service, whose client

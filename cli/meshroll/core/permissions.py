@@ -152,13 +152,13 @@ PROBE: Part = (
 )
 # Pods are killed, degraded and labelled, the last of which a NetworkPolicy picks them by.
 DRILL: Part = (
+    # Whether those of callers are marked too, wherever they are.
+    Grant("cluster", "", "namespaces", "get"),
     Grant("namespaces", "", "pods", "get list patch delete"),
     Grant("namespaces", "", "pods/resize", "patch"),
     Grant("namespaces", "apps", "deployments", "get patch"),
     Grant("namespaces", "networking.k8s.io", "networkpolicies", "get create delete"),
 )
-# Whether those are marked too that call from elsewhere.
-DRILL_CALLERS: Part = (Grant("cluster", "", "namespaces", "get"),)
 SCAN: Part = (
     Grant("cluster", "", "namespaces pods services configmaps", "list"),
     Grant("cluster", "networking.k8s.io", "networkpolicies", "list"),
@@ -255,7 +255,7 @@ COMMANDS: Mapping[str, Part] = {
     "rollback": (*_SEES, *CHANGE, *WRITE),
     "resume": _CHANGES,
     "lock steal": STEAL,
-    "drill": (*_LOOKS, *PROMETHEUS, *WRITE, *DRILL, *DRILL_CALLERS),
+    "drill": (*_LOOKS, *PROMETHEUS, *WRITE, *DRILL),
     "releases --for": (*LOOK, *SCAN),
     "install": (*_CHANGES, *INSTALL),
     "upgrade": (*_SEES, *CERTIFICATES, *PROMETHEUS, *CHANGE, *WRITE, *DISRUPTION, *SCAN, *UPGRADE),
