@@ -22,6 +22,7 @@ from sandbox.test_runs import take_lease
 from meshroll.core.drill.faults import LABEL
 from meshroll.core.drill.model import HYPOTHESES
 from meshroll.core.issuer_update import RESTARTED_AT
+from meshroll.core.model import Workload
 from meshroll_sandbox.status import Status
 
 SESSIONS = "Deployment/sessions"
@@ -181,14 +182,23 @@ def is_worker(pid: int) -> bool:
 
 @pytest.mark.exhaustive
 def test_a_rolling_deploy_that_is_broken_off_goes_back_to_the_pods_of_before(estate: Estate) -> None:
-    before = {pod.uid for pod in estate.pods(SESSIONS)}
-    with drilling(estate, "rolling-deploy", there=lambda: restarted_at(estate) is not None) as child:
-        kill_tree(child.pid)
-    undone = drill(estate, "undo")
-    assert undone.code == 0, undone.result["errors"]
-    assert restarted_at(estate) is None
-    wait_until(lambda: len(estate.pods(SESSIONS)) == 3, "sessions has not three pods")
-    assert before & {pod.uid for pod in estate.pods(SESSIONS)}
+    path = f"/apis/apps/v1/namespaces/{estate.name}/deployments/sessions"
+
+    def each_pod_takes(seconds: int) -> None:
+        estate.kube.merge_patch(path, {"spec": {"minReadySeconds": seconds}})
+        wait_until(lambda: Workload(estate.deployment("sessions")).rolled, "sessions is not at rest")
+
+    each_pod_takes(15)
+    try:
+        before, pods = restarted_at(estate), {pod.uid for pod in estate.pods(SESSIONS)}
+        with drilling(estate, "rolling-deploy", there=lambda: restarted_at(estate) != before) as child:
+            kill_tree(child.pid)
+        undone = drill(estate, "undo")
+        assert undone.code == 0, undone.result["errors"]
+        assert restarted_at(estate) == before
+    finally:
+        each_pod_takes(0)
+    assert pods & {pod.uid for pod in estate.pods(SESSIONS)}
 
 
 def restarted_at(estate: Estate) -> str | None:

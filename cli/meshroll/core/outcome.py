@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from meshroll.core.errors import Drift, ExitCode, MeshrollError, Problem, RollbackFailed
+from meshroll.core.history import DRILL
 from meshroll.core.journal import Record, State
 
 # Codes after which nothing is undone: nothing was done, or a person decides.
@@ -132,7 +133,7 @@ def closed(record: Record, outcome: Outcome, now: str) -> Record:
     A drill that broke off and has taken its fault back leaves nothing to go on with.
     """
     state = outcome.state
-    if record.command == "drill" and state != "succeeded":
+    if record.command == DRILL and state != "succeeded":
         state = "rollback_incomplete" if record.pending else "rolled_back"
     return msgspec.structs.replace(
         record,

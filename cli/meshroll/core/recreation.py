@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from meshroll.core.changes import Change, Field
 from meshroll.core.model import Object
 
 CLUSTER_IP = "/spec/clusterIP"
 PORTS = "/spec/ports"
+GRACE_SECONDS = "/metadata/deletionGracePeriodSeconds"
 # Given by the API server, so that they are not in an object to be made.
 ADDRESSES = ("clusterIP", "clusterIPs")
 SERVER_SIDE = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink")
@@ -25,11 +27,16 @@ def removed(service: Object) -> Change:
     return Change("Service", meta["namespace"], meta["name"], "delete", why, fields)
 
 
-def preconditions(change: Change) -> dict[str, str]:
-    """What a delete asks of the object that it finds: ``uid`` and ``resource_version``, as far as they are known."""
+def delete_options(change: Change) -> dict[str, Any]:
+    """What a delete asks of the object that it finds, ``uid`` and ``resource_version`` as far as they are known, and
+    the ``grace_seconds`` that it gives it, where it says.
+    """
     known = {field.path: str(field.before) for field in change.fields}
     names = {"uid": "/metadata/uid", "resource_version": "/metadata/resourceVersion"}
-    return {name: known[path] for name, path in names.items() if path in known}
+    found: dict[str, Any] = {name: known[path] for name, path in names.items() if path in known}
+    if GRACE_SECONDS in known:
+        found["grace_seconds"] = next(field.after for field in change.fields if field.path == GRACE_SECONDS)
+    return found
 
 
 def recreated(before: Object, *, headless: bool, ports: Sequence[Object] | None = None) -> Change:

@@ -14,6 +14,7 @@ from meshroll.core.drill.model import HYPOTHESES, Scenario
 from meshroll.core.journal import Entry
 from meshroll.core.model import Pod, Workload
 from meshroll.core.quantities import quantity
+from meshroll.core.recreation import delete_options
 
 RUN = "20260101t000000z-abcdef"
 NOW = "2026-01-01T00:00:00Z"
@@ -66,12 +67,10 @@ def test_the_same_pod_is_hit_whatever_the_order_in_which_they_are_listed() -> No
     assert found == {"sessions-0"}
 
 
-def test_a_crash_is_of_exactly_the_pod_that_was_seen() -> None:
+def test_a_crash_is_of_exactly_the_pod_that_was_seen_and_without_grace() -> None:
     (change,) = made("pod-crash", sessions(None))
     assert change.action == "delete"
-    assert [(field.path, field.before) for field in change.fields] == [
-        ("/metadata/uid", "charging-Deployment-sessions-0")
-    ]
+    assert delete_options(change) == {"uid": "charging-Deployment-sessions-0", "grace_seconds": 0}
 
 
 @pytest.mark.parametrize(("scenario", "replicas"), [("scale-up", 4), ("scale-down", 2)])

@@ -16,7 +16,7 @@ from meshroll.core.errors import Drift, Failed, Problem
 from meshroll.core.followed import Followed
 from meshroll.core.plan import Step
 from meshroll.core.progress import Expectation, Progress, judge
-from meshroll.core.recreation import in_order, preconditions
+from meshroll.core.recreation import delete_options, in_order
 
 THREADS = 16
 # Deployments have a progress deadline of their own; this one also ends StatefulSets and DaemonSets that stand still.
@@ -105,9 +105,7 @@ def make(kube: Kube, change: Change) -> Object:
     """
     try:
         if change.action == "delete":
-            # Only a drill deletes pods, and plays their crash.
-            grace_seconds = 0 if change.kind == "Pod" else None
-            kube.delete(change.path, **preconditions(change), grace_seconds=grace_seconds)
+            kube.delete(change.path, **delete_options(change))
             return {}
         if change.action in ("apply", "create"):
             assert change.body is not None

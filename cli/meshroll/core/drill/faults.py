@@ -11,6 +11,7 @@ from meshroll.core.issuer_update import RESTARTED_AT
 from meshroll.core.journal import Entry
 from meshroll.core.model import Object, Pod, Workload, containers_of
 from meshroll.core.quantities import quantity
+from meshroll.core.recreation import GRACE_SECONDS
 
 LABEL = "meshroll.io/drill"
 DEGRADED_TO = 0.1
@@ -29,7 +30,7 @@ def fault(scenario: Scenario, workload: Workload, pods: Sequence[Pod], run_id: s
         wanted = workload.replicas + (1 if scenario == "scale-up" else -1)
         return [_of_workload(workload, "/spec/replicas", wanted, scenario, 0)]
     if scenario == "pod-crash":
-        exactly = [Field("/metadata/uid", pod.uid, None)]
+        exactly = [Field("/metadata/uid", pod.uid, None), Field(GRACE_SECONDS, None, 0)]
         return [Change("Pod", workload.namespace, pod.name, "delete", _why(scenario), exactly)]
     if scenario == "degraded-pod":
         return [_of_pod(pod, _starved(pod, workload), scenario)]
