@@ -10,6 +10,7 @@ import msgspec
 from meshroll.core.accepted import accepted_of
 from meshroll.core.changes import Change
 from meshroll.core.errors import STATUS, ExitCode
+from meshroll.core.history import DRILL
 from meshroll.core.journal import OPEN, Record
 from meshroll.core.outcome import Outcome
 from meshroll.core.plan import Plan, change_rows
@@ -95,7 +96,7 @@ def _summary(
     elif check_mode and plan:
         pods = sum(change.pods for change in plan.changes())
         lines.append(f"Would change {_objects(plan.changes())} and restart {pods} pods.")
-    elif record and record.command == "drill":
+    elif record and record.command == DRILL:
         lines.append(f"Not taken back yet: {', '.join(record.pending)}." if record.pending else _NOTHING_LEFT)
     elif record and record.command != "uninstall":
         lines += [f"{hop.start} -> {hop.to}: done." for hop in hops if hop.done]
@@ -107,7 +108,7 @@ def _summary(
         lines.append(f"{namespace['name']}: {meshed} of {pods} pods are meshed.")
     if code == ExitCode.ROLLED_BACK:
         lines.append(_taken_back(record))
-    if code == ExitCode.PAUSED and record and record.command != "drill":
+    if code == ExitCode.PAUSED and record and record.command != DRILL:
         lines.append("Paused: what was changed stays, the lock is free.")
     # On the way in they are what a plan says beforehand; on the way out they are what is left to do by hand.
     told = plan is not None and (plan.direction != "in" or record is None)
