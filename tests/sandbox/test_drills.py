@@ -186,7 +186,7 @@ def test_a_rolling_deploy_that_is_broken_off_goes_back_to_the_pods_of_before(est
 
     def each_pod_takes(seconds: int) -> None:
         estate.kube.merge_patch(path, {"spec": {"minReadySeconds": seconds}})
-        wait_until(lambda: Workload(estate.deployment("sessions")).rolled, "sessions is not at rest")
+        wait_until(lambda: at_rest(estate), "sessions is not at rest")
 
     each_pod_takes(15)
     try:
@@ -199,6 +199,10 @@ def test_a_rolling_deploy_that_is_broken_off_goes_back_to_the_pods_of_before(est
     finally:
         each_pod_takes(0)
     assert pods & {pod.uid for pod in estate.pods(SESSIONS)}
+
+
+def at_rest(estate: Estate) -> bool:
+    return Workload(estate.deployment("sessions")).rolled
 
 
 def restarted_at(estate: Estate) -> str | None:
@@ -216,7 +220,7 @@ def test_a_cpu_limit_of_whole_cores_comes_back(estate: Estate) -> None:
         (container,) = estate.deployment("sessions")["spec"]["template"]["spec"]["containers"]
         container["resources"]["limits"]["cpu"] = cpu
         estate.kube.merge_patch(path, {"spec": {"template": {"spec": {"containers": [container]}}}})
-        wait_until(lambda: limits(estate) == {cpu}, f"not every pod has {cpu}")
+        wait_until(lambda: at_rest(estate) and limits(estate) == {cpu}, f"not every pod has {cpu}")
 
     limit("10")
     try:
