@@ -17,8 +17,10 @@ from meshroll.core.changes import API_PATHS, Change, lookup
 from meshroll.core.drill.choose import resizable
 from meshroll.core.drill.faults import fault, hit, undoing
 from meshroll.core.drill.judge import NO_TRAFFIC, judge
-from meshroll.core.drill.measure import QUERIES, QUERIES_BEFORE, Look, abort, answered, look, measure
+from meshroll.core.drill.looks import QUERIES, QUERIES_BEFORE, Look, seen
+from meshroll.core.drill.measure import measure
 from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, HYPOTHESES, Drilled, Measures, Outcome, Scenario
+from meshroll.core.drill.watch import abort, answered
 from meshroll.core.errors import Drift, Failed, Problem, Refused, RollbackFailed
 from meshroll.core.gate.measurements import Query
 from meshroll.core.gate.subjects import ready_pods
@@ -179,7 +181,7 @@ class Drilling:
         measured = prometheus.measure(
             self.client, _asked(queries), self.namespace, window_seconds, now_seconds
         )
-        return look(measured, self.workload, self.callers, self._pods(), known, was_ready)
+        return seen(measured, self.workload, self.callers, self._pods(), known, was_ready)
 
     def _recover(self) -> None:
         """Until the workload is at rest again; the next drill is skipped where it is not."""

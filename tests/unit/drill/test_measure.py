@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from unit.core.factories import pods, workload
 
-from meshroll.core.drill.measure import CALLERS, Count, Look, PodSeen, abort, answered, look, measure
+from meshroll.core.drill.looks import CALLERS, Count, Look, PodSeen, seen
+from meshroll.core.drill.measure import measure
 from meshroll.core.drill.model import Measures, Scenario
+from meshroll.core.drill.watch import abort, answered
 from meshroll.core.gate.measurements import Measurements, Sample
 
 BEGAN = 1000.0
@@ -16,14 +18,14 @@ BEFORE = ("a", "b", "c")
 OWN = "its own metrics"
 
 
-def seen(*names: str, ready_at: float = 0.0) -> tuple[PodSeen, ...]:
+def there(*names: str, ready_at: float = 0.0) -> tuple[PodSeen, ...]:
     return tuple(PodSeen(name, ready_at, False) for name in names)
 
 
 def at(
     seconds: float,
     sent: dict[str, float],
-    pods: tuple[PodSeen, ...] = seen(*BEFORE),
+    pods: tuple[PodSeen, ...] = there(*BEFORE),
     failed: float = 0.0,
     source: str = CALLERS,
     **others: Any,
@@ -50,7 +52,7 @@ def test_without_a_request_nothing_is_measured() -> None:
 
 
 def test_a_new_pod_waits_from_being_ready_to_its_first_request() -> None:
-    more = (*seen(*BEFORE), PodSeen("d", BEGAN + 3, False))
+    more = (*there(*BEFORE), PodSeen("d", BEGAN + 3, False))
     found = measured(
         "scale-up", None, at(2, {"a": 5}), at(4, {"a": 9}, more), at(12, {"a": 20, "d": 1}, more)
     )
@@ -59,7 +61,7 @@ def test_a_new_pod_waits_from_being_ready_to_its_first_request() -> None:
 
 
 def test_the_new_pod_that_took_longest_counts_and_one_that_took_nothing_is_told() -> None:
-    more = (*seen(*BEFORE), *seen("d", "e", ready_at=BEGAN))
+    more = (*there(*BEFORE), *there("d", "e", ready_at=BEGAN))
     one = at(4, {"a": 9, "d": 1}, more)
     assert measured("rolling-deploy", None, one, at(9, {"a": 9, "d": 2, "e": 1}, more)).new_pod_seconds == 9.0
     for seconds, idle_pods in ((32, 0), (33, 1)):
@@ -68,7 +70,7 @@ def test_the_new_pod_that_took_longest_counts_and_one_that_took_nothing_is_told(
 
 
 def test_a_dead_pod_is_called_until_its_count_grows_no_more() -> None:
-    rest = seen("b", "c")
+    rest = there("b", "c")
     looks = [at(1, {"a": 3}, rest), at(2, {"a": 5}, rest), at(3, {"a": 5, "b": 9}, rest)]
     assert measured("pod-crash", "a", *looks).gone_pod_seconds == 2.0
     assert measured("pod-crash", "a", *looks[2:]).gone_pod_seconds == 3.0
@@ -77,7 +79,7 @@ def test_a_dead_pod_is_called_until_its_count_grows_no_more() -> None:
 
 
 def test_a_pods_own_count_says_nothing_of_callers_that_do_not_reach_it() -> None:
-    rest = seen("b", "c")
+    rest = there("b", "c")
     looks = [at(1, {"a": 3}, rest, source=OWN), at(2, {"a": 3, "b": 2}, rest, source=OWN)]
     assert measured("pod-crash", "a", *looks).gone_pod_seconds is None
     assert measured("partition", "a", at(1, {"a": 3}, source=OWN)).gone_pod_seconds is None
@@ -111,7 +113,7 @@ def test_failures_are_those_that_the_source_nearest_to_the_callers_counted() -> 
 
 
 def test_it_is_waited_for_until_every_new_pod_has_taken_traffic_or_had_the_time_for_it() -> None:
-    fresh = (*seen("b", "c"), *seen("d", ready_at=BEGAN))
+    fresh = (*there("b", "c"), *there("d", ready_at=BEGAN))
     idle, busy = at(1, {"b": 9}, fresh), at(2, {"b": 9, "d": 1}, fresh)
     assert not answered(BEFORE, [idle], 3, 1, 2.0)
     assert answered(BEFORE, [idle, busy], 3, 1, 2.0)
@@ -125,7 +127,7 @@ def test_it_is_waited_for_until_as_many_pods_are_gone_as_the_fault_takes() -> No
     assert answered(BEFORE, [same], 3, 0, 2.0)
     assert not answered(BEFORE, [same], 3, 1, 2.0)
     # Midway in a rolling deploy there may be as many pods as are wanted, some of them old.
-    mixed = at(9, {"c": 9, "d": 1, "e": 1}, (*seen("c"), *seen("d", "e", ready_at=BEGAN)))
+    mixed = at(9, {"c": 9, "d": 1, "e": 1}, (*there("c"), *there("d", "e", ready_at=BEGAN)))
     assert answered(BEFORE, [mixed], 3, 1, 2.0)
     assert not answered(BEFORE, [mixed], 3, 3, 2.0)
 
@@ -180,7 +182,7 @@ def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else(
     here = [*pods(own), *pods(caller), *pods(other, ready=False)]
     for pod in here[:4]:
         pod.manifest["status"]["conditions"][0]["lastTransitionTime"] = "2026-01-01T00:00:00Z"
-    found = look(
+    found = seen(
         Measurements("charging", BEGAN, 10.0, {}, answers),
         own.id,
         (),
