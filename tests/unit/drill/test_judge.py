@@ -43,6 +43,15 @@ def test_without_traffic_nothing_is_said(scenario: Scenario) -> None:
     assert judge(scenario, None, 0.01)[0] == "inconclusive"
 
 
+@pytest.mark.parametrize("scenario", HYPOTHESES)
+def test_nothing_holds_of_no_calls_or_where_callers_were_not_counted(scenario: Scenario) -> None:
+    assert judged(scenario, requests=0.0)[0] == "inconclusive"
+    outcome, why = judged(scenario, uncounted_callers=("Deployment/omni",))
+    assert outcome == "inconclusive"
+    assert "Deployment/omni" in why
+    assert judged(scenario, uncounted_callers=("Deployment/omni",), failed_requests=11.0)[0] == "not_held"
+
+
 @pytest.mark.parametrize("scenario", ["rolling-deploy", "pod-crash", "scale-up"])
 def test_a_new_pod_that_takes_nothing_or_takes_it_late_refutes(scenario: Scenario) -> None:
     assert judged(scenario, idle_new_pods=1, new_pod_seconds=None)[0] == "not_held"

@@ -85,6 +85,12 @@ def test_a_pods_own_count_says_nothing_of_callers_that_do_not_reach_it() -> None
     assert measured("partition", "a", at(1, {"a": 3}, source=OWN)).gone_pod_seconds is None
 
 
+def test_a_server_that_answered_every_call_says_nothing_of_those_that_did_not_arrive() -> None:
+    assert measured("scale-up", None, at(1, {"a": 3}, source=OWN)).uncounted_callers
+    assert not measured("scale-up", None, at(1, {"a": 3})).uncounted_callers
+    assert not measured("degraded-pod", "a", at(1, {"a": 3}, source=OWN)).uncounted_callers
+
+
 def test_the_share_of_a_slow_pod_is_that_of_the_second_half() -> None:
     looks = [
         at(1, {"a": 10, "b": 10, "c": 10}),

@@ -52,6 +52,10 @@ def _against(scenario: Scenario, measures: Measures, failed_ratio_max: float) ->
 
 
 def _doubt(scenario: Scenario, measures: Measures) -> str | None:
+    if not measures.requests:
+        return NO_TRAFFIC
+    if measures.uncounted_callers:
+        return f"nobody has counted the calls of {', '.join(measures.uncounted_callers)}"
     if scenario in BRINGS_PODS and measures.new_pod_seconds is None:
         return "in the time no new pod was Ready, or not for long enough to tell"
     if scenario in (*TAKES_PODS, "partition") and measures.gone_pod_seconds is None:

@@ -25,7 +25,7 @@ QUERIES_BEFORE = (*QUERIES, "scraped-twice")
 another one is two targets for a moment.
 """
 
-CALLERS = "callers' proxies"
+CALLERS, CALLERS_OWN = "callers' proxies", "callers' own metrics"
 
 
 class PodSeen(NamedTuple):
@@ -95,7 +95,7 @@ def seen(
         "its own metrics": served[0],
     }
     answers = {
-        "callers' own metrics": _total(made),
+        CALLERS_OWN: _total(made),
         CALLERS: Count(through[0].get("all", 0.0), through[1].get("all", 0.0)),
         "its own proxies": _total(inbound),
         "its own metrics": _total(served),

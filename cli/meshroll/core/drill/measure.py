@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from meshroll.core.drill.looks import CALLERS, Count, Look, PodSeen
+from meshroll.core.drill.looks import CALLERS, CALLERS_OWN, Count, Look, PodSeen
 from meshroll.core.drill.model import NEW_POD_SECONDS_MAX, Measures, Scenario
 
 SLOWER = 2.0
@@ -29,6 +29,8 @@ def measure(
     source = next(iter(last.sent))
     counted = next(iter(last.answers), None)
     answers = last.answers[counted] if counted else Count(0.0, 0.0)
+    # A server never sees the call that does not arrive; of a slow pod's there are none.
+    uncounted = () if counted in (CALLERS, CALLERS_OWN) or scenario == "degraded-pod" else ("its callers",)
     new = {
         pod.name: pod for each in looks for pod in each.pods if pod.name not in before and _lasts(pod, last)
     }
@@ -50,6 +52,7 @@ def measure(
         precision_seconds=precision_seconds,
         requests=answers.responses,
         failed_requests=answers.failures,
+        uncounted_callers=uncounted,
         new_pods=len(ready),
         idle_new_pods=len(idle),
         new_pod_seconds=max(waits) if waits and told else None,

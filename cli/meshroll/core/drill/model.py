@@ -32,6 +32,7 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured from the fault on, by ``source``. None: it was not measured, or never came about.
 
     precision_seconds  the times are so exact at best: between two looks, and the scrapes before them
+    uncounted_callers  whose calls nobody has counted that knows of a call that did not arrive
     new_pod_seconds    from Ready to the first request, of the new pod that took longest
     idle_new_pods      Ready for longer than NEW_POD_SECONDS_MAX, and without a request to the end
     gone_pod_seconds   from the fault, or the moment a pod began to end, to the last request that was sent to it
@@ -42,6 +43,7 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     precision_seconds: float
     requests: float = 0.0
     failed_requests: float = 0.0
+    uncounted_callers: tuple[str, ...] = ()
     new_pods: int = 0
     idle_new_pods: int = 0
     new_pod_seconds: float | None = None
