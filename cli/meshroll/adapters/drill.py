@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,8 +19,8 @@ from meshroll.core.drill.faults import fault, hit, undoing
 from meshroll.core.drill.judge import NO_TRAFFIC, judge
 from meshroll.core.drill.looks import QUERIES, QUERIES_BEFORE, Look, seen
 from meshroll.core.drill.measure import measure
-from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, HYPOTHESES, Drilled, Measures, Outcome, Scenario
-from meshroll.core.drill.watch import abort, answered
+from meshroll.core.drill.model import HYPOTHESES, Drilled, Measures, Outcome, Scenario
+from meshroll.core.drill.watch import abort, over, pods_wanted
 from meshroll.core.errors import Drift, Failed, Problem, Refused, RollbackFailed
 from meshroll.core.gate.measurements import Query
 from meshroll.core.gate.subjects import ready_pods
@@ -33,12 +33,7 @@ from meshroll.core.plan import Step
 
 BEFORE_SECONDS = 15.0
 BEFORE_SCRAPES = 3
-WATCH_SECONDS_MAX = 300.0
-LOOKS_AFTER = 1
 RECOVERY_SECONDS = 120.0
-REPLICAS: Mapping[Scenario, int] = {"scale-up": 1, "scale-down": -1}
-GONE: Mapping[Scenario, int] = {"pod-crash": 1, "scale-down": 1}
-LASTING = ("degraded-pod", "partition")
 
 
 @dataclass
@@ -147,12 +142,9 @@ class Drilling:
     ) -> tuple[list[Look], str | None]:
         """The looks, and why they were ended early, where they were."""
         looks: list[Look] = []
-        settled = 0
-        wanted = len(before) + REPLICAS.get(scenario, 0)
-        gone = len(before) if scenario == "rolling-deploy" else GONE.get(scenario, 0)
-        lasting = GONE_POD_SECONDS_MAX + 2 * self.interval_seconds
-        until = time.monotonic() + (lasting if scenario in LASTING else WATCH_SECONDS_MAX)
-        while time.monotonic() < until and settled <= LOOKS_AFTER:
+        while not looks or not over(
+            scenario, began_seconds, before, looks, self.interval_seconds, self.precision_seconds
+        ):
             self.wait(self.interval_seconds)
             known = {*before, *(pod.name for each in looks for pod in each.pods)}
             try:
@@ -161,12 +153,10 @@ class Drilling:
             except PrometheusError as error:  # what is tried again for some seconds has been
                 return looks, f"it could not be measured any more: {error}"
             workload = self._workload()
-            if workload is None or workload.replicas != wanted:
+            if workload is None or workload.replicas != pods_wanted(scenario, before):
                 return looks, "somebody else has changed the workload meanwhile"
             if why := abort(looks):
                 return looks, why
-            if scenario not in LASTING and answered(before, looks, wanted, gone, self.precision_seconds):
-                settled += 1
         return looks, None
 
     def _look(

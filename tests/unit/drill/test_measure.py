@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from unit.core.factories import pods, workload
+from unit.drill.looks import BEFORE, BEGAN, at, there
 
 from meshroll.core.drill.looks import CALLERS, Count, Look, PodSeen, seen
 from meshroll.core.drill.measure import measure
 from meshroll.core.drill.model import Measures, Scenario
-from meshroll.core.drill.watch import abort, answered
 from meshroll.core.gate.measurements import Measurements, Sample
 
-BEGAN = 1000.0
-BEFORE = ("a", "b", "c")
 OWN = "its own metrics"
-
-
-def there(*names: str, ready_at: float = 0.0) -> tuple[PodSeen, ...]:
-    return tuple(PodSeen(name, ready_at, False) for name in names)
-
-
-def at(
-    seconds: float,
-    sent: dict[str, float],
-    pods: tuple[PodSeen, ...] = there(*BEFORE),
-    failed: float = 0.0,
-    source: str = CALLERS,
-    **others: Any,
-) -> Look:
-    fields: dict[str, Any] = {"medians_ms": {}, **others}
-    return Look(
-        at_seconds=BEGAN + seconds,
-        sent={source: sent} if sent else {},
-        answers={source: Count(sum(sent.values()), failed)} if sent else {},
-        pods=pods,
-        **fields,
-    )
 
 
 def measured(scenario: Scenario, hit: str | None, *looks: Look) -> Measures:
@@ -71,18 +45,26 @@ def test_the_new_pod_that_took_longest_counts_and_one_that_took_nothing_is_told(
 
 def test_a_dead_pod_is_called_until_its_count_grows_no_more() -> None:
     rest = there("b", "c")
-    looks = [at(1, {"a": 3}, rest), at(2, {"a": 5}, rest), at(3, {"a": 5, "b": 9}, rest)]
+    looks = [at(1, {"a": 3}, rest), at(2, {"a": 5}, rest), at(13, {"a": 5, "b": 9}, rest)]
     assert measured("pod-crash", "a", *looks).gone_pod_seconds == 2.0
-    assert measured("pod-crash", "a", *looks[2:]).gone_pod_seconds == 3.0
-    never = [at(1, {"b": 3}, rest), at(2, {"b": 5}, rest)]
+    assert measured("pod-crash", "a", *looks[2:]).gone_pod_seconds == 13.0
+    never = [at(1, {"b": 3}, rest), at(12, {"b": 5}, rest)]
     assert measured("pod-crash", "a", *never).gone_pod_seconds == 0.0
+
+
+def test_a_pod_that_went_only_now_has_not_been_seen_to_be_called_no_more() -> None:
+    rest = there("b", "c")
+    looks = [at(20, {"b": 3}), at(25, {"b": 5}, rest)]
+    assert measured("scale-down", None, *looks).gone_pod_seconds is None
+    assert measured("scale-down", None, *looks, at(36.9, {"b": 9}, rest)).gone_pod_seconds is None
+    assert measured("scale-down", None, *looks, at(37, {"b": 9}, rest)).gone_pod_seconds == 0.0
 
 
 def test_a_pods_own_count_says_nothing_of_callers_that_do_not_reach_it() -> None:
     rest = there("b", "c")
-    looks = [at(1, {"a": 3}, rest, source=OWN), at(2, {"a": 3, "b": 2}, rest, source=OWN)]
+    looks = [at(1, {"a": 3}, rest, source=OWN), at(20, {"a": 3, "b": 2}, rest, source=OWN)]
     assert measured("pod-crash", "a", *looks).gone_pod_seconds is None
-    assert measured("partition", "a", at(1, {"a": 3}, source=OWN)).gone_pod_seconds is None
+    assert measured("partition", "a", at(20, {"a": 3}, source=OWN)).gone_pod_seconds is None
 
 
 def test_a_server_that_answered_every_call_says_nothing_of_those_that_did_not_arrive() -> None:
@@ -116,46 +98,6 @@ def test_failures_are_those_that_the_source_nearest_to_the_callers_counted() -> 
     found = measured("partition", "a", last)
     assert (found.requests, found.failed_requests) == (100, 7)
     assert "callers' own metrics" in found.source
-
-
-def test_it_is_waited_for_until_every_new_pod_has_taken_traffic_or_had_the_time_for_it() -> None:
-    fresh = (*there("b", "c"), *there("d", ready_at=BEGAN))
-    idle, busy = at(1, {"b": 9}, fresh), at(2, {"b": 9, "d": 1}, fresh)
-    assert not answered(BEFORE, [idle], 3, 1, 2.0)
-    assert answered(BEFORE, [idle, busy], 3, 1, 2.0)
-    assert not answered(BEFORE, [idle, busy], 4, 0, 2.0)
-    assert not answered(BEFORE, [idle, at(32, {"b": 9}, fresh)], 3, 1, 2.0)
-    assert answered(BEFORE, [idle, at(33, {"b": 9}, fresh)], 3, 1, 2.0)
-
-
-def test_it_is_waited_for_until_as_many_pods_are_gone_as_the_fault_takes() -> None:
-    same = at(1, {"a": 9})
-    assert answered(BEFORE, [same], 3, 0, 2.0)
-    assert not answered(BEFORE, [same], 3, 1, 2.0)
-    # Midway in a rolling deploy there may be as many pods as are wanted, some of them old.
-    mixed = at(9, {"c": 9, "d": 1, "e": 1}, (*there("c"), *there("d", "e", ready_at=BEGAN)))
-    assert answered(BEFORE, [mixed], 3, 1, 2.0)
-    assert not answered(BEFORE, [mixed], 3, 3, 2.0)
-
-
-def failing(*counts: tuple[float, float]) -> list[Look]:
-    return [at(number, {"a": sent}, failed=failed) for number, (sent, failed) in enumerate(counts)]
-
-
-def test_many_failures_in_a_row_abort_and_a_few_looks_of_them_do_not() -> None:
-    assert abort(failing((10, 0), (20, 5), (30, 10))) is None
-    assert abort(failing((10, 0), (20, 5), (30, 10), (40, 10))) is None
-    reason = abort(failing((10, 0), (20, 3), (30, 6), (40, 9)))
-    assert reason is not None
-    assert "20%" in reason
-    # No answer at all is no failure.
-    assert abort(failing((10, 0), (10, 0), (10, 0), (10, 0))) is None
-
-
-def test_another_workload_that_suffers_aborts_at_once() -> None:
-    reason = abort([at(1, {"a": 9}, unready=("tariffs-1",))])
-    assert reason is not None
-    assert "tariffs-1" in reason
 
 
 def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else() -> None:

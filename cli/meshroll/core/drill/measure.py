@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from meshroll.core.drill.looks import CALLERS, CALLERS_OWN, Count, Look, PodSeen
-from meshroll.core.drill.model import NEW_POD_SECONDS_MAX, Measures, Scenario
+from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, NEW_POD_SECONDS_MAX, Measures, Scenario
 
 SLOWER = 2.0
 """Times the median of the other pods: from there on a pod counts as slow."""
@@ -43,6 +43,8 @@ def measure(
     gone = _gone(before, looks)
     if hit in before and scenario != "degraded-pod":
         gone[str(hit)] = began_seconds
+    # Who is not watched for so long could not be seen to be called on.
+    short = any(last.at_seconds - at < GONE_POD_SECONDS_MAX + precision_seconds for at in gone.values())
     since = [max(0.0, _last_request(name, source, looks, at) - at) for name, at in gone.items()]
     # A pod's own counts say nothing of what was sent there and did not arrive.
     telling = source == CALLERS
@@ -56,7 +58,7 @@ def measure(
         new_pods=len(ready),
         idle_new_pods=len(idle),
         new_pod_seconds=max(waits) if waits and told else None,
-        gone_pod_seconds=max(since) if since and telling else None,
+        gone_pod_seconds=max(since) if since and telling and not short else None,
         slow_pod_share=share,
         fair_share=fair,
         slow_pod_slower=_slower(hit, last),
