@@ -81,7 +81,7 @@ class Drilling:
         if not past.sent:
             return self.ended(scenario, "inconclusive", f"{NO_TRAFFIC}; the fault was not made")
         moment = rfc3339(self.kube.server_now())
-        changes = fault(scenario, workload, own, self.record.run_id, moment)
+        changes = fault(scenario, workload, own, past.requests, self.record.run_id, moment)
         begun = time.monotonic()
         try:
             step = self._intend(scenario, changes)
@@ -95,7 +95,9 @@ class Drilling:
             seconds = time.monotonic() - begun
             self.record = take_back(self.kube, self.journal, self.record)
         self._recover()
-        measures = measure(scenario, now_seconds, known, hit(changes), looks, self.precision_seconds)
+        measures = measure(
+            scenario, now_seconds, known, past.requests, hit(changes), looks, self.precision_seconds
+        )
         if why:
             return self.ended(scenario, "aborted", why, measures, seconds)
         return self.ended(scenario, *judge(scenario, measures, self.failed_ratio_max), measures, seconds)

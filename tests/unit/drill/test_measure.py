@@ -14,15 +14,17 @@ from meshroll.core.gate.measurements import Measurements, Sample
 OWN = "its own metrics"
 
 
-def measured(scenario: Scenario, hit: str | None, *looks: Look) -> Measures:
-    found = measure(scenario, BEGAN, BEFORE, hit, looks, 2.0)
+def measured(
+    scenario: Scenario, hit: str | None, *looks: Look, past: dict[str, float] | None = None
+) -> Measures:
+    found = measure(scenario, BEGAN, BEFORE, past or dict.fromkeys(BEFORE, 5.0), hit, looks, 2.0)
     assert found is not None
     return found
 
 
 def test_without_a_request_nothing_is_measured() -> None:
-    assert measure("pod-crash", BEGAN, BEFORE, "a", [], 2.0) is None
-    assert measure("pod-crash", BEGAN, BEFORE, "a", [at(1, {}), at(2, {})], 2.0) is None
+    assert measure("pod-crash", BEGAN, BEFORE, {}, "a", [], 2.0) is None
+    assert measure("pod-crash", BEGAN, BEFORE, {}, "a", [at(1, {}), at(2, {})], 2.0) is None
 
 
 def test_a_new_pod_waits_from_being_ready_to_its_first_request() -> None:
@@ -58,6 +60,23 @@ def test_a_pod_that_went_only_now_has_not_been_seen_to_be_called_no_more() -> No
     assert measured("scale-down", None, *looks).gone_pod_seconds is None
     assert measured("scale-down", None, *looks, at(36.9, {"b": 9}, rest)).gone_pod_seconds is None
     assert measured("scale-down", None, *looks, at(37, {"b": 9}, rest)).gone_pod_seconds == 0.0
+
+
+def test_a_pod_that_got_less_than_half_of_its_share_before_is_one_that_nobody_misses() -> None:
+    rest = at(20, {"b": 3}, there("b", "c"))
+    for requests, idle in ((4.0, True), (6.0, False)):
+        past = {"a": requests, "b": 12.0 - requests, "c": 12.0, "gone": 99.0}
+        assert measured("pod-crash", "a", rest, past=past).lost_pod_idle == idle
+        assert measured("scale-down", None, rest, past=past).lost_pod_idle == idle
+        assert measured("degraded-pod", "a", at(20, {"b": 3}), past=past).lost_pod_idle == idle
+    assert not measured("scale-up", None, at(20, {"b": 3}), past={"b": 1.0}).lost_pod_idle
+
+
+def test_a_slow_pod_that_is_not_ready_at_one_time_is_told() -> None:
+    unready = (*there("b", "c"), PodSeen("a", None, False))
+    looks = [at(1, {"b": 3}, unready), at(20, {"b": 9})]
+    assert measured("degraded-pod", "a", *looks).slow_pod_unready
+    assert not measured("degraded-pod", "b", *looks).slow_pod_unready
 
 
 def test_a_pods_own_count_says_nothing_of_callers_that_do_not_reach_it() -> None:

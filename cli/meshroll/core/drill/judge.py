@@ -19,6 +19,7 @@ from meshroll.core.outcome import Outcome as RunOutcome
 
 BRINGS_PODS = ("rolling-deploy", "pod-crash", "scale-up")
 TAKES_PODS = ("pod-crash", "scale-down")
+HITS_A_POD = ("degraded-pod", "partition")
 NO_TRAFFIC = "no request was counted, so nothing can be said"
 
 
@@ -59,12 +60,14 @@ def _doubt(scenario: Scenario, measures: Measures) -> str | None:
     if scenario in BRINGS_PODS and measures.new_pod_seconds is None:
         return "in the time no new pod was Ready, or not for long enough to tell"
     if scenario in (*TAKES_PODS, "partition") and measures.gone_pod_seconds is None:
-        return "no caller has a proxy, so who still called the lost pod was not counted"
+        return "who still called the lost pod was not counted, or it went too late to tell"
+    if scenario in (*TAKES_PODS, *HITS_A_POD) and measures.lost_pod_idle:
+        return "before the fault the pod got at most half of its share, so nobody had to turn away"
     if _unenforced(scenario, measures):
         return "the pod went on answering: this CNI leaves connections alone that are open already"
-    if scenario in ("degraded-pod", "partition") and measures.slow_pod_share is None:
+    if scenario in HITS_A_POD and measures.slow_pod_share is None:
         return NO_TRAFFIC
-    if scenario == "degraded-pod" and _shared(measures) > SLOW_SHARE_MAX:
+    if scenario == "degraded-pod" and not (measures.slow_pod_slower or measures.slow_pod_unready):
         return "the pod was not seen to become slower: it may need no more CPU than it was left"
     return None
 
@@ -75,7 +78,9 @@ def _for(scenario: Scenario, measures: Measures) -> Iterator[str]:
         yield f"new pods took traffic {measures.new_pod_seconds:.0f} s after they were Ready"
     if scenario in TAKES_PODS:
         yield f"the lost pod was called for {measures.gone_pod_seconds:.0f} s more"
-    if scenario in ("degraded-pod", "partition"):
+    if scenario == "degraded-pod":
+        yield "it was slower than the others" if measures.slow_pod_slower else "it was not Ready any more"
+    if scenario in HITS_A_POD:
         pod = "slow" if scenario == "degraded-pod" else "cut"
         yield f"the {pod} pod got {measures.slow_pod_share:.0%}, {measures.fair_share:.0%} is its share"
 

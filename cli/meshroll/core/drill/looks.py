@@ -57,6 +57,16 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     pods: tuple[PodSeen, ...]
     unready: tuple[str, ...] = ()
 
+    @property
+    def source(self) -> str:
+        """Of the counts of requests, the one that is nearest to the callers."""
+        return next(iter(self.sent), "")
+
+    @property
+    def requests(self) -> dict[str, float]:
+        """By pod."""
+        return self.sent.get(self.source, {})
+
 
 def seen(
     measured: Measurements,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from meshroll.core.drill.looks import CALLERS, CALLERS_OWN, Count, Look, PodSeen
 from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, NEW_POD_SECONDS_MAX, Measures, Scenario
@@ -10,23 +10,28 @@ from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, NEW_POD_SECONDS_MAX,
 SLOWER = 2.0
 """Times the median of the other pods: from there on a pod counts as slow."""
 
+IDLE_SHARE = 0.5
+"""Of its fair share: a pod that got no more before the fault is one that nobody misses."""
+
 
 def measure(
     scenario: Scenario,
     began_seconds: float,
     before: Collection[str],
+    past: Mapping[str, float],
     hit: str | None,
     looks: Sequence[Look],
     precision_seconds: float,
 ) -> Measures | None:
-    """``before`` are the workload's pods from before the fault (Unix seconds), ``hit`` the one that it is about.
+    """``before`` are the workload's pods from before the fault (Unix seconds), with the requests that each got in the
+    ``past``; ``hit`` is the one that it is about.
 
     None where no look has seen a request.
     """
     if not looks or not looks[-1].sent:
         return None
     last = looks[-1]
-    source = next(iter(last.sent))
+    source = last.source
     counted = next(iter(last.answers), None)
     answers = last.answers[counted] if counted else Count(0.0, 0.0)
     # A server never sees the call that does not arrive; of a slow pod's there are none.
@@ -62,6 +67,10 @@ def measure(
         slow_pod_share=share,
         fair_share=fair,
         slow_pod_slower=_slower(hit, last),
+        slow_pod_unready=any(
+            pod.name == hit and pod.ready_at_seconds is None for look in looks for pod in look.pods
+        ),
+        lost_pod_idle=_idle([*gone] or [str(hit)], before, past),
     )
 
 
@@ -109,6 +118,11 @@ def _share(hit: str | None, source: str, looks: Sequence[Look]) -> tuple[float |
     grown = {name: count - then.get(name, 0.0) for name, count in now.items()}
     total = sum(grown.values())
     return (grown.get(hit, 0.0) / total if total > 0 else None), 1 / len(last.pods)
+
+
+def _idle(lost: Iterable[str], before: Collection[str], past: Mapping[str, float]) -> bool:
+    fair = sum(past.get(name, 0.0) for name in before) / len(before)
+    return any(name in before and past.get(name, 0.0) <= IDLE_SHARE * fair for name in lost)
 
 
 def _slower(hit: str | None, last: Look) -> bool | None:

@@ -36,6 +36,7 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     new_pod_seconds    from Ready to the first request, of the new pod that took longest
     idle_new_pods      Ready for longer than NEW_POD_SECONDS_MAX, and without a request to the end
     gone_pod_seconds   from the fault, or the moment a pod began to end, to the last request that was sent to it
+    lost_pod_idle      whether the pod that is hit or went got at most half of its fair share before the fault
     slow_pod_share     of the workload's requests, in the second half of the time; ``fair_share`` is that of all alike
     """
 
@@ -51,6 +52,8 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     slow_pod_share: float | None = None
     fair_share: float | None = None
     slow_pod_slower: bool | None = None
+    slow_pod_unready: bool = False
+    lost_pod_idle: bool = False
 
     @property
     def failed_ratio(self) -> float:

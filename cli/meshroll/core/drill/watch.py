@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
+from meshroll.core.drill.judge import HITS_A_POD
 from meshroll.core.drill.looks import Count, Look
 from meshroll.core.drill.measure import first_request, patience_seconds
 from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, Scenario
 
 WATCH_SECONDS_MAX = 300.0
-LASTING = ("degraded-pod", "partition")
 REPLICAS: Mapping[Scenario, int] = {"scale-up": 1, "scale-down": -1}
 GONE: Mapping[Scenario, int] = {"pod-crash": 1, "scale-down": 1}
 ABORT_FAILED_RATIO = 0.2
@@ -39,7 +39,7 @@ def over(
     enough_seconds = GONE_POD_SECONDS_MAX + precision_seconds + interval_seconds
     if now_seconds - began_seconds >= WATCH_SECONDS_MAX:
         return True
-    if scenario in LASTING:
+    if scenario in HITS_A_POD:
         return now_seconds - began_seconds >= enough_seconds
     wanted = pods_wanted(scenario, before)
     gone = len(before) if scenario == "rolling-deploy" else GONE.get(scenario, 0)
@@ -65,13 +65,12 @@ def _answered(
     last = looks[-1]
     if not last.sent:
         return False
-    source = next(iter(last.sent))
     ready = {pod.name: at for pod in last.pods if (at := pod.ready_at_seconds) is not None and not pod.ending}
     if len(ready) != wanted or len(last.pods) != wanted or len({*before} - {*ready}) < gone:
         return False
     latest = last.at_seconds - patience_seconds(precision_seconds)
     return all(
-        at < latest or first_request(name, source, looks) is not None
+        at < latest or first_request(name, last.source, looks) is not None
         for name, at in ready.items()
         if name not in before
     )
