@@ -22,7 +22,6 @@ from meshroll.core.drill.measure import measure
 from meshroll.core.drill.model import HYPOTHESES, Drilled, Measures, Outcome, Scenario
 from meshroll.core.drill.watch import abort, over, pods_wanted
 from meshroll.core.errors import Drift, Failed, Problem, Refused, RollbackFailed
-from meshroll.core.gate.measurements import Query
 from meshroll.core.gate.subjects import ready_pods
 from meshroll.core.history import drills_left
 from meshroll.core.journal import Record, intending, made
@@ -171,7 +170,7 @@ class Drilling:
     ) -> Look:
         window_seconds = now_seconds - began_seconds
         measured = prometheus.measure(
-            self.client, _asked(queries), self.namespace, window_seconds, now_seconds
+            self.client, prometheus.drill_queries(queries), self.namespace, window_seconds, now_seconds
         )
         return seen(measured, self.workload, self.callers, self._pods(), known, was_ready)
 
@@ -192,10 +191,6 @@ class Drilling:
     def _pods(self) -> list[Pod]:
         items, _version = self.kube.list_all(API_PATHS["Pod"].format(namespace=self.namespace))
         return [Pod(item) for item in items]
-
-
-def _asked(ids: Collection[str]) -> Sequence[Query]:
-    return [query for query in prometheus.queries() if query.id in ids]
 
 
 def take_back_all(kube: Kube, journal: Journal, namespace: str) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from unit.core.factories import pods, workload
 from unit.drill.looks import BEFORE, BEGAN, at, there
 
-from meshroll.core.drill.looks import CALLERS, Count, Look, PodSeen, seen
+from meshroll.core.drill.looks import CALLERS, CALLERS_OWN, Count, Look, PodSeen, seen
 from meshroll.core.drill.measure import measure
 from meshroll.core.drill.model import Measures, Scenario
 from meshroll.core.gate.measurements import Measurements, Sample
@@ -105,18 +106,25 @@ def test_the_share_of_a_slow_pod_is_that_of_the_second_half() -> None:
     assert found.gone_pod_seconds is None
 
 
-def test_failures_are_those_that_the_source_nearest_to_the_callers_counted() -> None:
-    last = at(1, {"a": 10})
-    last = Look(
-        at_seconds=last.at_seconds,
-        sent=last.sent,
-        answers={"callers' own metrics": Count(100, 7), CALLERS: Count(93, 0)},
-        medians_ms={},
-        pods=last.pods,
+@pytest.mark.parametrize(
+    ("proxies", "own", "counted"),
+    [
+        # All of ten calls to it, among a thousand.
+        (Count(10, 10), Count(1000, 10), (CALLERS, 10, 10)),
+        # Those that found no pod.
+        (Count(93, 0), Count(100, 7), (CALLERS_OWN, 100, 7)),
+        (Count(93, 0), Count(100, 0), (CALLERS, 93, 0)),
+    ],
+)
+def test_failures_are_those_that_the_source_counted_that_is_not_blind_to_them(
+    proxies: Count, own: Count, counted: tuple[str, float, float]
+) -> None:
+    last = msgspec.structs.replace(
+        at(1, {"a": 10}), answers={CALLERS: proxies, CALLERS_OWN: own, OWN: Count(9, 9)}
     )
     found = measured("partition", "a", last)
-    assert (found.requests, found.failed_requests) == (100, 7)
-    assert "callers' own metrics" in found.source
+    assert (found.requests, found.failed_requests) == counted[1:]
+    assert found.source.endswith(f"failures by {counted[0]}")
 
 
 def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else() -> None:
@@ -134,10 +142,10 @@ def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else(
             ),
             Sample({"namespace": "charging", "deployment": "other", "dst_deployment": "caller"}, 50),
         ],
-        "outbound-responses": [
-            Sample({"deployment": "caller", "classification": "success"}, 5),
-            Sample({"deployment": "caller", "classification": "failure"}, 1),
-            Sample({"deployment": "other", "classification": "failure"}, 50),
+        "outbound-responses-by-destination": [
+            Sample({"deployment": "caller", "dst_deployment": "own", "classification": "success"}, 5),
+            Sample({"deployment": "far", "dst_deployment": "own", "classification": "failure"}, 1),
+            Sample({"deployment": "caller", "dst_deployment": "other", "classification": "failure"}, 50),
         ],
         "application-client-responses": [
             Sample({"pod": "caller-0", "classification": "success"}, 4),
@@ -158,9 +166,9 @@ def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else(
         ("other-0", "caller-0", "own-0"),
     )
     assert found.sent == {CALLERS: {"own-0": 6}, "its own proxies": {"own-0": 5}}
-    assert list(found.answers) == ["callers' own metrics", CALLERS, "its own proxies"]
+    assert list(found.answers) == [CALLERS, CALLERS_OWN, "its own proxies"]
     assert found.answers[CALLERS] == Count(6, 1)
-    assert found.answers["callers' own metrics"] == Count(4, 0)
+    assert found.answers[CALLERS_OWN] == Count(4, 0)
     assert found.medians_ms == {"own-0": 4.0}
     assert [pod.name for pod in found.pods] == ["own-0", "own-1"]
     assert found.unready == ("other-0",)

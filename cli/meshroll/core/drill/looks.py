@@ -15,17 +15,17 @@ from meshroll.core.gate.traffic import answered_by
 from meshroll.core.model import Pod
 
 QUERIES = (
-    *("outbound-matrix", "outbound-responses", "inbound-by-pod", "inbound-median-by-pod"),
+    *("outbound-matrix", "outbound-responses-by-destination", "inbound-by-pod", "inbound-median-by-pod"),
     *("application-grpc-responses", "application-client-responses"),
 )
-"""Ids of the gate's queries that a drill asks: it has no others."""
+"""Ids of the queries that a drill asks."""
 
 QUERIES_BEFORE = (*QUERIES, "scraped-twice")
 """Before the fault only: Linkerd's scrape configuration makes a pod's labels those of its series, so a pod that gets
 another one is two targets for a moment.
 """
 
-CALLERS, CALLERS_OWN = "callers' proxies", "callers' own metrics"
+CALLERS, CALLERS_OWN = "callers' proxies", "callers' own metrics (of all that they call)"
 
 
 class PodSeen(NamedTuple):
@@ -46,7 +46,7 @@ class Count(NamedTuple):
 class Look(msgspec.Struct, frozen=True, kw_only=True):
     """One moment (Unix seconds). All counts are from the fault on.
 
-    ``sent`` are requests by pod and source, ``answers`` what callers got, by source, the one nearest to them first.
+    ``sent`` are requests by pod and source, ``answers`` what callers got, by source.
     ``unready`` are pods of other workloads that were Ready before the fault and are not now.
     """
 
@@ -94,9 +94,8 @@ def seen(
     of_callers = {pod.name for pod in here if pod.owner in calling}
     inbound = _answers(measured.of("inbound-by-pod"), own)
     served = _answers(measured.of("application-grpc-responses"), own)
-    through = answered_by(
-        measured.of("outbound-responses"),
-        lambda sample: "all" if workload_of(sample.labels) in calling else None,
+    got = answered_by(
+        measured.of("outbound-responses-by-destination"), lambda sample: workload_of(sample.labels, "dst_")
     )
     made = _answers(measured.of("application-client-responses"), of_callers)
     sent = {
@@ -105,8 +104,8 @@ def seen(
         "its own metrics": served[0],
     }
     answers = {
+        CALLERS: Count(got[0].get(workload, 0.0), got[1].get(workload, 0.0)),
         CALLERS_OWN: _total(made),
-        CALLERS: Count(through[0].get("all", 0.0), through[1].get("all", 0.0)),
         "its own proxies": _total(inbound),
         "its own metrics": _total(served),
     }

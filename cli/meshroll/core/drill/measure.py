@@ -32,8 +32,7 @@ def measure(
         return None
     last = looks[-1]
     source = last.source
-    counted = next(iter(last.answers), None)
-    answers = last.answers[counted] if counted else Count(0.0, 0.0)
+    counted, answers = _answered(last)
     # A server never sees the call that does not arrive; of a slow pod's there are none.
     uncounted = () if counted in (CALLERS, CALLERS_OWN) or scenario == "degraded-pod" else ("its callers",)
     new = {
@@ -72,6 +71,16 @@ def measure(
         ),
         lost_pod_idle=_idle([*gone] or [str(hit)], before, past),
     )
+
+
+def _answered(last: Look) -> tuple[str | None, Count]:
+    """By the source of the callers that saw more fail: proxies do not count the call that finds no pod, and among all
+    that an application calls a few failures get lost. Else by the server.
+    """
+    callers = {name: count for name, count in last.answers.items() if name in (CALLERS, CALLERS_OWN)}
+    if callers:
+        return max(callers.items(), key=lambda each: each[1].failures / each[1].responses)
+    return next(iter(last.answers.items()), (None, Count(0.0, 0.0)))
 
 
 def patience_seconds(precision_seconds: float) -> float:
