@@ -19,7 +19,7 @@ CUT_SHARE_MAX = 0.1
 
 HYPOTHESES: Mapping[Scenario, str] = {
     "rolling-deploy": "While every pod is replaced, calls go on, and new pods take traffic within 30 s.",
-    "pod-crash": "When a pod dies at once, callers turn to others, and its successor takes traffic within 30 s.",
+    "pod-crash": "When a pod is deleted at once, callers turn to others, and its successor takes traffic within 30 s.",
     "scale-up": "One pod more takes traffic within 30 s of being Ready.",
     "scale-down": "One pod less costs no calls, and gets none 10 s later.",
     "degraded-pod": "A pod that has become slow gets less than half of its share.",
