@@ -20,7 +20,7 @@ from meshroll.core.drill.judge import NO_TRAFFIC, judge
 from meshroll.core.drill.looks import QUERIES, QUERIES_BEFORE, Look, seen
 from meshroll.core.drill.measure import measure
 from meshroll.core.drill.model import HYPOTHESES, Drilled, Measures, Outcome, Scenario
-from meshroll.core.drill.watch import abort, over, pods_wanted
+from meshroll.core.drill.watch import abort, pods_wanted, watched
 from meshroll.core.errors import Drift, Failed, Problem, Refused, RollbackFailed
 from meshroll.core.gate.subjects import ready_pods
 from meshroll.core.history import drills_left
@@ -143,7 +143,7 @@ class Drilling:
     ) -> tuple[list[Look], str | None]:
         """The looks, and why they were ended early, where they were."""
         looks: list[Look] = []
-        while not looks or not over(
+        while not looks or not watched(
             scenario, began_seconds, before, looks, self.interval_seconds, self.precision_seconds
         ):
             self.wait(self.interval_seconds)

@@ -73,6 +73,23 @@ def test_a_pod_that_got_less_than_half_of_its_share_before_is_one_that_nobody_mi
     assert not measured("scale-up", None, at(20, {"b": 3}), past={"b": 1.0}).lost_pod_idle
 
 
+def test_callers_that_no_source_covers_are_named_where_it_is_asked_what_they_called() -> None:
+    unmeshed = {"unmeshed": ("old", "odd"), "uncounted": ("odd",)}
+    look = at(20, {"b": 3}, there("b", "c"), **unmeshed)
+    for scenario, named in {
+        "rolling-deploy": ("odd",),
+        "pod-crash": ("old", "odd"),
+        "partition": ("old", "odd"),
+        "degraded-pod": ("old", "odd"),
+    }.items():
+        assert measured(scenario, None, look).uncounted_callers == named
+    # The server has counted all of them; those with a proxy still tell who is called that is gone.
+    whole = msgspec.structs.replace(look, sent={CALLERS: {"b": 3}, OWN: {"b": 5, "c": 5}})
+    assert measured("degraded-pod", "b", whole).uncounted_callers == ()
+    assert measured("pod-crash", "a", whole).gone_pod_seconds == 0.0
+    assert whole.requests == {"b": 5, "c": 5}
+
+
 def test_a_slow_pod_that_is_not_ready_at_one_time_is_told() -> None:
     unready = (*there("b", "c"), PodSeen("a", None, False))
     looks = [at(1, {"b": 3}, unready), at(20, {"b": 9})]
@@ -172,3 +189,4 @@ def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else(
     assert found.medians_ms == {"own-0": 4.0}
     assert [pod.name for pod in found.pods] == ["own-0", "own-1"]
     assert found.unready == ("other-0",)
+    assert (found.unmeshed, found.uncounted) == (("Deployment/caller",), ("Deployment/caller",))

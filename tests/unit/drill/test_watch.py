@@ -7,12 +7,12 @@ from unit.drill.looks import BEFORE, BEGAN, at, there
 
 from meshroll.core.drill.looks import Look
 from meshroll.core.drill.model import Scenario
-from meshroll.core.drill.watch import WATCH_SECONDS_MAX, abort, over
+from meshroll.core.drill.watch import WATCH_SECONDS_MAX, abort, watched
 
 
 def ended(scenario: Scenario, *looks: Look) -> bool:
     """With looks a second apart, exact to 2 s."""
-    return over(scenario, BEGAN, BEFORE, looks, 1.0, 2.0)
+    return watched(scenario, BEGAN, BEFORE, looks, 1.0, 2.0)
 
 
 def test_a_new_pod_is_waited_for_until_it_has_taken_traffic_or_had_the_time_for_it_and_a_look_more() -> None:

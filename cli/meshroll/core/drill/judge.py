@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshroll.core.drill.model import (
+    BRINGS_PODS,
     CUT_SHARE_MAX,
     GONE_POD_SECONDS_MAX,
+    HITS_A_POD,
     NEW_POD_SECONDS_MAX,
     SLOW_SHARE_MAX,
+    TAKES_PODS,
     Drilled,
     Measures,
     Outcome,
@@ -17,9 +20,6 @@ from meshroll.core.drill.model import (
 from meshroll.core.errors import ExitCode, Problem
 from meshroll.core.outcome import Outcome as RunOutcome
 
-BRINGS_PODS = ("rolling-deploy", "pod-crash", "scale-up")
-TAKES_PODS = ("pod-crash", "scale-down")
-HITS_A_POD = ("degraded-pod", "partition")
 NO_TRAFFIC = "no request was counted, so nothing can be said"
 
 
@@ -56,11 +56,12 @@ def _doubt(scenario: Scenario, measures: Measures) -> str | None:
     if not measures.requests:
         return NO_TRAFFIC
     if measures.uncounted_callers:
-        return f"nobody has counted the calls of {', '.join(measures.uncounted_callers)}"
+        what = "which pods were called by" if scenario in (*TAKES_PODS, *HITS_A_POD) else "how calls ended of"
+        return f"nobody has counted {what} {', '.join(measures.uncounted_callers)}"
     if scenario in BRINGS_PODS and measures.new_pod_seconds is None:
         return "in the time no new pod was Ready, or not for long enough to tell"
     if scenario in (*TAKES_PODS, "partition") and measures.gone_pod_seconds is None:
-        return "who still called the lost pod was not counted, or it went too late to tell"
+        return "no pod was lost for long enough to tell"
     if scenario in (*TAKES_PODS, *HITS_A_POD) and measures.lost_pod_idle:
         return "before the fault the pod got at most half of its share, so nobody had to turn away"
     if _unenforced(scenario, measures):

@@ -11,6 +11,7 @@ import msgspec
 
 from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.signals import workload_of
+from meshroll.core.gate.subjects import ready_pods
 from meshroll.core.gate.traffic import answered_by
 from meshroll.core.model import Pod
 
@@ -47,6 +48,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """One moment (Unix seconds). All counts are from the fault on.
 
     ``sent`` are requests by pod and source, ``answers`` what callers got, by source.
+    ``unmeshed`` are callers that have pods without a proxy, ``uncounted`` those of them that do not count themselves.
     ``unready`` are pods of other workloads that were Ready before the fault and are not now.
     """
 
@@ -56,11 +58,14 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     medians_ms: dict[str, float]
     pods: tuple[PodSeen, ...]
     unready: tuple[str, ...] = ()
+    unmeshed: tuple[str, ...] = ()
+    uncounted: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
-        """Of the counts of requests, the one that is nearest to the callers."""
-        return next(iter(self.sent), "")
+        """Of the counts of requests, the one that is nearest to the callers and has them all."""
+        whole = (name for name in self.sent if name != CALLERS or not self.unmeshed)
+        return next(whole, next(iter(self.sent), ""))
 
     @property
     def requests(self) -> dict[str, float]:
@@ -92,6 +97,8 @@ def seen(
         if sample.labels.get("namespace") == measured.namespace
     }
     of_callers = {pod.name for pod in here if pod.owner in calling}
+    unmeshed = [pod for pod in ready_pods(here) if pod.owner in calling and not pod.proxy]
+    counting = {sample.labels.get("pod") for sample in measured.of("application-client-responses")}
     inbound = _answers(measured.of("inbound-by-pod"), own)
     served = _answers(measured.of("application-grpc-responses"), own)
     got = answered_by(
@@ -119,6 +126,8 @@ def seen(
             if sample.labels.get("pod") in own and sample.value is not None
         },
         pods=tuple(_pod(pod) for pod in here if pod.owner == workload and not pod.finished),
+        unmeshed=_owners(unmeshed),
+        uncounted=_owners(pod for pod in unmeshed if pod.name not in counting),
         unready=tuple(
             sorted(
                 pod.name
@@ -127,6 +136,10 @@ def seen(
             )
         ),
     )
+
+
+def _owners(pods: Iterable[Pod]) -> tuple[str, ...]:
+    return tuple(sorted({str(pod.owner) for pod in pods}))
 
 
 def _answers(samples: Iterable[Sample], pods: Collection[str]) -> tuple[dict[str, float], dict[str, float]]:

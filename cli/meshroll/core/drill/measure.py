@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from meshroll.core.drill.looks import CALLERS, CALLERS_OWN, Count, Look, PodSeen
-from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, NEW_POD_SECONDS_MAX, Measures, Scenario
+from meshroll.core.drill.model import (
+    GONE_POD_SECONDS_MAX,
+    NEW_POD_SECONDS_MAX,
+    TAKES_PODS,
+    Measures,
+    Scenario,
+)
 
 SLOWER = 2.0
 """Times the median of the other pods: from there on a pod counts as slow."""
@@ -33,8 +39,6 @@ def measure(
     last = looks[-1]
     source = last.source
     counted, answers = _answered(last)
-    # A server never sees the call that does not arrive; of a slow pod's there are none.
-    uncounted = () if counted in (CALLERS, CALLERS_OWN) or scenario == "degraded-pod" else ("its callers",)
     new = {
         pod.name: pod for each in looks for pod in each.pods if pod.name not in before and _lasts(pod, last)
     }
@@ -49,20 +53,18 @@ def measure(
         gone[str(hit)] = began_seconds
     # Who is not watched for so long could not be seen to be called on.
     short = any(last.at_seconds - at < GONE_POD_SECONDS_MAX + precision_seconds for at in gone.values())
-    since = [max(0.0, _last_request(name, source, looks, at) - at) for name, at in gone.items()]
-    # A pod's own counts say nothing of what was sent there and did not arrive.
-    telling = source == CALLERS
+    since = [max(0.0, _last_request(name, looks, at) - at) for name, at in gone.items()]
     share, fair = _share(hit, source, looks)
     return Measures(
         source=f"{source}, failures by {counted}" if counted else source,
         precision_seconds=precision_seconds,
         requests=answers.responses,
         failed_requests=answers.failures,
-        uncounted_callers=uncounted,
+        uncounted_callers=_uncounted(scenario, counted, last),
         new_pods=len(ready),
         idle_new_pods=len(idle),
         new_pod_seconds=max(waits) if waits and told else None,
-        gone_pod_seconds=max(since) if since and telling and not short else None,
+        gone_pod_seconds=max(since) if since and CALLERS in last.sent and not short else None,
         slow_pod_share=share,
         fair_share=fair,
         slow_pod_slower=_slower(hit, last),
@@ -83,6 +85,16 @@ def _answered(last: Look) -> tuple[str | None, Count]:
     return next(iter(last.answers.items()), (None, Count(0.0, 0.0)))
 
 
+def _uncounted(scenario: Scenario, counted: str | None, last: Look) -> tuple[str, ...]:
+    """Callers of whom nobody knows what the scenario asks."""
+    if (
+        scenario == "degraded-pod"
+    ):  # who gets what, and no call that does not arrive: its server knows as well
+        return last.unmeshed if last.source == CALLERS else ()
+    unknown = last.unmeshed if scenario in (*TAKES_PODS, "partition") else last.uncounted
+    return unknown or (() if counted in (CALLERS, CALLERS_OWN) else ("its callers",))
+
+
 def patience_seconds(precision_seconds: float) -> float:
     """How long a pod that is Ready may be without a request, in seconds, until that is told of it."""
     return NEW_POD_SECONDS_MAX + precision_seconds
@@ -97,11 +109,11 @@ def first_request(name: str, source: str, looks: Sequence[Look]) -> float | None
     return next((each.at_seconds for each in looks if each.sent.get(source, {}).get(name, 0.0) > 0), None)
 
 
-def _last_request(name: str, source: str, looks: Sequence[Look], otherwise: float) -> float:
-    """The last look that saw more requests to it than the one before."""
+def _last_request(name: str, looks: Sequence[Look], otherwise: float) -> float:
+    """The last look at which callers had sent it more than at the one before: what arrived would not tell."""
     found, most = otherwise, 0.0
     for each in looks:
-        count = each.sent.get(source, {}).get(name, 0.0)
+        count = each.sent.get(CALLERS, {}).get(name, 0.0)
         if count > most:
             found, most = each.at_seconds, count
     return found

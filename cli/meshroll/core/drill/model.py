@@ -9,6 +9,9 @@ import msgspec
 
 Scenario = Literal["rolling-deploy", "pod-crash", "scale-up", "scale-down", "degraded-pod", "partition"]
 Outcome = Literal["held", "not_held", "inconclusive", "skipped", "aborted"]
+BRINGS_PODS = ("rolling-deploy", "pod-crash", "scale-up")
+TAKES_PODS = ("pod-crash", "scale-down")
+HITS_A_POD = ("degraded-pod", "partition")
 NEW_POD_SECONDS_MAX = 30.0
 GONE_POD_SECONDS_MAX = 10.0
 SLOW_SHARE_MAX = 0.5
@@ -32,7 +35,7 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured from the fault on, by ``source``. None: it was not measured, or never came about.
 
     precision_seconds  the times are so exact at best: between two looks, and the scrapes before them
-    uncounted_callers  whose calls nobody has counted that knows of a call that did not arrive
+    uncounted_callers  of whose calls nobody has counted what the hypothesis is about
     new_pod_seconds    from Ready to the first request, of the new pod that took longest
     idle_new_pods      Ready for longer than NEW_POD_SECONDS_MAX, and without a request to the end
     gone_pod_seconds   from the fault, or the moment a pod began to end, to the last request that was sent to it

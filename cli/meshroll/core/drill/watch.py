@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
-from meshroll.core.drill.judge import HITS_A_POD
 from meshroll.core.drill.looks import Count, Look
 from meshroll.core.drill.measure import first_request, patience_seconds
-from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, Scenario
+from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, HITS_A_POD, Scenario
 
 WATCH_SECONDS_MAX = 300.0
 REPLICAS: Mapping[Scenario, int] = {"scale-up": 1, "scale-down": -1}
@@ -22,7 +21,7 @@ def pods_wanted(scenario: Scenario, before: Collection[str]) -> int:
     return len(before) + REPLICAS.get(scenario, 0)
 
 
-def over(
+def watched(
     scenario: Scenario,
     began_seconds: float,
     before: Collection[str],
