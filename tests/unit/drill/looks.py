@@ -22,7 +22,7 @@ def at(
     source: str = CALLERS,
     **others: Any,
 ) -> Look:
-    fields: dict[str, Any] = {"medians_ms": {}, **others}
+    fields: dict[str, Any] = {"medians_ms": {}, "slowest_ms": {}, **others}
     return Look(
         at_seconds=BEGAN + seconds,
         sent={source: sent} if sent else {},

@@ -94,6 +94,9 @@ def test_a_slow_pod_that_keeps_more_than_half_of_its_share_refutes_only_if_it_wa
     for unknown in (False, None):
         assert judged("degraded-pod", slow_pod_share=0.17, slow_pod_slower=unknown)[0] == "inconclusive"
         assert judged("degraded-pod", slow_pod_slower=unknown)[0] == "inconclusive"
+        assert judged("degraded-pod", slow_pod_slower=unknown, slow_pod_slow_calls=True)[0] == "held"
+        once = {"slow_pod_slow_calls": True, "slow_pod_unready": True, "slow_pod_share": 0.17}
+        assert judged("degraded-pod", slow_pod_slower=unknown, **once)[0] == "inconclusive"
         unready = judged("degraded-pod", slow_pod_slower=unknown, slow_pod_unready=True)
         assert unready[0] == "held"
         assert "not Ready" in unready[1]

@@ -38,12 +38,19 @@ def test_a_new_pod_waits_from_being_ready_to_its_first_request() -> None:
 
 
 def test_the_new_pod_that_took_longest_counts_and_one_that_took_nothing_is_told() -> None:
-    more = (*there(*BEFORE), *there("d", "e", ready_at=BEGAN))
-    one = at(4, {"a": 9, "d": 1}, more)
+    more = (*there(*BEFORE), *there("d", "e", "f", ready_at=BEGAN))
+    one = at(4, {"a": 9, "d": 1, "f": 1}, more)
     assert measured("rolling-deploy", None, one, at(9, {"a": 9, "d": 2, "e": 1}, more)).new_pod_seconds == 9.0
     for seconds, idle_pods in ((32, 0), (33, 1)):
         idle = measured("rolling-deploy", None, one, at(seconds, {"a": 90, "d": 2}, more))
         assert (idle.idle_new_pods, idle.new_pod_seconds) == (idle_pods, None)
+
+
+def test_a_deploy_that_stands_still_leaves_open_what_its_other_pods_do() -> None:
+    new = (*there("c"), *there("d", "e", ready_at=BEGAN), PodSeen("f", None, False))
+    stuck = at(300, {"c": 9, "d": 1, "e": 1}, new)
+    assert measured("rolling-deploy", None, stuck).new_pod_seconds is None
+    assert measured("rolling-deploy", None, stuck).idle_new_pods == 0
 
 
 def test_a_dead_pod_is_called_until_its_count_grows_no_more() -> None:
@@ -90,6 +97,16 @@ def test_callers_that_no_source_covers_are_named_where_it_is_asked_what_they_cal
     assert whole.requests == {"b": 5, "c": 5}
 
 
+@pytest.mark.parametrize(("slowest", "slow"), [(19.0, False), (20.0, True), (None, False)])
+def test_a_pod_whose_callers_turned_away_at_once_was_slow_if_a_call_took_longer_than_any_other(
+    slowest: float | None, slow: bool
+) -> None:
+    found = {"b": 5.0, "c": 10.0} | ({"a": slowest} if slowest else {})
+    look = at(20, {"a": 3}, medians_ms={"a": 4.0, "b": 4.0}, slowest_ms=found)
+    told = measured("degraded-pod", "a", look)
+    assert (told.slow_pod_slower, told.slow_pod_slow_calls) == (False, slow)
+
+
 def test_a_slow_pod_that_is_not_ready_at_one_time_is_told() -> None:
     unready = (*there("b", "c"), PodSeen("a", None, False))
     looks = [at(1, {"b": 3}, unready), at(20, {"b": 9})]
@@ -108,6 +125,9 @@ def test_a_server_that_answered_every_call_says_nothing_of_those_that_did_not_ar
     assert measured("scale-up", None, at(1, {"a": 3}, source=OWN)).uncounted_callers
     assert not measured("scale-up", None, at(1, {"a": 3})).uncounted_callers
     assert not measured("degraded-pod", "a", at(1, {"a": 3}, source=OWN)).uncounted_callers
+    by_applications = msgspec.structs.replace(at(1, {"a": 3}, source=OWN), answers={CALLERS_OWN: Count(3, 0)})
+    assert not measured("scale-up", None, by_applications).uncounted_callers
+    assert measured("scale-down", None, by_applications).uncounted_callers
 
 
 def test_the_share_of_a_slow_pod_is_that_of_the_second_half() -> None:

@@ -420,6 +420,8 @@ def test_each_pods_median_is_its_own_and_a_pod_without_answers_has_none(
             series[f'response_latency_ms_bucket{{{labels},le="{bound}"}}'] = f"0+{count}x30"
     expected = {'{pod="omni-1"}': 15.0, '{pod="omni-2"}': 20.0}
     evaluate(promtool, tmp_path, "inbound-median-by-pod", series, expected)
+    expected = {'{pod="omni-1"}': 20.0, '{pod="omni-2"}': 20.0}
+    evaluate(promtool, tmp_path, "inbound-slowest-by-pod", series, expected)
 
 
 def test_responses_of_each_pod_are_counted_by_success_and_failure(promtool: str, tmp_path: Path) -> None:

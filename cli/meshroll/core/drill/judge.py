@@ -59,7 +59,7 @@ def _doubt(scenario: Scenario, measures: Measures) -> str | None:
         what = "which pods were called by" if scenario in (*TAKES_PODS, *HITS_A_POD) else "how calls ended of"
         return f"nobody has counted {what} {', '.join(measures.uncounted_callers)}"
     if scenario in BRINGS_PODS and measures.new_pod_seconds is None:
-        return "in the time no new pod was Ready, or not for long enough to tell"
+        return "not every new pod was Ready in the time, or for long enough to tell"
     if scenario in (*TAKES_PODS, "partition") and measures.gone_pod_seconds is None:
         return "no pod was lost for long enough to tell"
     if scenario in (*TAKES_PODS, *HITS_A_POD) and measures.lost_pod_idle:
@@ -68,7 +68,8 @@ def _doubt(scenario: Scenario, measures: Measures) -> str | None:
         return "the pod went on answering: this CNI leaves connections alone that are open already"
     if scenario in HITS_A_POD and measures.slow_pod_share is None:
         return NO_TRAFFIC
-    if scenario == "degraded-pod" and not (measures.slow_pod_slower or measures.slow_pod_unready):
+    kept = _shared(measures) > SLOW_SHARE_MAX  # and is refuted by its median alone
+    if scenario == "degraded-pod" and (kept or not _degraded(measures)):
         return "the pod was not seen to become slower: it may need no more CPU than it was left"
     return None
 
@@ -80,10 +81,19 @@ def _for(scenario: Scenario, measures: Measures) -> Iterator[str]:
     if scenario in TAKES_PODS:
         yield f"the lost pod was called for {measures.gone_pod_seconds:.0f} s more"
     if scenario == "degraded-pod":
-        yield "it was slower than the others" if measures.slow_pod_slower else "it was not Ready any more"
+        yield str(_degraded(measures))
     if scenario in HITS_A_POD:
         pod = "slow" if scenario == "degraded-pod" else "cut"
         yield f"the {pod} pod got {measures.slow_pod_share:.0%}, {measures.fair_share:.0%} is its share"
+
+
+def _degraded(measures: Measures) -> str | None:
+    """By what the fault was seen to have taken effect."""
+    if measures.slow_pod_slower:
+        return "the pod was slower than the others"
+    if measures.slow_pod_slow_calls:
+        return "the pod answered some calls far slower than the others any"
+    return "the pod was not Ready any more" if measures.slow_pod_unready else None
 
 
 def _failed(measures: Measures) -> str:

@@ -17,6 +17,7 @@ from meshroll.core.model import Pod
 
 QUERIES = (
     *("outbound-matrix", "outbound-responses-by-destination", "inbound-by-pod", "inbound-median-by-pod"),
+    "inbound-slowest-by-pod",
     *("application-grpc-responses", "application-client-responses"),
 )
 """Ids of the queries that a drill asks."""
@@ -56,6 +57,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     sent: dict[str, dict[str, float]]
     answers: dict[str, Count]
     medians_ms: dict[str, float]
+    slowest_ms: dict[str, float]
     pods: tuple[PodSeen, ...]
     unready: tuple[str, ...] = ()
     unmeshed: tuple[str, ...] = ()
@@ -120,11 +122,8 @@ def seen(
         at_seconds=measured.at_seconds,
         sent={source: by_pod for source, by_pod in sent.items() if sum(by_pod.values()) > 0},
         answers={source: count for source, count in answers.items() if count.responses > 0},
-        medians_ms={
-            sample.labels.get("pod", ""): sample.value
-            for sample in measured.of("inbound-median-by-pod")
-            if sample.labels.get("pod") in own and sample.value is not None
-        },
+        medians_ms=_milliseconds(measured.of("inbound-median-by-pod"), own),
+        slowest_ms=_milliseconds(measured.of("inbound-slowest-by-pod"), own),
         pods=tuple(_pod(pod) for pod in here if pod.owner == workload and not pod.finished),
         unmeshed=_owners(unmeshed),
         uncounted=_owners(pod for pod in unmeshed if pod.name not in counting),
@@ -156,6 +155,14 @@ def _sums(samples: Iterable[Sample], label: str) -> dict[str, float]:
         if sample.value is not None and sample.labels.get(label):
             found[sample.labels[label]] += sample.value
     return dict(found)
+
+
+def _milliseconds(samples: Iterable[Sample], pods: Collection[str]) -> dict[str, float]:
+    return {
+        sample.labels.get("pod", ""): sample.value
+        for sample in samples
+        if sample.labels.get("pod") in pods and sample.value is not None
+    }
 
 
 def _pod(pod: Pod) -> PodSeen:

@@ -46,7 +46,10 @@ def measure(
     took = {name: first_request(name, source, looks) for name in ready}
     latest = last.at_seconds - patience_seconds(precision_seconds)
     idle = [name for name, at in took.items() if at is None and ready[name] < latest]
-    told = all(at is not None for at in took.values())
+    # A deploy that stands still has not shown what its other pods do.
+    told = all(at is not None for at in took.values()) and (
+        scenario != "rolling-deploy" or len(ready) >= len(before)
+    )
     waits = [max(0.0, at - ready[name]) for name, at in took.items() if at is not None]
     gone = _gone(before, looks)
     if hit in before and scenario != "degraded-pod":
@@ -68,6 +71,7 @@ def measure(
         slow_pod_share=share,
         fair_share=fair,
         slow_pod_slower=_slower(hit, last),
+        slow_pod_slow_calls=_slow_calls(hit, last),
         slow_pod_unready=any(
             pod.name == hit and pod.ready_at_seconds is None for look in looks for pod in look.pods
         ),
@@ -91,8 +95,9 @@ def _uncounted(scenario: Scenario, counted: str | None, last: Look) -> tuple[str
         scenario == "degraded-pod"
     ):  # who gets what, and no call that does not arrive: its server knows as well
         return last.unmeshed if last.source == CALLERS else ()
-    unknown = last.unmeshed if scenario in (*TAKES_PODS, "partition") else last.uncounted
-    return unknown or (() if counted in (CALLERS, CALLERS_OWN) else ("its callers",))
+    which = scenario in (*TAKES_PODS, "partition")
+    known = counted in (CALLERS, CALLERS_OWN) and (not which or CALLERS in last.sent)
+    return (last.unmeshed if which else last.uncounted) or (() if known else ("its callers",))
 
 
 def patience_seconds(precision_seconds: float) -> float:
@@ -151,3 +156,11 @@ def _slower(hit: str | None, last: Look) -> bool | None:
     if hit not in last.medians_ms or not others:
         return None
     return last.medians_ms[str(hit)] >= SLOWER * others[len(others) // 2]
+
+
+def _slow_calls(hit: str | None, last: Look) -> bool:
+    """Whether it had a call that took far longer than any of the others. Callers that turn away at once leave it not
+    enough of them to change its median.
+    """
+    others = [value for name, value in last.slowest_ms.items() if name != hit]
+    return bool(others) and last.slowest_ms.get(str(hit), 0.0) >= SLOWER * max(others)

@@ -55,6 +55,7 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     slow_pod_share: float | None = None
     fair_share: float | None = None
     slow_pod_slower: bool | None = None
+    slow_pod_slow_calls: bool = False
     slow_pod_unready: bool = False
     lost_pod_idle: bool = False
 
