@@ -176,12 +176,8 @@ class Play:
 def _rolling(play: Play) -> None:
     """One pod after the other, each once its successor is Ready (maxSurge 1, maxUnavailable 0)."""
     for place, name in enumerate(sorted(play.servers)):
-        play.after(place * START_SECONDS, lambda: _replace(play))
+        play.after(place * START_SECONDS, lambda: _scale_up(play))
         play.after((place + 1) * START_SECONDS, lambda name=name: play.end(name))  # type: ignore[misc]
-
-
-def _replace(play: Play) -> None:
-    play.start()
 
 
 def _crash(play: Play) -> None:

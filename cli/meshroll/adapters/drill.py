@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from meshroll.adapters import prometheus
@@ -16,10 +16,11 @@ from meshroll.core.changes import API_PATHS, Change
 from meshroll.core.drill.choose import resizable
 from meshroll.core.drill.faults import fault, hit
 from meshroll.core.drill.judge import NO_TRAFFIC, judge
-from meshroll.core.drill.measure import QUERIES, QUERIES_BEFORE, Look, abort, answered, look, measure
-from meshroll.core.drill.model import GONE_POD_SECONDS_MAX, HYPOTHESES, Drilled, Measures, Outcome, Scenario
+from meshroll.core.drill.looks import QUERIES, QUERIES_BEFORE, Look, seen
+from meshroll.core.drill.measure import measure
+from meshroll.core.drill.model import HYPOTHESES, Drilled, Measures, Outcome, Scenario
+from meshroll.core.drill.watch import abort, pods_wanted, watched
 from meshroll.core.errors import Failed
-from meshroll.core.gate.measurements import Query
 from meshroll.core.gate.subjects import ready_pods
 from meshroll.core.journal import Record, intending, made
 from meshroll.core.model import Object, Pod, Workload
@@ -28,12 +29,7 @@ from meshroll.core.plan import Step
 
 BEFORE_SECONDS = 15.0
 BEFORE_SCRAPES = 3
-WATCH_SECONDS_MAX = 300.0
-LOOKS_AFTER = 1
 RECOVERY_SECONDS = 120.0
-REPLICAS: Mapping[Scenario, int] = {"scale-up": 1, "scale-down": -1}
-GONE: Mapping[Scenario, int] = {"pod-crash": 1, "scale-down": 1}
-LASTING = ("degraded-pod", "partition")
 
 
 @dataclass
@@ -83,7 +79,7 @@ class Drilling:
         if not past.sent:
             return self.ended(scenario, "inconclusive", f"{NO_TRAFFIC}; the fault was not made")
         moment = rfc3339(self.kube.server_now())
-        changes = fault(scenario, workload, own, self.record.run_id, moment)
+        changes = fault(scenario, workload, own, past.requests, self.record.run_id, moment)
         begun = time.monotonic()
         try:
             step = self._intend(scenario, changes)
@@ -98,7 +94,9 @@ class Drilling:
             seconds = time.monotonic() - begun
             self.record = take_back(self.kube, self.journal, self.record, self.say)
         self._recover()
-        measures = measure(scenario, now_seconds, known, hit(changes), looks, self.precision_seconds)
+        measures = measure(
+            scenario, now_seconds, known, past.requests, hit(changes), looks, self.precision_seconds
+        )
         if why:
             return self.ended(scenario, "aborted", why, measures, seconds)
         return self.ended(scenario, *judge(scenario, measures, self.failed_ratio_max), measures, seconds)
@@ -143,12 +141,9 @@ class Drilling:
     ) -> tuple[list[Look], str | None]:
         """The looks, and why they were ended early, where they were."""
         looks: list[Look] = []
-        settled = 0
-        wanted = len(before) + REPLICAS.get(scenario, 0)
-        gone = len(before) if scenario == "rolling-deploy" else GONE.get(scenario, 0)
-        lasting = GONE_POD_SECONDS_MAX + 2 * self.interval_seconds
-        until = time.monotonic() + (lasting if scenario in LASTING else WATCH_SECONDS_MAX)
-        while time.monotonic() < until and settled <= LOOKS_AFTER:
+        while not looks or not watched(
+            scenario, began_seconds, before, looks, self.interval_seconds, self.precision_seconds
+        ):
             self.wait(self.interval_seconds)
             known = {*before, *(pod.name for each in looks for pod in each.pods)}
             try:
@@ -157,12 +152,10 @@ class Drilling:
             except PrometheusError as error:  # what is tried again for some seconds has been
                 return looks, f"it could not be measured any more: {error}"
             workload = self._workload()
-            if workload is None or workload.replicas != wanted:
+            if workload is None or workload.replicas != pods_wanted(scenario, before):
                 return looks, "somebody else has changed the workload meanwhile"
             if why := abort(began_seconds, looks):
                 return looks, why
-            if scenario not in LASTING and answered(before, looks, wanted, gone, self.precision_seconds):
-                settled += 1
         return looks, None
 
     def _look(
@@ -175,9 +168,9 @@ class Drilling:
     ) -> Look:
         window_seconds = now_seconds - began_seconds
         measured = prometheus.measure(
-            self.client, _asked(queries), self.namespace, window_seconds, now_seconds
+            self.client, prometheus.drill_queries(queries), self.namespace, window_seconds, now_seconds
         )
-        return look(measured, self.workload, self.callers, self._pods(), known, was_ready)
+        return seen(measured, self.workload, self.callers, self._pods(), known, was_ready)
 
     def _recover(self) -> None:
         """Until the workload is at rest again; the next drill is skipped where it is not."""
@@ -196,7 +189,3 @@ class Drilling:
     def _pods(self) -> list[Pod]:
         items, _version = self.kube.list_all(API_PATHS["Pod"].format(namespace=self.namespace))
         return [Pod(item) for item in items]
-
-
-def _asked(ids: Collection[str]) -> Sequence[Query]:
-    return [query for query in prometheus.queries() if query.id in ids]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 import yaml
 
@@ -107,8 +108,17 @@ def connect(
 
 def queries(application_queries: Sequence[ApplicationQuery] = ()) -> tuple[Query, ...]:
     """All queries of a gate: meshroll's own and the inventory's."""
-    text = files("meshroll").joinpath("data/queries.yml").read_text(encoding="utf-8")
-    return (*parse_queries(yaml.safe_load(text)), *operator_queries(application_queries))
+    return (*parse_queries(_document()), *operator_queries(application_queries))
+
+
+def drill_queries(ids: Collection[str]) -> tuple[Query, ...]:
+    """Those of a drill, of which some are a gate's too."""
+    known = (*queries(), *parse_queries(_document(), "drill_queries"))
+    return tuple(query for query in known if query.id in ids)
+
+
+def _document() -> Any:
+    return yaml.safe_load(files("meshroll").joinpath("data/queries.yml").read_text(encoding="utf-8"))
 
 
 def measure(

@@ -28,8 +28,13 @@ def sessions(requests: dict[str, str] | None, cpu: str = "200m") -> Workload:
     return workload(name="sessions", replicas=3, containers=[container])
 
 
-def made(scenario: Scenario, target: Workload, seen: tuple[Pod, ...] | None = None) -> list[Change]:
-    return fault(scenario, target, seen or pods(target, proxy="wait"), RUN, NOW)
+def made(
+    scenario: Scenario,
+    target: Workload,
+    seen: tuple[Pod, ...] | None = None,
+    requests: dict[str, float] | None = None,
+) -> list[Change]:
+    return fault(scenario, target, seen or pods(target, proxy="wait"), requests or {}, RUN, NOW)
 
 
 def entries(changes: list[Change]) -> list[Entry]:
@@ -65,6 +70,11 @@ def test_the_same_pod_is_hit_whatever_the_order_in_which_they_are_listed() -> No
     seen = pods(target)
     found = {hit(made("pod-crash", target, order)) for order in (seen, seen[::-1])}
     assert found == {"sessions-0"}
+
+
+def test_the_pod_is_hit_that_most_are_calling() -> None:
+    changes = made("partition", sessions(None), requests={"sessions-1": 2.0, "sessions-2": 1.0, "gone": 9.0})
+    assert hit(changes) == "sessions-1"
 
 
 def test_a_crash_is_of_exactly_the_pod_that_was_seen_and_without_grace() -> None:

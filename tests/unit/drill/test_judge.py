@@ -43,6 +43,20 @@ def test_without_traffic_nothing_is_said(scenario: Scenario) -> None:
     assert judge(scenario, None, 0.01)[0] == "inconclusive"
 
 
+@pytest.mark.parametrize("scenario", HYPOTHESES)
+def test_nothing_holds_of_no_calls_or_where_callers_were_not_counted(scenario: Scenario) -> None:
+    assert judged(scenario, requests=0.0)[0] == "inconclusive"
+    outcome, why = judged(scenario, uncounted_callers=("Deployment/omni",))
+    assert outcome == "inconclusive"
+    assert "Deployment/omni" in why
+    assert judged(scenario, uncounted_callers=("Deployment/omni",), failed_requests=11.0)[0] == "not_held"
+
+
+@pytest.mark.parametrize("scenario", ["pod-crash", "scale-down", "degraded-pod", "partition"])
+def test_a_pod_that_nobody_had_called_proves_nothing(scenario: Scenario) -> None:
+    assert judged(scenario, lost_pod_idle=True)[0] == "inconclusive"
+
+
 @pytest.mark.parametrize("scenario", ["rolling-deploy", "pod-crash", "scale-up"])
 def test_a_new_pod_that_takes_nothing_or_takes_it_late_refutes(scenario: Scenario) -> None:
     assert judged(scenario, idle_new_pods=1, new_pod_seconds=None)[0] == "not_held"
@@ -79,6 +93,13 @@ def test_a_slow_pod_that_keeps_more_than_half_of_its_share_refutes_only_if_it_wa
     assert judged("degraded-pod", slow_pod_share=0.17)[0] == "not_held"
     for unknown in (False, None):
         assert judged("degraded-pod", slow_pod_share=0.17, slow_pod_slower=unknown)[0] == "inconclusive"
+        assert judged("degraded-pod", slow_pod_slower=unknown)[0] == "inconclusive"
+        assert judged("degraded-pod", slow_pod_slower=unknown, slow_pod_slow_calls=True)[0] == "held"
+        once = {"slow_pod_slow_calls": True, "slow_pod_unready": True, "slow_pod_share": 0.17}
+        assert judged("degraded-pod", slow_pod_slower=unknown, **once)[0] == "inconclusive"
+        unready = judged("degraded-pod", slow_pod_slower=unknown, slow_pod_unready=True)
+        assert unready[0] == "held"
+        assert "not Ready" in unready[1]
     assert judged("degraded-pod", slow_pod_share=None)[0] == "inconclusive"
 
 

@@ -2,55 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import msgspec
 import pytest
 from unit.core.factories import pods, workload
+from unit.drill.looks import BEFORE, BEGAN, at, there
 
-from meshroll.core.drill.measure import CALLERS, Count, Look, PodSeen, abort, answered, look, measure
+from meshroll.core.drill.looks import CALLERS, CALLERS_OWN, Count, Look, PodSeen, seen
+from meshroll.core.drill.measure import measure
 from meshroll.core.drill.model import Measures, Scenario
 from meshroll.core.gate.measurements import Measurements, Sample
 
-BEGAN = 1000.0
-BEFORE = ("a", "b", "c")
 OWN = "its own metrics"
 
 
-def seen(*names: str, ready_at: float = 0.0) -> tuple[PodSeen, ...]:
-    return tuple(PodSeen(name, ready_at, False) for name in names)
-
-
-def at(
-    seconds: float,
-    sent: dict[str, float],
-    pods: tuple[PodSeen, ...] = seen(*BEFORE),
-    failed: float = 0.0,
-    source: str = CALLERS,
-    **others: Any,
-) -> Look:
-    fields: dict[str, Any] = {"medians_ms": {}, **others}
-    return Look(
-        at_seconds=BEGAN + seconds,
-        sent={source: sent} if sent else {},
-        answers={source: Count(sum(sent.values()), failed)} if sent else {},
-        pods=pods,
-        **fields,
-    )
-
-
-def measured(scenario: Scenario, hit: str | None, *looks: Look) -> Measures:
-    found = measure(scenario, BEGAN, BEFORE, hit, looks, 2.0)
+def measured(
+    scenario: Scenario, hit: str | None, *looks: Look, past: dict[str, float] | None = None
+) -> Measures:
+    found = measure(scenario, BEGAN, BEFORE, past or dict.fromkeys(BEFORE, 5.0), hit, looks, 2.0)
     assert found is not None
     return found
 
 
 def test_without_a_request_nothing_is_measured() -> None:
-    assert measure("pod-crash", BEGAN, BEFORE, "a", [], 2.0) is None
-    assert measure("pod-crash", BEGAN, BEFORE, "a", [at(1, {}), at(2, {})], 2.0) is None
+    assert measure("pod-crash", BEGAN, BEFORE, {}, "a", [], 2.0) is None
+    assert measure("pod-crash", BEGAN, BEFORE, {}, "a", [at(1, {}), at(2, {})], 2.0) is None
 
 
 def test_a_new_pod_waits_from_being_ready_to_its_first_request() -> None:
-    more = (*seen(*BEFORE), PodSeen("d", BEGAN + 3, False))
+    more = (*there(*BEFORE), PodSeen("d", BEGAN + 3, False))
     found = measured(
         "scale-up", None, at(2, {"a": 5}), at(4, {"a": 9}, more), at(12, {"a": 20, "d": 1}, more)
     )
@@ -59,28 +38,96 @@ def test_a_new_pod_waits_from_being_ready_to_its_first_request() -> None:
 
 
 def test_the_new_pod_that_took_longest_counts_and_one_that_took_nothing_is_told() -> None:
-    more = (*seen(*BEFORE), *seen("d", "e", ready_at=BEGAN))
-    one = at(4, {"a": 9, "d": 1}, more)
+    more = (*there(*BEFORE), *there("d", "e", "f", ready_at=BEGAN))
+    one = at(4, {"a": 9, "d": 1, "f": 1}, more)
     assert measured("rolling-deploy", None, one, at(9, {"a": 9, "d": 2, "e": 1}, more)).new_pod_seconds == 9.0
     for seconds, idle_pods in ((32, 0), (33, 1)):
         idle = measured("rolling-deploy", None, one, at(seconds, {"a": 90, "d": 2}, more))
         assert (idle.idle_new_pods, idle.new_pod_seconds) == (idle_pods, None)
 
 
+def test_a_deploy_that_stands_still_leaves_open_what_its_other_pods_do() -> None:
+    new = (*there("c"), *there("d", "e", ready_at=BEGAN), PodSeen("f", None, False))
+    stuck = at(300, {"c": 9, "d": 1, "e": 1}, new)
+    assert measured("rolling-deploy", None, stuck).new_pod_seconds is None
+    assert measured("rolling-deploy", None, stuck).idle_new_pods == 0
+
+
 def test_a_dead_pod_is_called_until_its_count_grows_no_more() -> None:
-    rest = seen("b", "c")
-    looks = [at(1, {"a": 3}, rest), at(2, {"a": 5}, rest), at(3, {"a": 5, "b": 9}, rest)]
+    rest = there("b", "c")
+    looks = [at(1, {"a": 3}, rest), at(2, {"a": 5}, rest), at(13, {"a": 5, "b": 9}, rest)]
     assert measured("pod-crash", "a", *looks).gone_pod_seconds == 2.0
-    assert measured("pod-crash", "a", *looks[2:]).gone_pod_seconds == 3.0
-    never = [at(1, {"b": 3}, rest), at(2, {"b": 5}, rest)]
+    assert measured("pod-crash", "a", *looks[2:]).gone_pod_seconds == 13.0
+    never = [at(1, {"b": 3}, rest), at(12, {"b": 5}, rest)]
     assert measured("pod-crash", "a", *never).gone_pod_seconds == 0.0
 
 
+def test_a_pod_that_went_only_now_has_not_been_seen_to_be_called_no_more() -> None:
+    rest = there("b", "c")
+    looks = [at(20, {"b": 3}), at(25, {"b": 5}, rest)]
+    assert measured("scale-down", None, *looks).gone_pod_seconds is None
+    assert measured("scale-down", None, *looks, at(36.9, {"b": 9}, rest)).gone_pod_seconds is None
+    assert measured("scale-down", None, *looks, at(37, {"b": 9}, rest)).gone_pod_seconds == 0.0
+
+
+def test_a_pod_that_got_less_than_half_of_its_share_before_is_one_that_nobody_misses() -> None:
+    rest = at(20, {"b": 3}, there("b", "c"))
+    for requests, idle in ((4.0, True), (6.0, False)):
+        past = {"a": requests, "b": 12.0 - requests, "c": 12.0, "gone": 99.0}
+        assert measured("pod-crash", "a", rest, past=past).lost_pod_idle == idle
+        assert measured("scale-down", None, rest, past=past).lost_pod_idle == idle
+        assert measured("degraded-pod", "a", at(20, {"b": 3}), past=past).lost_pod_idle == idle
+    assert not measured("scale-up", None, at(20, {"b": 3}), past={"b": 1.0}).lost_pod_idle
+
+
+def test_callers_that_no_source_covers_are_named_where_it_is_asked_what_they_called() -> None:
+    unmeshed = {"unmeshed": ("old", "odd"), "uncounted": ("odd",)}
+    look = at(20, {"b": 3}, there("b", "c"), **unmeshed)
+    for scenario, named in {
+        "rolling-deploy": ("odd",),
+        "pod-crash": ("old", "odd"),
+        "partition": ("old", "odd"),
+        "degraded-pod": ("old", "odd"),
+    }.items():
+        assert measured(scenario, None, look).uncounted_callers == named
+    # The server has counted all of them; those with a proxy still tell who is called that is gone.
+    whole = msgspec.structs.replace(look, sent={CALLERS: {"b": 3}, OWN: {"b": 5, "c": 5}})
+    assert measured("degraded-pod", "b", whole).uncounted_callers == ()
+    assert measured("pod-crash", "a", whole).gone_pod_seconds == 0.0
+    assert whole.requests == {"b": 5, "c": 5}
+
+
+@pytest.mark.parametrize(("slowest", "slow"), [(19.0, False), (20.0, True), (None, False)])
+def test_a_pod_whose_callers_turned_away_at_once_was_slow_if_a_call_took_longer_than_any_other(
+    slowest: float | None, slow: bool
+) -> None:
+    found = {"b": 5.0, "c": 10.0} | ({"a": slowest} if slowest else {})
+    look = at(20, {"a": 3}, medians_ms={"a": 4.0, "b": 4.0}, slowest_ms=found)
+    told = measured("degraded-pod", "a", look)
+    assert (told.slow_pod_slower, told.slow_pod_slow_calls) == (False, slow)
+
+
+def test_a_slow_pod_that_is_not_ready_at_one_time_is_told() -> None:
+    unready = (*there("b", "c"), PodSeen("a", None, False))
+    looks = [at(1, {"b": 3}, unready), at(20, {"b": 9})]
+    assert measured("degraded-pod", "a", *looks).slow_pod_unready
+    assert not measured("degraded-pod", "b", *looks).slow_pod_unready
+
+
 def test_a_pods_own_count_says_nothing_of_callers_that_do_not_reach_it() -> None:
-    rest = seen("b", "c")
-    looks = [at(1, {"a": 3}, rest, source=OWN), at(2, {"a": 3, "b": 2}, rest, source=OWN)]
+    rest = there("b", "c")
+    looks = [at(1, {"a": 3}, rest, source=OWN), at(20, {"a": 3, "b": 2}, rest, source=OWN)]
     assert measured("pod-crash", "a", *looks).gone_pod_seconds is None
-    assert measured("partition", "a", at(1, {"a": 3}, source=OWN)).gone_pod_seconds is None
+    assert measured("partition", "a", at(20, {"a": 3}, source=OWN)).gone_pod_seconds is None
+
+
+def test_a_server_that_answered_every_call_says_nothing_of_those_that_did_not_arrive() -> None:
+    assert measured("scale-up", None, at(1, {"a": 3}, source=OWN)).uncounted_callers
+    assert not measured("scale-up", None, at(1, {"a": 3})).uncounted_callers
+    assert not measured("degraded-pod", "a", at(1, {"a": 3}, source=OWN)).uncounted_callers
+    by_applications = msgspec.structs.replace(at(1, {"a": 3}, source=OWN), answers={CALLERS_OWN: Count(3, 0)})
+    assert not measured("scale-up", None, by_applications).uncounted_callers
+    assert measured("scale-down", None, by_applications).uncounted_callers
 
 
 def test_the_share_of_a_slow_pod_is_that_of_the_second_half() -> None:
@@ -96,77 +143,25 @@ def test_the_share_of_a_slow_pod_is_that_of_the_second_half() -> None:
     assert found.gone_pod_seconds is None
 
 
-def test_failures_are_those_that_the_source_nearest_to_the_callers_counted() -> None:
-    last = at(1, {"a": 10})
-    last = Look(
-        at_seconds=last.at_seconds,
-        sent=last.sent,
-        answers={"callers' own metrics": Count(100, 7), CALLERS: Count(93, 0)},
-        medians_ms={},
-        pods=last.pods,
+@pytest.mark.parametrize(
+    ("proxies", "own", "counted"),
+    [
+        # All of ten calls to it, among a thousand.
+        (Count(10, 10), Count(1000, 10), (CALLERS, 10, 10)),
+        # Those that found no pod.
+        (Count(93, 0), Count(100, 7), (CALLERS_OWN, 100, 7)),
+        (Count(93, 0), Count(100, 0), (CALLERS, 93, 0)),
+    ],
+)
+def test_failures_are_those_that_the_source_counted_that_is_not_blind_to_them(
+    proxies: Count, own: Count, counted: tuple[str, float, float]
+) -> None:
+    last = msgspec.structs.replace(
+        at(1, {"a": 10}), answers={CALLERS: proxies, CALLERS_OWN: own, OWN: Count(9, 9)}
     )
     found = measured("partition", "a", last)
-    assert (found.requests, found.failed_requests) == (100, 7)
-    assert "callers' own metrics" in found.source
-
-
-def test_it_is_waited_for_until_every_new_pod_has_taken_traffic_or_had_the_time_for_it() -> None:
-    fresh = (*seen("b", "c"), *seen("d", ready_at=BEGAN))
-    idle, busy = at(1, {"b": 9}, fresh), at(2, {"b": 9, "d": 1}, fresh)
-    assert not answered(BEFORE, [idle], 3, 1, 2.0)
-    assert answered(BEFORE, [idle, busy], 3, 1, 2.0)
-    assert not answered(BEFORE, [idle, busy], 4, 0, 2.0)
-    assert not answered(BEFORE, [idle, at(32, {"b": 9}, fresh)], 3, 1, 2.0)
-    assert answered(BEFORE, [idle, at(33, {"b": 9}, fresh)], 3, 1, 2.0)
-
-
-def test_it_is_waited_for_until_as_many_pods_are_gone_as_the_fault_takes() -> None:
-    same = at(1, {"a": 9})
-    assert answered(BEFORE, [same], 3, 0, 2.0)
-    assert not answered(BEFORE, [same], 3, 1, 2.0)
-    # Midway in a rolling deploy there may be as many pods as are wanted, some of them old.
-    mixed = at(9, {"c": 9, "d": 1, "e": 1}, (*seen("c"), *seen("d", "e", ready_at=BEGAN)))
-    assert answered(BEFORE, [mixed], 3, 1, 2.0)
-    assert not answered(BEFORE, [mixed], 3, 3, 2.0)
-
-
-def aborted(*counts: tuple[float, float], every_seconds: float = 1.0) -> str | None:
-    """After looks at (answers, failures) since the fault began."""
-    return abort(
-        BEGAN,
-        [
-            at((number + 1) * every_seconds, {"a": sent}, failed=failed)
-            for number, (sent, failed) in enumerate(counts)
-        ],
-    )
-
-
-def test_many_failures_in_a_row_abort_and_a_few_looks_of_them_do_not() -> None:
-    assert aborted((10, 5), (20, 10)) is None
-    assert aborted((10, 0), (20, 5), (30, 10)) is None
-    assert aborted((10, 0), (20, 5), (30, 10), (40, 10)) is None
-    reason = aborted((10, 0), (20, 3), (30, 6), (40, 9))
-    assert reason is not None
-    assert "20%" in reason
-    # No answer at all is no failure.
-    assert aborted((10, 0), (10, 0), (10, 0), (10, 0)) is None
-
-
-@pytest.mark.parametrize("interval_seconds", [2.0, 10.0, 30.0])
-def test_also_where_few_looks_fit_into_a_fault_it_is_aborted_before_the_last_of_them(
-    interval_seconds: float,
-) -> None:
-    """What lasts is there for 10 s and two scrapes."""
-    reason = aborted((10, 4), (20, 8), every_seconds=interval_seconds)
-    assert reason is not None
-    assert f"for {2 * interval_seconds:.0f} s" in reason
-    assert aborted((10, 4), every_seconds=interval_seconds) is None
-
-
-def test_another_workload_that_suffers_aborts_at_once() -> None:
-    reason = abort(BEGAN, [at(1, {"a": 9}, unready=("tariffs-1",))])
-    assert reason is not None
-    assert "tariffs-1" in reason
+    assert (found.requests, found.failed_requests) == counted[1:]
+    assert found.source.endswith(f"failures by {counted[0]}")
 
 
 def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else() -> None:
@@ -184,10 +179,10 @@ def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else(
             ),
             Sample({"namespace": "charging", "deployment": "other", "dst_deployment": "caller"}, 50),
         ],
-        "outbound-responses": [
-            Sample({"deployment": "caller", "classification": "success"}, 5),
-            Sample({"deployment": "caller", "classification": "failure"}, 1),
-            Sample({"deployment": "other", "classification": "failure"}, 50),
+        "outbound-responses-by-destination": [
+            Sample({"deployment": "caller", "dst_deployment": "own", "classification": "success"}, 5),
+            Sample({"deployment": "far", "dst_deployment": "own", "classification": "failure"}, 1),
+            Sample({"deployment": "caller", "dst_deployment": "other", "classification": "failure"}, 50),
         ],
         "application-client-responses": [
             Sample({"pod": "caller-0", "classification": "success"}, 4),
@@ -201,7 +196,7 @@ def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else(
     here[6].manifest["status"]["phase"] = "Succeeded"
     for pod in here[:4]:
         pod.manifest["status"]["conditions"][0]["lastTransitionTime"] = "2026-01-01T00:00:00Z"
-    found = look(
+    found = seen(
         Measurements("charging", BEGAN, 10.0, {}, answers),
         own.id,
         (),
@@ -210,9 +205,10 @@ def test_a_look_counts_what_is_of_the_workload_and_its_callers_and_nothing_else(
         ("other-0", "caller-0", "own-0", "job-0"),
     )
     assert found.sent == {CALLERS: {"own-0": 6}, "its own proxies": {"own-0": 5}}
-    assert list(found.answers) == ["callers' own metrics", CALLERS, "its own proxies"]
+    assert list(found.answers) == [CALLERS, CALLERS_OWN, "its own proxies"]
     assert found.answers[CALLERS] == Count(6, 1)
-    assert found.answers["callers' own metrics"] == Count(4, 0)
+    assert found.answers[CALLERS_OWN] == Count(4, 0)
     assert found.medians_ms == {"own-0": 4.0}
     assert [pod.name for pod in found.pods] == ["own-0", "own-1"]
     assert found.unready == ("other-0",)
+    assert (found.unmeshed, found.uncounted) == (("Deployment/caller",), ("Deployment/caller",))

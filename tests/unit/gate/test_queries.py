@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from meshroll.adapters.prometheus import queries
+from meshroll.adapters.prometheus import drill_queries, queries
+from meshroll.core.drill.looks import QUERIES as OF_DRILLS
+from meshroll.core.gate.measurements import operator_queries
 from meshroll.core.settings import ApplicationQuery
 
-QUERIES = {query.id: query for query in queries()}
+ALL = (*queries(), *(query for query in drill_queries(OF_DRILLS) if query not in queries()))
+QUERIES = {query.id: query for query in ALL}
 # A pod's target labels, as the relabelings of Linkerd's PodMonitor leave them.
 OMNI = (
     'namespace="charging",pod="omni-1",deployment="omni",control_plane_ns="linkerd",'
@@ -50,11 +53,10 @@ def evaluate(
 
 
 def test_prometheus_parses_every_query(promtool: str, tmp_path: Path) -> None:
+    own = ApplicationQuery("success_ratio", 'avg by (workload) (ok{namespace="{namespace}"})')
     rules = [
         {"record": query.id.replace("-", "_"), "expr": query.render("charging", 120.5)}
-        for query in queries(
-            [ApplicationQuery("success_ratio", 'avg by (workload) (ok{namespace="{namespace}"})')]
-        )
+        for query in (*ALL, *operator_queries([own]))
     ]
     (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "gate", "rules": rules}]}))
     subprocess.run([promtool, "check", "rules", "rules.yml"], cwd=tmp_path, check=True, capture_output=True)
@@ -74,7 +76,8 @@ def test_no_placeholder_is_left_and_ids_are_unique() -> None:
         "{target}",
     )
     assert not [text for text in texts for name in placeholders if name in text]
-    assert len(QUERIES) == len(queries())
+    assert len(QUERIES) == len(ALL)
+    assert {*OF_DRILLS} <= {*QUERIES}
 
 
 def test_responses_are_counted_without_probes_and_without_the_admin_server(
@@ -184,6 +187,25 @@ def test_the_matrix_says_who_calls_which_pod_from_whatever_namespace(promtool: s
         {
             f'{{{reports},{tariffs},dst_pod="t-1",tls="true"}}': 12,
             f'{{namespace="charging",deployment="omni",{tariffs},dst_pod="t-2",tls="no_identity"}}': 24,
+        },
+    )
+
+
+def test_responses_are_told_apart_by_what_was_called(promtool: str, tmp_path: Path) -> None:
+    """All of few calls to one may fail while a caller is well on the whole."""
+    common = f'{OMNI},direction="outbound",dst_namespace="charging"'
+    evaluate(
+        promtool,
+        tmp_path,
+        "outbound-responses-by-destination",
+        {
+            f'response_total{{{common},dst_deployment="cache",dst_pod="c-1",classification="success"}}': "0+99x30",
+            f'response_total{{{common},dst_deployment="tariffs",dst_pod="t-1",classification="failure"}}': "0+1x30",
+            f'response_total{{{common},dst_deployment="tariffs",dst_pod="t-2",classification="failure"}}': "0+1x30",
+        },
+        {
+            f'{{namespace="charging",deployment="omni",dst_deployment="{called}",classification="{said}"}}': count
+            for called, said, count in (("cache", "success", 1188), ("tariffs", "failure", 24))
         },
     )
 
@@ -398,6 +420,8 @@ def test_each_pods_median_is_its_own_and_a_pod_without_answers_has_none(
             series[f'response_latency_ms_bucket{{{labels},le="{bound}"}}'] = f"0+{count}x30"
     expected = {'{pod="omni-1"}': 15.0, '{pod="omni-2"}': 20.0}
     evaluate(promtool, tmp_path, "inbound-median-by-pod", series, expected)
+    expected = {'{pod="omni-1"}': 20.0, '{pod="omni-2"}': 20.0}
+    evaluate(promtool, tmp_path, "inbound-slowest-by-pod", series, expected)
 
 
 def test_responses_of_each_pod_are_counted_by_success_and_failure(promtool: str, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from meshroll.core.changes import Change, Field, fields_between, lookup, pointer
 from meshroll.core.drill.choose import limited_container
@@ -20,9 +20,16 @@ DEGRADED_TO = 0.1
 CPU_MILLICORES_MIN = 10
 
 
-def fault(scenario: Scenario, workload: Workload, pods: Sequence[Pod], run_id: str, now: str) -> list[Change]:
-    """``pods`` are its Ready ones, of which the first by name is the one that is hit; ``now`` is RFC 3339."""
-    pod = min(pods, key=lambda each: each.name)
+def fault(
+    scenario: Scenario,
+    workload: Workload,
+    pods: Sequence[Pod],
+    requests: Mapping[str, float],
+    run_id: str,
+    now: str,
+) -> list[Change]:
+    """``pods`` are its Ready ones, of which the one with the most ``requests`` is hit; ``now`` is RFC 3339."""
+    pod = min(pods, key=lambda each: (-requests.get(each.name, 0.0), each.name))
     if scenario == "rolling-deploy":
         path = workload.template_path + pointer("metadata", "annotations", RESTARTED_AT)
         return [_of_workload(workload, path, now, scenario, len(pods))]

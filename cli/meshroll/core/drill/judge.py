@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshroll.core.drill.model import (
+    BRINGS_PODS,
     CUT_SHARE_MAX,
     GONE_POD_SECONDS_MAX,
+    HITS_A_POD,
     NEW_POD_SECONDS_MAX,
     SLOW_SHARE_MAX,
+    TAKES_PODS,
     Drilled,
     Measures,
     Outcome,
@@ -17,8 +20,6 @@ from meshroll.core.drill.model import (
 from meshroll.core.errors import ExitCode, Problem
 from meshroll.core.outcome import Outcome as RunOutcome
 
-BRINGS_PODS = ("rolling-deploy", "pod-crash", "scale-up")
-TAKES_PODS = ("pod-crash", "scale-down")
 NO_TRAFFIC = "no request was counted, so nothing can be said"
 
 
@@ -52,15 +53,23 @@ def _against(scenario: Scenario, measures: Measures, failed_ratio_max: float) ->
 
 
 def _doubt(scenario: Scenario, measures: Measures) -> str | None:
+    if not measures.requests:
+        return NO_TRAFFIC
+    if measures.uncounted_callers:
+        what = "which pods were called by" if scenario in (*TAKES_PODS, *HITS_A_POD) else "how calls ended of"
+        return f"nobody has counted {what} {', '.join(measures.uncounted_callers)}"
     if scenario in BRINGS_PODS and measures.new_pod_seconds is None:
-        return "in the time no new pod was Ready, or not for long enough to tell"
+        return "not every new pod was Ready in the time, or for long enough to tell"
     if scenario in (*TAKES_PODS, "partition") and measures.gone_pod_seconds is None:
-        return "no caller has a proxy, so who still called the lost pod was not counted"
+        return "no pod was lost for long enough to tell"
+    if scenario in (*TAKES_PODS, *HITS_A_POD) and measures.lost_pod_idle:
+        return "before the fault the pod got at most half of its share, so nobody had to turn away"
     if _unenforced(scenario, measures):
         return "the pod went on answering: this CNI leaves connections alone that are open already"
-    if scenario in ("degraded-pod", "partition") and measures.slow_pod_share is None:
+    if scenario in HITS_A_POD and measures.slow_pod_share is None:
         return NO_TRAFFIC
-    if scenario == "degraded-pod" and _shared(measures) > SLOW_SHARE_MAX:
+    kept = _shared(measures) > SLOW_SHARE_MAX  # and is refuted by its median alone
+    if scenario == "degraded-pod" and (kept or not _degraded(measures)):
         return "the pod was not seen to become slower: it may need no more CPU than it was left"
     return None
 
@@ -71,9 +80,20 @@ def _for(scenario: Scenario, measures: Measures) -> Iterator[str]:
         yield f"new pods took traffic {measures.new_pod_seconds:.0f} s after they were Ready"
     if scenario in TAKES_PODS:
         yield f"the lost pod was called for {measures.gone_pod_seconds:.0f} s more"
-    if scenario in ("degraded-pod", "partition"):
+    if scenario == "degraded-pod":
+        yield str(_degraded(measures))
+    if scenario in HITS_A_POD:
         pod = "slow" if scenario == "degraded-pod" else "cut"
         yield f"the {pod} pod got {measures.slow_pod_share:.0%}, {measures.fair_share:.0%} is its share"
+
+
+def _degraded(measures: Measures) -> str | None:
+    """By what the fault was seen to have taken effect."""
+    if measures.slow_pod_slower:
+        return "the pod was slower than the others"
+    if measures.slow_pod_slow_calls:
+        return "the pod answered some calls far slower than the others any"
+    return "the pod was not Ready any more" if measures.slow_pod_unready else None
 
 
 def _failed(measures: Measures) -> str:

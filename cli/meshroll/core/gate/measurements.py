@@ -78,9 +78,9 @@ class Measurements:
         return self.samples.get(query_id, ())
 
 
-def parse_queries(document: Mapping[str, Any]) -> tuple[Query, ...]:
-    """The queries of the parsed ``queries.yml``."""
-    return tuple(Query(**query, fragments=document["fragments"]) for query in document["queries"])
+def parse_queries(document: Mapping[str, Any], part: str = "queries") -> tuple[Query, ...]:
+    """The queries of the parsed ``queries.yml``: a gate's, or those of another part."""
+    return tuple(Query(**query, fragments=document["fragments"]) for query in document[part])
 
 
 def operator_queries(queries: Sequence[ApplicationQuery]) -> tuple[Query, ...]:
