@@ -24,16 +24,13 @@ WRITERS: Mapping[str, Callable[[Request], bool]] = {
     "helm's records": lambda request: _by_helm(request) and bool(_RECORD.search(str(request))),
     "helm": lambda request: _by_helm(request) and not _RECORD.search(str(request)),
 }
-Case = tuple[str, str, int]
 
 
-def kills(
-    made: Mapping[str, Mapping[str, int]], every: int = 1, in_short: Case | None = None
-) -> pytest.MarkDecorator:
+def kills(made: Mapping[str, Mapping[str, int]], every: int = 1) -> pytest.MarkDecorator:
     """Parametrises ``asked``, ``writer`` and ``number``: the writes after which a run is killed.
 
-    ``made`` is how many of each writer's there are by what is asked for; ``every`` so many cases one is taken; all but
-    ``in_short`` are exhaustive.
+    ``made`` is how many of each writer's there are by what is asked for; ``every`` so many cases one is taken. All are
+    exhaustive.
     """
     cases = [
         (asked, writer, number)
@@ -43,8 +40,5 @@ def kills(
     ]
     return pytest.mark.parametrize(
         ("asked", "writer", "number"),
-        [
-            pytest.param(*case, marks=() if case == in_short else pytest.mark.exhaustive)
-            for case in cases[every - 1 :: every]
-        ],
+        [pytest.param(*case, marks=pytest.mark.exhaustive) for case in cases[every - 1 :: every]],
     )
