@@ -122,7 +122,8 @@ class ActionModule(MeshrollAction):
     def each(self, drill: dict[str, Any], settings: Settings, work: Work, done: list[Drilled]) -> None:
         if not drill["scenarios"]:
             return
-        assert work.record is not None
+        if work.record is None:
+            raise AssertionError("a run that has begun has a record")
 
         def wait(seconds: float) -> None:
             until = time.monotonic() + seconds
