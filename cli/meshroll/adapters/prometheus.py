@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -117,6 +118,7 @@ def drill_queries(ids: Collection[str]) -> tuple[Query, ...]:
     return tuple(query for query in known if query.id in ids)
 
 
+@cache
 def _document() -> Any:
     return yaml.safe_load(files("meshroll").joinpath("data/queries.yml").read_text(encoding="utf-8"))
 
