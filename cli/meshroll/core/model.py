@@ -331,6 +331,13 @@ class NamespaceView:
                 found.setdefault(label, []).append(workload)
         return found
 
+    def autoscalers_of(self, workload: Workload) -> Iterator[Object]:
+        """The HorizontalPodAutoscalers that set its replicas."""
+        for autoscaler in self.autoscalers:
+            target = autoscaler["spec"]["scaleTargetRef"]
+            if (target["kind"], target["name"]) == (workload.kind, workload.name):
+                yield autoscaler
+
     def servers_of(self, service: Object) -> tuple[Workload, ...]:
         selector = service["spec"].get("selector") or {}
         # Asked for each Service, so only workloads with one of its labels are gone through.

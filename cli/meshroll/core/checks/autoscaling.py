@@ -17,11 +17,9 @@ SIZING = ("Auto", "Recreate", "Initial", "InPlaceOrRecreate")
 
 def _horizontal(case: Case) -> Iterator[Hit]:
     for _, space, workload in case.taken():
-        for autoscaler in space.autoscalers:
-            target = autoscaler["spec"]["scaleTargetRef"]
-            if (target["kind"], target["name"]) == (workload.kind, workload.name):
-                name = f"HPA {autoscaler['metadata']['name']}"
-                yield from _unknowable(case, space, workload, name, _utilization(autoscaler))
+        for autoscaler in space.autoscalers_of(workload):
+            name = f"HPA {autoscaler['metadata']['name']}"
+            yield from _unknowable(case, space, workload, name, _utilization(autoscaler))
 
 
 def _utilization(autoscaler: Object) -> Iterator[str]:

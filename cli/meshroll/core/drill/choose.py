@@ -126,7 +126,7 @@ def _unfit(space: NamespaceView, workload: Workload) -> str | None:
 
 def unable(scenario: Scenario, view: ClusterView, space: NamespaceView, workload: Workload) -> str | None:
     """Why the scenario cannot be drilled here, as a reason to skip it; None where it can."""
-    scaler = _scaler(space, workload)
+    scaler = next((each["metadata"]["name"] for each in space.autoscalers_of(workload)), None)
     if scenario in ("scale-up", "scale-down") and scaler:
         return f"HPA {scaler} owns its replicas"
     if scenario == "degraded-pod" and scaler:
@@ -138,14 +138,6 @@ def unable(scenario: Scenario, view: ClusterView, space: NamespaceView, workload
         return _unable_to_degrade(view, workload)
     if scenario == "partition" and not enforces_policies(view):
         return "nothing is known to enforce NetworkPolicies here (the VPC CNI does not unless that is switched on)"
-    return None
-
-
-def _scaler(space: NamespaceView, workload: Workload) -> str | None:
-    for scaler in space.autoscalers:
-        target = scaler["spec"]["scaleTargetRef"]
-        if (target["kind"], target["name"]) == (workload.kind, workload.name):
-            return str(scaler["metadata"]["name"])
     return None
 
 
