@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -13,6 +13,7 @@ from meshroll.commands.run import play, run_playbook
 from meshroll.core.errors import ExitCode
 
 if TYPE_CHECKING:
+    from meshroll.core.drill.model import Scenario
     from meshroll.core.drill.rehearsal import Part
 
 # Those of core.drill.model and of the sandbox, which are not imported for --help; a test holds them equal.
@@ -124,6 +125,8 @@ def _callers_are_well() -> bool:
 
 def _compare(scenario: str, approaches: Sequence[str]) -> ExitCode:
     """The table of what the model says, judged by the rules of real drills."""
+    import dataclasses
+
     import msgspec
 
     from meshroll import __version__
@@ -139,13 +142,10 @@ def _compare(scenario: str, approaches: Sequence[str]) -> ExitCode:
     may_fail = 1 - Limits().success_ratio_min
     rows = []
     for each, approach, row in comparison.compare(tuple(wanted), tuple(approaches)):
-        plain = {
-            **msgspec.to_builtins(row),
-            "source": comparison.LABEL,
-            "precision_seconds": comparison.TICK_SECONDS,
-        }
-        measures = msgspec.convert(plain, Measures)
-        name = next(known for known in HYPOTHESES if known == each)
+        measures = Measures(
+            source=comparison.LABEL, precision_seconds=comparison.TICK_SECONDS, **dataclasses.asdict(row)
+        )
+        name = cast("Scenario", each)  # the sandbox's own word for it; a test holds them equal
         outcome, why = judge(name, measures, may_fail)
         told = {"scenario": each, "approach": approach, "hypothesis": HYPOTHESES[name]}
         rows.append({**told, "outcome": outcome, "why": why, "measures": msgspec.to_builtins(measures)})

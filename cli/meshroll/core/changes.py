@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from meshroll.core.kinds import KINDS
+from meshroll.core.kinds import KINDS, ROLLED
 from meshroll.core.retry import holds
 
 Missing = None
@@ -103,11 +103,7 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def workload(self) -> str | None:
-        return (
-            f"{self.kind}/{self.name}"
-            if self.kind in ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
-            else None
-        )
+        return f"{self.kind}/{self.name}" if self.kind in (*ROLLED, "CronJob") else None
 
     def json_patch(self) -> list[dict[str, Any]]:
         operations: list[dict[str, Any]] = []

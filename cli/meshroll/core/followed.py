@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from meshroll.core.kinds import ROLLED
 from meshroll.core.model import Object, Pod, Workload
 
-ROLLED = ("Deployment", "StatefulSet", "DaemonSet")
 Seen = tuple[str, str, Object | None]
 """Kind and name of something that changed, and what it is now; None where it is gone."""
 

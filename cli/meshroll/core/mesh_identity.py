@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from meshroll.core.certificates import Chain, cannot_work, not_supported
 from meshroll.core.errors import Problem
 from meshroll.core.identity import ISSUER_SECRET, TRUST_ROOTS
+from meshroll.core.kinds import ROLLED
 
 WORKLOADS_NAMED = 5
-RESTARTABLE = ("Deployment", "StatefulSet", "DaemonSet")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _named(workloads: tuple[str, ...]) -> str:
 def _restart(workloads: tuple[str, ...]) -> str:
     for workload in workloads:
         namespace, kind, name = workload.split("/", 2)
-        if kind in RESTARTABLE:
+        if kind in ROLLED:
             more = " and so on" if workloads[1:] else ""
             return f"`kubectl -n {namespace} rollout restart {kind.lower()}/{name}`{more}"
     return "delete these pods, so that whatever made them makes them anew"

@@ -13,10 +13,11 @@ from meshroll.adapters import clock
 from meshroll.adapters.kube.client import ApiError, Kube, Object
 from meshroll.core.changes import API_PATHS
 from meshroll.core.followed import Seen
+from meshroll.core.kinds import ROLLED
 from meshroll.core.retry import TRANSIENT, backoff_seconds
 
 PATHS = {
-    **{kind: API_PATHS[kind] for kind in ("Deployment", "StatefulSet", "DaemonSet", "Pod")},
+    **{kind: API_PATHS[kind] for kind in (*ROLLED, "Pod")},
     "Event": "/api/v1/namespaces/{namespace}/events",
 }
 # A connection that died without a word is noticed once the server has not ended the watch when it should have. Short,
