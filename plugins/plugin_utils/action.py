@@ -40,6 +40,9 @@ with needed():
     from meshroll.core.outcome import Outcome, after_failure, unread
     from meshroll.core.run import Run, run_id_of
 
+    # Ansible reads this before it forks, so all clusters' tasks know the same.
+    STARTED_AT, TOKEN = now(), secrets.token_hex(3)
+
 REFUSED = 3
 """ExitCode.REFUSED, for where the package that has it is the wrong one."""
 
@@ -215,9 +218,11 @@ class MeshrollAction(ActionBase):
         )
 
     def _identity(self, variables: dict[str, Any]) -> dict[str, str]:
-        """The run's id and start, made by the first task of a playbook that nobody gave one (run by hand, or AWX)."""
-        started_at = variables.get("meshroll_started_at") or now()
-        identifier = variables.get("meshroll_run_id") or run_id_of(started_at, secrets.token_hex(3))
+        """The run's id and start; without those of the CLI (by hand, or AWX) all clusters have the same all the same,
+        because they are one run, with one result.
+        """
+        started_at = variables.get("meshroll_started_at") or STARTED_AT
+        identifier = variables.get("meshroll_run_id") or run_id_of(started_at, TOKEN)
         return {"meshroll_run_id": identifier, "meshroll_started_at": started_at}
 
     def _own_variables(self, task_vars: dict[str, Any]) -> dict[str, Any]:
