@@ -25,6 +25,12 @@ HOPELESS = frozenset(
     }
 )
 
+# What may still mend itself: two calls of a webhook that answers too late (10 s each), watches that run apart.
+UNPROVED_SECONDS = 20.0
+# A webhook that many restarts at once keep too busy answers later. The controller asks it again after longer and longer
+# pauses, so this is some five calls.
+OVERLOADED_SECONDS = 120.0
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -55,6 +61,8 @@ class Progress:
     done: int = 0
     total: int = 0
     stuck_pods: tuple[Pod, ...] = ()
+    unproved_seconds: float = UNPROVED_SECONDS
+    """How long an ``unproved`` has to persist."""
 
 
 def judge(
@@ -84,7 +92,9 @@ def judge(
         wrong = [(pod, _shortfall(expected, pod)) for pod in alive]
         complaint = "; ".join(f"{pod.name}: {reason}" for pod, reason in wrong if reason)
     if complaint:
-        return Progress("unproved", f"{workload.id}: {complaint}", len(good), total)
+        lasts = OVERLOADED_SECONDS if _too_late(complaint) else UNPROVED_SECONDS
+        message = f"{workload.id}: {complaint}"
+        return Progress("unproved", message, len(good), total, unproved_seconds=lasts)
     return Progress("waiting", f"{workload.id} {len(good)}/{total}", len(good), total, stuck)
 
 
@@ -124,6 +134,11 @@ def _complaint(
         if event["reason"] == "InjectionSkipped" and expected is not None and expected.meshed:
             return f"the injector skipped it: {event.get('message', '')}"
     return None
+
+
+def _too_late(complaint: str) -> bool:
+    """The API server's words for a webhook that did not answer in its timeoutSeconds."""
+    return "failed calling webhook" in complaint and "deadline exceeded" in complaint
 
 
 def _stuck(workload: Workload, alive: Sequence[Pod]) -> tuple[Pod, ...]:

@@ -9,7 +9,14 @@ import pytest
 from unit.core.factories import EDGE, Json, pod, pods, workload
 
 from meshroll.core.model import Pod, Workload
-from meshroll.core.progress import HOPELESS, Expectation, Progress, judge
+from meshroll.core.progress import (
+    HOPELESS,
+    OVERLOADED_SECONDS,
+    UNPROVED_SECONDS,
+    Expectation,
+    Progress,
+    judge,
+)
 
 NATIVE = Expectation(True, "native", str(EDGE))
 OUT = Expectation(False)
@@ -148,6 +155,21 @@ CONDITIONS = [
 def test_what_a_deployment_complains_of_must_last(condition: Json, expected: Expectation | None) -> None:
     owner = with_status(workload(), updatedReplicas=0, conditions=[condition])
     assert judged(owner, [], expected).state == "unproved"
+
+
+BUSY = (
+    'Internal error occurred: failed calling webhook "linkerd-proxy-injector.linkerd.io": failed to call webhook: Post '
+    '"https://linkerd-proxy-injector.linkerd.svc:443/?timeout=10s": context deadline exceeded'
+)
+
+
+@pytest.mark.parametrize(("message", "seconds"), [(BUSY, OVERLOADED_SECONDS), ("quota", UNPROVED_SECONDS)])
+def test_a_webhook_that_is_busy_has_longer_than_what_no_second_call_mends(
+    message: str, seconds: float
+) -> None:
+    condition = {"type": "ReplicaFailure", "status": "True", "message": message}
+    owner = with_status(workload(), updatedReplicas=0, conditions=[condition])
+    assert judged(owner, []).unproved_seconds == seconds
 
 
 def test_what_a_deployment_said_of_an_older_template_is_not_heard() -> None:

@@ -21,8 +21,6 @@ from meshroll.core.recreation import delete_options, in_order
 THREADS = 16
 # Deployments have a progress deadline of their own; this one also ends StatefulSets and DaemonSets that stand still.
 STALL_SECONDS = 900.0
-# What may still mend itself: two calls of a webhook that answers too late (10 s each), watches that run apart.
-UNPROVED_SECONDS = 20.0
 Report = Callable[[str, int, int], None]
 
 
@@ -266,7 +264,7 @@ class _Rolling:
             self.unproved_since = None
             return replace(progress, state="waiting")
         self.unproved_since = self.unproved_since or time.monotonic()
-        if time.monotonic() - self.unproved_since < UNPROVED_SECONDS:
+        if time.monotonic() - self.unproved_since < progress.unproved_seconds:
             return replace(progress, state="waiting")
         return replace(progress, state="failed")
 
