@@ -13,7 +13,7 @@ NAMESPACE ?= charging
 # Named after what it was installed from, so that it is made anew only when that changes.
 INSTALLED := $(VENV)/installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help demo test test-unit test-contract test-sandbox test-exhaustive test-faults test-sanity gate-table wheel lint format docs tools lock clean
+.PHONY: help demo test test-unit test-contract test-sandbox test-exhaustive test-faults test-sanity gate-table bench wheel lint format docs tools lock clean
 
 help: ## Show this.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ format: $(INSTALLED) ## Format, and mend what can be mended.
 gate-table: $(INSTALLED) ## How often the gate is right and what a look costs; forty minutes of two processors.
 	@$(BIN)/python benchmarks/gate_accuracy.py
 	@$(BIN)/python benchmarks/gate_speed.py
+
+bench: $(INSTALLED) tools ## What runs cost beyond what Kubernetes needs, into docs/explanation/performance.md; ninety minutes alone.
+	@$(BIN)/python benchmarks/bench.py $(PARTS)
 
 docs: $(INSTALLED) ## Write the pages anew that are made from help and data, and build the site into build/site.
 	@PYTHONPATH=tests $(BIN)/python -m contract.command_page > docs/reference/commands.md

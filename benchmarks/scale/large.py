@@ -11,6 +11,7 @@ import click
 from meshroll.adapters.kube.client import METADATA_LIST, Kube
 
 POLL_SECONDS = 5.0
+DIAL_MODE = "DIAL_MODE"
 
 
 def make(kube: Kube, namespace: str, deployments: int, replicas: int) -> None:
@@ -23,7 +24,7 @@ def make(kube: Kube, namespace: str, deployments: int, replicas: int) -> None:
     def one(number: int) -> None:
         name = name_of(number)
         labels = {"app": name}
-        told = {"TARGET": f"{name_of((number + 1) % deployments)}.{namespace}:80", "DIAL_MODE": "pooled"}
+        told = {"TARGET": f"{name_of((number + 1) % deployments)}.{namespace}:80", DIAL_MODE: "pooled"}
         container: dict[str, Any] = {
             "name": name,
             "image": f"registry.example/{name}:1.0",

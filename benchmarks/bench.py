@@ -1,0 +1,51 @@
+"""What meshroll costs beyond what Kubernetes itself needs, as a table: docs/explanation/performance.md.
+
+    python benchmarks/bench.py [PART ...]
+
+Each part is measured in a sandbox of the benchmarks' own, side by side with what it is held against, and kept as a file
+in build/bench; the page is made of all parts that are there. `kubectl` has to be on PATH.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+
+import click
+from scale import changes, gate, page, reading
+from scale.place import HOME, place, removed
+from scale.rows import Row
+
+PARTS: dict[str, Callable[[], Iterable[Row]]] = {
+    "start": lambda: reading.start(10),
+    "loops": lambda: changes.looped(place(), 1),
+    "changes-100": lambda: changes.rows(place(), 100, 1),
+    "changes-300": lambda: changes.rows(place(), 300, 1),
+    "changes-500": lambda: changes.rows(place(), 500, 3),
+    "changes-1000": lambda: changes.rows(place(), 1000, 1),
+    "clusters": lambda: reading.clusters(place(), 3),
+    "large": lambda: reading.large(place(), 3),
+    "gate": lambda: gate.rows(5),
+}
+# Each of these makes thousands of objects, which the next one must not find.
+FRESH = {"large", "clusters", "changes-300", "changes-500", "changes-1000"}
+
+
+@click.command()
+@click.argument("parts", nargs=-1, type=click.Choice([*PARTS]))
+def main(parts: tuple[str, ...]) -> None:
+    """Measure PARTS (all by default) and write the page."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    for part in parts or tuple(PARTS):
+        if part in FRESH:
+            removed()
+        click.echo(f"-- {part}")
+        rows = [asdict(row) for row in PARTS[part]()]
+        (HOME / f"{part}.json").write_text(json.dumps({"at": page.where(), "rows": rows}, indent=2))
+    removed()
+    page.write({part: HOME / f"{part}.json" for part in PARTS})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Rows about runs that change a namespace: against the bare program, and against a playbook of loops."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from scale.floor import to_headless
+from scale.large import DIAL_MODE, make, name_of
+from scale.measured import BIN, MESHROLL, run
+from scale.place import Audit, Place, writes
+from scale.rows import Row
+
+REPLICAS = 2
+SERVICES = 50
+LOOPED = 50
+QUIET = ("--quiet", "-o", "json")
+KINDS = "deployments,pods,services,configmaps,horizontalpodautoscalers"
+FLOOR = "a bare program that patches 16 at a time and watches"
+LIMITS_OFF = "no disruption limits, one wave, a gate that looks once and never acts"
+
+
+def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row]:
+    """Into the mesh, nothing to do, and out of it; each repeat begins and ends without the mesh."""
+    namespace = f"large-{deployments}"
+    make(place.kube, namespace, deployments, REPLICAS)
+    plain = place.inventory(namespace)
+    services = [name_of(number) for number in range(min(SERVICES, deployments))]
+    dialled = place.inventory(
+        namespace,
+        services=[{"name": name, "method": "in_place", "source_ready": True} for name in services],
+        clients=[_client(number, deployments) for number in range(len(services))],
+    )
+    in_floor, into, nothing, gets, out_floor, out, written, read = ([] for _ in range(8))
+    for repeat in range(1, repeats + 1):
+        _headless(place, namespace, services)
+        in_floor.append(floor(place, "inject", namespace))
+        out_floor.append(floor(place, "remove", namespace, len(services)))
+        audit = Audit()
+        into.append(run([MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET]).seconds)
+        asked = audit.asked()
+        written.append(writes(asked))
+        read.append(sum(asked.values()) - written[-1])
+        for _ in range(3):
+            gets.append(kubectl(place, "get", KINDS, "-n", namespace, "-o", "json"))
+            nothing.append(run([MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET]).seconds)
+        _headless(place, namespace, services)
+        out.append(run([MESHROLL, "rollback", "-i", dialled, "-n", namespace, *QUIET]).seconds)
+        figures = f"in {in_floor[-1]:.0f} / {into[-1]:.0f} s, out {out_floor[-1]:.0f} / {out[-1]:.0f} s"
+        click.echo(
+            f"{deployments} Deployments, {repeat} of {repeats}: {figures}, nothing {nothing[-1]:.1f} s"
+        )
+    size = f"{deployments} Deployments x {REPLICAS} pods"
+    yield Row(f"inject, restart and prove {size}", FLOOR, "s", into, in_floor, ratio_max=1.1, note=LIMITS_OFF)
+    each = [number / deployments for number in written]
+    yield Row(f"its writes for each of {deployments} Deployments", "", "", each, [], ours_max=2.0)
+    yield Row(f"its reads and lists in all, {deployments} Deployments", "", "", read, [])
+    yield Row(
+        f"the same {size}, nothing to do",
+        f"`kubectl get {KINDS}` of the namespace",
+        "s",
+        nothing,
+        gets,
+        ratio_max=2.0,
+        ours_max=5.0,
+    )
+    yield Row(
+        f"rollback of {deployments} Deployments and {len(services)} Services",
+        f"{FLOOR}, Services one by one",
+        "s",
+        out,
+        out_floor,
+        ratio_max=1.2,
+        note=LIMITS_OFF,
+    )
+
+
+def looped(place: Place, repeats: int) -> Iterator[Row]:
+    """Against a loop of tasks: as many workloads as it can do while somebody waits for it."""
+    namespace = f"large-{LOOPED}"
+    make(place.kube, namespace, LOOPED, REPLICAS)
+    plain = place.inventory(namespace)
+    ours, theirs = [], []
+    playbook = str(Path(__file__).with_name("loops.yml"))
+    said = [f"kubeconfig={place.kubeconfig}", f"context={place.context}", f"namespace={namespace}"]
+    command = [str(BIN / "ansible-playbook"), playbook, "-i", "localhost,"]
+    command += [part for each in said for part in ("-e", each)]
+    for _ in range(repeats):
+        theirs.append(run(command, environment={"ANSIBLE_PYTHON_INTERPRETER": sys.executable}).seconds)
+        floor(place, "remove", namespace)
+        ours.append(run([MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET]).seconds)
+        floor(place, "remove", namespace)
+        click.echo(f"{LOOPED} Deployments: loops {theirs[-1]:.0f} s, meshroll {ours[-1]:.0f} s")
+    yield Row(
+        f"inject, restart and prove {LOOPED} Deployments x {REPLICAS} pods",
+        "a playbook of `kubernetes.core.k8s` and `k8s_info` in loops",
+        "s",
+        ours,
+        theirs,
+        ratio_min=10.0,
+        note=LIMITS_OFF,
+    )
+
+
+def floor(place: Place, what: str, namespace: str, services: int = 0) -> float:
+    """Seconds, its start included, as with a command."""
+    command = [sys.executable, "-m", "scale.floor", what, place.kubeconfig, place.context, namespace]
+    return run([*command, str(services)]).seconds
+
+
+def kubectl(place: Place, *arguments: str) -> float:
+    command = ["kubectl", "--kubeconfig", place.kubeconfig, "--context", place.context, *arguments]
+    return run(command).seconds
+
+
+def _client(number: int, deployments: int) -> dict[str, object]:
+    """The one that calls the Service of this number."""
+    caller = name_of((number - 1) % deployments)
+    dial = {"env": DIAL_MODE, "pooled": "pooled", "per_request": "per_request"}
+    return {"workload": f"Deployment/{caller}", "service": name_of(number), "dial": [dial]}
+
+
+def _headless(place: Place, namespace: str, services: list[str]) -> None:
+    """As before the first rollback: headless, and without the Services that it made beside them."""
+    for name in services:
+        path = f"/api/v1/namespaces/{namespace}/services"
+        place.kube.delete(f"{path}/{name}-clusterip")
+        found = place.kube.get(f"{path}/{name}")
+        if found is not None and found["spec"].get("clusterIP") != "None":
+            to_headless(place.kube, f"{path}/{name}")
+    time.sleep(1)

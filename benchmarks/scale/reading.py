@@ -1,0 +1,103 @@
+"""Rows about commands that only look, at ten thousand pods, and about many clusters and the start of any command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import yaml
+from scale.large import make
+from scale.measured import MESHROLL, Ran, run
+from scale.place import HOME, Place
+from scale.rows import Row
+from scale.times import CALLBACK, slowest_seconds
+
+DEPLOYMENTS, REPLICAS = 500, 20
+CLUSTERS = (1, 10, 50)
+PODS = "get", "pods", "-A", "-o", "json"
+QUIET = ("--quiet", "-o", "json")
+
+
+def large(place: Place, repeats: int) -> Iterator[Row]:
+    """Time and memory apart: who looks at memory takes time."""
+    namespace = "many-pods"
+    make(place.kube, namespace, DEPLOYMENTS, REPLICAS)
+    inventory = place.inventory(namespace)
+    kubectl = ["kubectl", "--kubeconfig", place.kubeconfig, "--context", place.context, *PODS]
+    size = f"{DEPLOYMENTS * REPLICAS:,} pods"
+    for command in ("plan", "status", "preflight"):
+        ours: list[Ran] = []
+        theirs: list[Ran] = []
+        for _ in range(repeats):
+            theirs.append(run(kubectl))
+            ours.append(run([MESHROLL, command, "-i", inventory, "-n", namespace, *QUIET], codes=(0, 2, 3)))
+        held, kubectl_held = (
+            [run(argv, codes=(0, 2, 3), memory=True).mib for _ in range(2)]
+            for argv in ([MESHROLL, command, "-i", inventory, "-n", namespace, *QUIET], kubectl)
+        )
+        click.echo(f"{command}: {ours[-1].seconds:.1f} s of {theirs[-1].seconds:.1f} s, {held[-1]:.0f} MiB")
+        against = f"`kubectl {' '.join(PODS)}`"
+        times = [each.seconds for each in ours], [each.seconds for each in theirs]
+        yield Row(f"`{command}` at {size}, time", against, "s", *times, ratio_max=1.5)
+        note = "all processes of it together, by their proportional set size"
+        yield Row(
+            f"`{command}` at {size}, memory",
+            against,
+            "MiB",
+            held,
+            kubectl_held,
+            ratio_max=0.5,
+            ours_max=143.0,
+            note=note,
+        )
+
+
+def clusters(place: Place, repeats: int) -> Iterator[Row]:
+    """`status` of one cluster under so many names: it takes no lock, so nothing keeps them apart."""
+    held = {}
+    for number in CLUSTERS:
+        inventory = _many(place, number)
+        command = [MESHROLL, "status", "-i", inventory, "-n", "charging", *QUIET]
+        own = {"ANSIBLE_CALLBACK_PLUGINS": str(CALLBACK), "ANSIBLE_CALLBACKS_ENABLED": "task_times"}
+        ours, theirs = [], []
+        for _ in range(repeats):
+            file = HOME / "task-times"
+            file.unlink(missing_ok=True)
+            ran = run(command, environment={**own, "TASK_TIMES": str(file), "ANSIBLE_FORKS": "20"})
+            ours.append(ran.seconds)
+            theirs.append(slowest_seconds(file))
+        held[number] = [run(command, memory=True).mib for _ in range(repeats)]
+        click.echo(f"{number} clusters: {ours[-1]:.1f} s, {held[number][-1]:.0f} MiB")
+        note = f"20 at a time, on {os.cpu_count()} processors that run the API server too"
+        yield Row(
+            f"`status` of {number} cluster{'s' if number > 1 else ''}",
+            "the sum over tasks of the slowest cluster",
+            "s",
+            ours,
+            theirs,
+            ratio_max=1.1,
+            note=note,
+        )
+    few, many = CLUSTERS[0], 10
+    more = [(b - a) / (many - few) for a, b in zip(held[few], held[many], strict=True)]
+    yield Row("memory of each cluster more, 1 to 10", "", "MiB", more, [], ours_max=60.0)
+
+
+def start(repeats: int) -> Iterator[Row]:
+    ours, theirs = [], []
+    for _ in range(repeats):
+        theirs.append(run([sys.executable, "-c", "import click"]).seconds * 1000)
+        ours.append(run([MESHROLL, "--help"]).seconds * 1000)
+    yield Row("`meshroll --help`", '`python -c "import click"`', "ms", ours, theirs, ours_max=150.0)
+
+
+def _many(place: Place, number: int) -> str:
+    inventory = Path(place.inventory("charging"))
+    connection = yaml.safe_load((inventory / "host_vars/sandbox/connection.yml").read_text())
+    names = [f"cluster-{each}" for each in range(1, number + 1)]
+    said = {"all": {"hosts": dict.fromkeys(names, connection)}}
+    (inventory / "hosts.yml").write_text(yaml.safe_dump(said))
+    return str(inventory)
