@@ -14,6 +14,7 @@ from faults.conftest import Figure
 from meshroll.adapters.kube.apply import Making, apply_step
 from meshroll.adapters.kube.client import Kube, Object
 from meshroll.adapters.kube.journal import Journal, ensure_namespace
+from meshroll.core.budget import Limits
 from meshroll.core.changes import Change, fields_between
 from meshroll.core.journal import Record, intending, made
 from meshroll.core.plan import Step
@@ -85,7 +86,7 @@ def many(kube: Kube) -> Step:
         for item in items
     ]
     names = [f"Deployment/{item['metadata']['name']}" for item in items]
-    return Step("wave", "Wave 1", NAMESPACE, changes, workloads=names, restart_budget_pods=DEPLOYMENTS)
+    return Step("wave", "Wave 1", NAMESPACE, changes, workloads=names, limits=Limits(DEPLOYMENTS))
 
 
 def deployment(name: str) -> dict[str, Any]:

@@ -193,6 +193,12 @@ class Pod:
         return None
 
     @property
+    def node(self) -> str | None:
+        """None until the scheduler has found one."""
+        node: str | None = self.manifest["spec"].get("nodeName")
+        return node
+
+    @property
     def ending(self) -> bool:
         return bool(self.manifest["metadata"].get("deletionTimestamp"))
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from meshroll.core.budget import Limits
 from meshroll.core.changes import Change
 from meshroll.core.errors import Problem
 
@@ -41,9 +42,9 @@ class Step(msgspec.Struct, frozen=True):
     ``services`` are those whose callers are looked for in traffic once the changes are made.
     ``meshed`` is what the pods of ``workloads`` must be afterwards (None: nothing is asked of pods); ``waited`` are
     those of them that are on their way there already: waited for without a change. ``pending`` are the marks that stay
-    in the journal until the gate has passed. ``pause`` is what only a person can do. ``restart_budget_pods`` is how
-    many pods of the namespace may be restarting at once. ``controls`` are workloads that the run has not changed by
-    then and that call none that it has; None where nothing is changed.
+    in the journal until the gate has passed. ``pause`` is what only a person can do. ``limits`` say how many pods may
+    be restarting at once. ``controls`` are workloads that the run has not changed by then and that call none that it
+    has; None where nothing is changed.
     """
 
     stage: Stage
@@ -61,7 +62,11 @@ class Step(msgspec.Struct, frozen=True):
     pending: list[str] = []
     pause: str | None = None
     services: list[str] = []
-    restart_budget_pods: int = 1
+    limits: Limits = Limits()
+
+    @property
+    def restarting_pods(self) -> int:
+        return sum(change.pods for change in self.changes)
 
     @property
     def to_do(self) -> bool:
@@ -89,6 +94,10 @@ class Plan(msgspec.Struct, frozen=True):
             yield from step.changes
 
     @property
+    def restarting_pods(self) -> int:
+        return sum(step.restarting_pods for step in self.steps)
+
+    @property
     def nothing_to_do(self) -> bool:
         return not self.steps
 
@@ -97,7 +106,7 @@ class Plan(msgspec.Struct, frozen=True):
         return {
             "direction": self.direction,
             "release": self.release,
-            "restarting_pods": sum(change.pods for change in self.changes()),
+            "restarting_pods": self.restarting_pods,
             "notes": list(self.notes),
             "not_handled": list(self.not_handled),
             "conflicts": [problem.as_dict() for problem in self.conflicts],
@@ -107,6 +116,8 @@ class Plan(msgspec.Struct, frozen=True):
                     "title": step.title,
                     "gate": step.gate,
                     "pause": step.pause,
+                    "restarting_pods": step.restarting_pods,
+                    "limits": msgspec.structs.asdict(step.limits),
                     "changes": [row for change in step.changes for row in change_rows(step.title, change)],
                 }
                 for step in self.steps

@@ -9,6 +9,7 @@ from statistics import median
 
 import msgspec
 
+from meshroll.core.budget import Restart, by_node, nodes_of, to_begin
 from meshroll.core.control_plane import takes_pods, values_to_be
 from meshroll.core.facts import Facts, Hidden, Requested
 from meshroll.core.model import ClusterView, NamespaceView, Object, Workload
@@ -75,7 +76,7 @@ def predict(plan: Plan, view: ClusterView, settings: Settings, facts: Facts) -> 
     )
     free = None if isinstance(facts.requests, Hidden) else room(view, facts.requests)
     return Prediction(
-        restarting_pods=sum(change.pods for change in plan.changes()),
+        restarting_pods=plan.restarting_pods,
         minutes_min=math.ceil(sum(low for low, _ in seconds) / 60),
         minutes_max=math.ceil(sum(high for _, high in seconds) / 60),
         proxies=proxies,
@@ -93,22 +94,30 @@ def _meshed_by(step: Step, space: NamespaceView) -> Iterable[Workload]:
 
 
 def step_seconds(step: Step, space: NamespaceView, gate: Gate) -> tuple[float, float]:
-    """(least, most) that a step takes: its slowest workload, or its pods in turn where fewer may restart at once."""
-    changed = [found for name in {c.name for c in step.changes} if (found := _named(space, name))]
-    restart = max((rollout_seconds(workload, space) for workload in changed), default=0.0)
-    pods = sum(change.pods for change in step.changes)
-    in_turn = math.ceil(pods / max(step.restart_budget_pods, 1)) * max(
-        (_round_seconds(workload, space) for workload in changed), default=0.0
-    )
-    restart = max(restart, in_turn)
+    """(least, most) that a step takes: its restarts, in turn where not all may be under way at once, and its gate."""
+    restart = restarts_seconds(step, space)
     if not step.gate:
         return restart, restart
     settled = restart + gate.settle_seconds
     return settled + gate.window_seconds, settled + gate.window_max_seconds
 
 
-def _named(space: NamespaceView, name: str) -> Workload | None:
-    return next((each for each in space.workloads if each.name == name and each.kind != "CronJob"), None)
+def restarts_seconds(step: Step, space: NamespaceView) -> float:
+    """Until the last workload of the step is as wanted, each begun as the real run would begin it."""
+    seconds, waiting = {}, {}
+    for change in step.changes:
+        workload = space.workload(change.workload or "")
+        if change.workload and workload and change.pods:
+            pods = space.pods_of(workload.id)
+            seconds[workload.id] = rollout_seconds(workload, space)
+            waiting[workload.id] = Restart(change.pods, by_node(workload, pods, nodes_of(pods)))
+    now, under_way = 0.0, list[tuple[float, Restart]]()
+    while waiting or under_way:
+        for name in to_begin(waiting, [restart for _, restart in under_way], step.limits):
+            under_way.append((now + seconds[name], waiting.pop(name)))
+        now = min(end for end, _ in under_way)
+        under_way = [(end, restart) for end, restart in under_way if end > now]
+    return now
 
 
 def rollout_seconds(workload: Workload, space: NamespaceView) -> float:

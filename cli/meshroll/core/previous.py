@@ -91,7 +91,7 @@ def previous_plan(
     return Plan(
         "previous",
         None,
-        budgeted(steps, view, settings.max_restarting_pods),
+        budgeted(steps, view, settings),
         notes,
         conflicts=conflicts,
     )

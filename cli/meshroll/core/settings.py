@@ -25,6 +25,7 @@ Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
+PodLimit = Annotated[int, msgspec.Meta(ge=1)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
 WorkloadName = Annotated[
     str, msgspec.Meta(pattern=r"^(Deployment|StatefulSet|DaemonSet|CronJob)/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
@@ -414,7 +415,9 @@ class Settings(_Settings, frozen=True):
     notifications: list[Notification] = msgspec.field(default_factory=list)
     waves: list[Wave] = msgspec.field(default_factory=lambda: list(DEFAULT_WAVES))
     namespaces: list[Namespace] = msgspec.field(default_factory=list)
-    max_restarting_pods: Annotated[int, msgspec.Meta(ge=1)] | Percent = "10%"
+    max_restarting_pods: PodLimit | Percent = "10%"
+    max_restarting_pods_per_cluster: PodLimit | Percent | None = None
+    max_restarting_pods_per_node: PodLimit | None = None
     rollback_automatic: Literal["fallback", "previous"] = "fallback"
     probe_image: Annotated[str, msgspec.Meta(min_length=1)] = "curlimages/curl:8.12.1"
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+from meshroll.core.budget import limits_of
 from meshroll.core.errors import Problem, UsageError
 from meshroll.core.model import ClusterView, Workload, labels_of
 from meshroll.core.plan import Step
-from meshroll.core.settings import Wave
+from meshroll.core.settings import Settings, Wave
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,15 @@ def planned_waves(
     return waves
 
 
-def restart_budget_pods(limit: int | str, pods_in_namespace: int) -> int:
-    """How many pods may be restarting at once: a number, or a share of the namespace's pods, never less than one."""
-    if isinstance(limit, int):
-        return limit
-    return max(1, math.floor(pods_in_namespace * int(limit.removesuffix("%")) / 100))
-
-
-def budgeted(steps: Sequence[Step], view: ClusterView, limit: int | str) -> list[Step]:
-    """Those steps that have something to do, with the restart budget of their namespaces."""
+def budgeted(steps: Sequence[Step], view: ClusterView, settings: Settings) -> list[Step]:
+    """Those steps that have something to do, with how many pods may be restarting at once."""
+    in_cluster = sum(workload.replicas for workload in view.all_workloads)
+    in_namespace = {
+        name: sum(workload.replicas for workload in space.workloads)
+        for name, space in view.namespaces.items()
+    }
     return [
-        msgspec.structs.replace(
-            step,
-            restart_budget_pods=restart_budget_pods(
-                limit, sum(workload.replicas for workload in view.namespaces[step.namespace].workloads)
-            ),
-        )
+        msgspec.structs.replace(step, limits=limits_of(settings, in_namespace[step.namespace], in_cluster))
         for step in steps
         if step.to_do
     ]

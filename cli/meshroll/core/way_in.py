@@ -47,7 +47,7 @@ def rollout_plan(
     for namespace in settings.namespaces:
         space = view.namespaces[namespace.name]
         steps += _namespace_steps(view, space, namespace, settings, edge, run_id, pending, acknowledged)
-    return Plan("in", str(edge), budgeted(steps, view, settings.max_restarting_pods))
+    return Plan("in", str(edge), budgeted(steps, view, settings))
 
 
 def _namespace_steps(

@@ -26,7 +26,7 @@ def fallback_plan(view: ClusterView, settings: Settings, run_id: str) -> Plan:
         space = view.namespaces[namespace.name]
         steps += _namespace_steps(space, namespace, cluster_domain(view, settings), run_id)
         notes += [*by_hand(namespace), *_left_out(space, namespace), *_unknown_callers(space, namespace)]
-    return Plan("fallback", None, budgeted(steps, view, settings.max_restarting_pods), notes)
+    return Plan("fallback", None, budgeted(steps, view, settings), notes)
 
 
 def proxies_left(view: ClusterView) -> list[Problem]:

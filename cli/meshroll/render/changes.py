@@ -22,9 +22,23 @@ def print_plan(console: Console, plan: Mapping[str, Any]) -> None:
         if step["gate"]:
             line.append("  then a gate", style="dim")
         console.print(line)
+        if said := _restarts(step):
+            console.print(Padding(Text(said, style="dim"), (0, 0, 0, 4)))
         print_changes(console, step["changes"], indent=4)
         if step["pause"]:
             console.print(Padding(Text(f"Pauses: {step['pause']}", style="yellow"), (0, 0, 0, 4)))
+
+
+def _restarts(step: Mapping[str, Any]) -> str:
+    """How many pods restart and why not all at once; nothing where no limit holds any back."""
+    pods, limits = step["restarting_pods"], step["limits"]
+    said = []
+    if pods > limits["pods"]:
+        whose = " (the cluster's limit)" if limits["set_by"] == "cluster" else ""
+        said.append(f"at most {limits['pods']} at once{whose}")
+    if pods > 1 and limits["pods_per_node"] is not None:
+        said.append(f"at most {limits['pods_per_node']} at once on a node")
+    return f"{pods} pods restart, {', '.join(said)}" if said else ""
 
 
 def print_changes(console: Console, changes: Sequence[Mapping[str, Any]], indent: int) -> None:

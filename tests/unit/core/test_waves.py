@@ -10,7 +10,7 @@ from unit.core.factories import workload
 from meshroll.core.errors import UsageError
 from meshroll.core.model import Workload
 from meshroll.core.settings import DEFAULT_WAVES, Wave
-from meshroll.core.waves import planned_waves, restart_budget_pods
+from meshroll.core.waves import planned_waves
 
 NAMES = st.lists(st.sampled_from("abcdefghij"), unique=True, max_size=10)
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
@@ -97,10 +97,3 @@ def test_a_wave_that_names_what_is_not_there_is_refused(earlier: list[Wave]) -> 
 def test_a_share_is_rounded_up_but_not_by_the_noise_of_floats(share: float, of: int, taken: int) -> None:
     workloads = [workload(name=f"w{number}") for number in range(of)]
     assert len(planned([Wave(share=share)], workloads, [])[0]) == taken
-
-
-@pytest.mark.parametrize(
-    ("limit", "pods", "budget"), [("10%", 100, 10), ("10%", 19, 1), ("10%", 3, 1), ("0%", 50, 1), (7, 3, 7)]
-)
-def test_the_budget_is_a_share_of_pods_but_never_nothing(limit: int | str, pods: int, budget: int) -> None:
-    assert restart_budget_pods(limit, pods) == budget

@@ -144,12 +144,40 @@ def test_a_success_compares_each_workload_with_before_in_one_line() -> None:
     ]
 
 
+def planned(changes: list[dict[str, Any]], restarting_pods: int, **limits: Any) -> dict[str, Any]:
+    return {
+        "title": "Wave 1 of 3",
+        "gate": True,
+        "pause": None,
+        "restarting_pods": restarting_pods,
+        "limits": {"pods": 10, "pods_per_node": None, "set_by": "namespace", **limits},
+        "changes": changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("pods", "limits", "said"),
+    [
+        (10, {}, None),
+        (11, {}, "11 pods restart, at most 10 at once"),
+        (11, {"set_by": "cluster"}, "11 pods restart, at most 10 at once (the cluster's limit)"),
+        (3, {"pods_per_node": 1}, "3 pods restart, at most 1 at once on a node"),
+        (11, {"pods_per_node": 2}, "11 pods restart, at most 10 at once, at most 2 at once on a node"),
+        (1, {"pods_per_node": 1}, None),
+    ],
+)
+def test_a_plan_says_why_pods_do_not_restart_all_at_once(
+    pods: int, limits: dict[str, Any], said: str | None
+) -> None:
+    lines = text(cluster(plan={"steps": [planned([], pods, **limits)]}), command="plan").splitlines()
+    assert [line.strip() for line in lines if "restart" in line] == ([said] if said else [])
+
+
 def test_a_plan_says_each_field_before_and_after() -> None:
     field = "/spec/template/metadata/annotations/linkerd.io~1inject"
     change = {"object": "charging/Deployment/omni", "field": field, "before": None, "after": "enabled"}
     made = {"object": "charging/Service/x", "field": "", "before": None, "after": {"ports": []}}
-    step = {"title": "Wave 1 of 3", "gate": True, "pause": None, "changes": [change, made]}
-    printed = text(cluster(plan={"steps": [step]}), command="plan")
+    printed = text(cluster(plan={"steps": [planned([change, made], 0)]}), command="plan")
     assert "1. Wave 1 of 3  then a gate" in printed
     assert "spec.template.metadata.annotations.linkerd.io/inject: (none) -> enabled" in " ".join(
         printed.split()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from meshroll.adapters.kube.client import ApiError, Kube, Object
 from meshroll.adapters.kube.endpoints import Conversion, wait_for_endpoints
 from meshroll.adapters.kube.mirror import Mirror
+from meshroll.core.budget import Turns
 from meshroll.core.changes import API_PATHS, Change
 from meshroll.core.errors import Drift, Failed, Problem
 from meshroll.core.followed import Followed
@@ -152,24 +153,24 @@ def _roll(
 ) -> list[Problem]:
     problems: list[Problem] = []
     expected = Expectation(step.meshed, step.mode, step.release) if step.meshed is not None else None
-    waiting = list(changes)
     writing: dict[Future[Object], Change] = {}
-    rolling = {identifier: _Rolling(identifier, 0, 0) for identifier in step.waited}
+    rolling = {identifier: _Rolling(identifier, 0) for identifier in step.waited}
     old_pods = frozenset(pod["metadata"]["uid"] for pod in mirror.objects("Pod").values())
     done, total = 0, len(changes) + len(rolling)
     freed: set[str] = set()
     followed = Followed()
+    turns = Turns(changes, step.limits, followed)
     moved_at = time.monotonic()
-    while waiting or writing or rolling:
+    while turns.waiting or writing or rolling:
         making.check()
-        while waiting and _fits(
-            waiting[0].pods,
-            [change.pods for change in writing.values()]
-            + [roll.pods for roll in rolling.values() if roll.pods],
-            step.restart_budget_pods,
-        ):
-            change = waiting.pop(0)
+        is_current = mirror.is_current()
+        touched = followed.take(mirror.changes())
+        under_way = {*rolling, *(change.workload or "" for change in writing.values())}
+        for change in turns.next(under_way, touched):
             writing[pool.submit(make, kube, change)] = change
+            under_way.add(change.workload or "")
+        if why := turns.held_back(under_way):
+            making.report(why, done, total)
         for future in [future for future in writing if future.done()]:
             change = writing.pop(future)
             with making.kept(problems):
@@ -178,9 +179,7 @@ def _roll(
                     done += 1
                 else:
                     generation = int(written["metadata"].get("generation", 0))
-                    rolling[change.workload or ""] = _Rolling(change.workload or "", change.pods, generation)
-        is_current = mirror.is_current()
-        touched = followed.take(mirror.changes())
+                    rolling[change.workload or ""] = _Rolling(change.workload or "", generation)
         for identifier, roll in list(rolling.items()):
             if identifier not in touched and not roll.is_timed:
                 continue
@@ -235,7 +234,6 @@ class _Rolling:
     """One workload on its way: nothing older than ``generation`` (that of our write) says how it does."""
 
     workload: str
-    pods: int
     generation: int
     unproved_since: float | None = None
     done: int = 0
@@ -272,8 +270,3 @@ class _Rolling:
         changed = progress.message != self.message
         self.message = progress.message
         return changed
-
-
-def _fits(pods: int, in_flight: Sequence[int], budget_pods: int) -> bool:
-    """At least one workload at a time, however small the budget."""
-    return not in_flight or sum(in_flight) + pods <= budget_pods

@@ -60,7 +60,7 @@ def back_plan(
         )
     first = [step for step in undone if step.stage != "namespace"]
     last = [step for step in undone if step.stage == "namespace"]
-    steps = budgeted([*first, *restarts, *last], view, settings.max_restarting_pods)
+    steps = budgeted([*first, *restarts, *last], view, settings)
     return msgspec.structs.replace(former, direction="hop_back", release=str(start), steps=steps, notes=[])
 
 

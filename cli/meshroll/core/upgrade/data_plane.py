@@ -51,7 +51,7 @@ def hop_plan(
                 view, namespace, settings.waves, callers, mode, edge, run_id, pending, taken, meshed
             ).steps
         notes += _left_as_they_are(space, taken, edge)
-    return Plan("upgrade", str(edge), budgeted([*judged, *waves], view, settings.max_restarting_pods), notes)
+    return Plan("upgrade", str(edge), budgeted([*judged, *waves], view, settings), notes)
 
 
 def there_only(view: ClusterView, settings: Settings) -> Settings:
@@ -70,9 +70,14 @@ def meshed_only(view: ClusterView, settings: Settings) -> Settings:
 
 
 def narrowed(view: ClusterView, settings: Settings) -> ClusterView:
-    """The view with the namespaces of the settings alone."""
+    """The view with the namespaces of the settings alone; the workloads of those left out are others' from then on."""
     names = {namespace.name for namespace in settings.namespaces}
-    return replace(view, namespaces={name: space for name, space in view.namespaces.items() if name in names})
+    left = [w for name, space in view.namespaces.items() if name not in names for w in space.workloads]
+    return replace(
+        view,
+        namespaces={name: space for name, space in view.namespaces.items() if name in names},
+        other_workloads=(*view.other_workloads, *left),
+    )
 
 
 def behind(view: ClusterView, settings: Settings, edge: Edge) -> list[str]:
