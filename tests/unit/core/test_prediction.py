@@ -12,7 +12,7 @@ from unit.core.factories import EDGE, Json, cluster, pods, settings, space, work
 from meshroll.core.facts import Facts, Hidden, Requested
 from meshroll.core.injection import WAIT
 from meshroll.core.model import Pod, Workload
-from meshroll.core.prediction import Prediction, predict, ready_seconds, rollout_seconds
+from meshroll.core.prediction import Prediction, predict, ready_seconds, restarts_seconds, rollout_seconds
 from meshroll.core.quantities import quantity, requested
 from meshroll.core.way_in import rollout_plan
 
@@ -135,3 +135,33 @@ def test_an_init_container_counts_only_where_it_asks_for_more_than_what_runs_lat
         "containers": [asks("200m")],
     }
     assert requested([{"spec": spec}]) == [Requested("node-1", pytest.approx(1.1), 0.0)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("limits", "seconds"),
+    [
+        ({"max_restarting_pods": "100%"}, 20),
+        ({"max_restarting_pods": 2}, 40),
+        ({"max_restarting_pods": "100%", "max_restarting_pods_per_cluster": 1}, 80),
+        ({"max_restarting_pods": "100%", "max_restarting_pods_per_node": 1}, 60),
+        ({"max_restarting_pods": "100%", "max_restarting_pods_per_node": 3}, 20),
+    ],
+    ids=["none", "namespace", "cluster", "node", "node with room"],
+)
+def test_workloads_that_wait_for_each_other_take_longer(limits: Json, seconds: int) -> None:
+    """Four workloads of one pod: three of them on one node."""
+    owners = [workload(name=name, replicas=1) for name in "abcd"]
+    seen = [
+        Pod(
+            {
+                **each.manifest,
+                "spec": {**each.manifest["spec"], "nodeName": "b" if owner.name == "d" else "a"},
+            }
+        )
+        for owner in owners
+        for each in took(owner, 20)
+    ]
+    view = cluster(space(*owners, pods_seen=seen))
+    asked = settings(waves=[{"share": 1}], **limits)
+    (step,) = [s for s in rollout_plan(view, asked, EDGE, "run", (), ()).steps if s.restarting_pods]
+    assert restarts_seconds(step, view.namespaces["charging"]) == seconds
