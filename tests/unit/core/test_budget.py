@@ -249,3 +249,24 @@ def test_why_so_little_happens_is_said_once_and_only_of_nodes() -> None:
     assert first == "Deployment/b and 1 more wait: at most 1 of a node's pods may be restarting at once"
     assert again is None
     assert said(Limits(1, 1)) == said(Limits(9, None)) == [None, None]
+
+
+@pytest.mark.parametrize("handed_out", [True, False], ids=["begun here", "on its way already"])
+def test_a_node_is_kept_until_its_pod_is_replaced_and_no_longer(handed_out: bool) -> None:
+    """The agents' pod on node a goes, is gone, and is Ready again; the one on node b is still to be replaced."""
+    agents, waits = workload("DaemonSet", "agents"), workload(name="waits", replicas=1)
+    old = [on(node, agents, index) for index, node in enumerate("ab")]
+    followed = Followed()
+    for item in (agents, waits, *old, on("a", waits, 0)):
+        kind = item.kind if isinstance(item, Workload) else "Pod"
+        followed.take([(kind, item.manifest["metadata"]["name"], item.manifest)])
+    changes = [change(agents), change(waits)] if handed_out else [change(waits)]
+    turns = Turns(changes, Limits(9, 1), followed)
+    assert [each.name for each in turns.next(() if handed_out else {agents.id}, ())] == ["agents"][
+        :handed_out
+    ]
+    followed.take([("Pod", old[0].name, None)])
+    assert turns.next({agents.id}, {agents.id}) == []
+    new = on("a", agents, 2, uid="new")
+    followed.take([("Pod", new.name, new.manifest)])
+    assert [each.name for each in turns.next({agents.id}, {agents.id})] == ["waits"]
