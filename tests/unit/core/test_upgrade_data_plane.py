@@ -235,6 +235,7 @@ def test_settings_and_view_keep_the_namespaces_that_are_there_and_meshed() -> No
     assert [each.name for each in kept.namespaces] == ["charging"]
     assert [each.name for each in there_only(view, wanted).namespaces] == ["charging", "parking"]
     assert list(narrowed(view, kept).namespaces) == ["charging"]
+    assert list(narrowed(view, kept).all_workloads) == list(view.all_workloads), "the cluster is no smaller"
 
 
 def test_behind_are_those_of_any_other_release_that_says_which() -> None:
