@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 from scale.large import DIAL_MODE, name_of
 
-from meshroll.adapters.kube.client import Kube
+from meshroll.adapters.kube.client import ApiError, Kube
 
 THREADS = 16
+GONE = 410
 WATCH_SECONDS = 600
-PROXY = "linkerd-proxy"
+PROXY, INJECT = "linkerd-proxy", "linkerd.io/inject"
 
 
 def main() -> int:
@@ -31,7 +32,10 @@ def main() -> int:
     kube = Kube.connect(kubeconfig, context)
     root = f"/apis/apps/v1/namespaces/{namespace}/deployments"
     deployments, _ = kube.list_all(root)
-    _, version = kube.list_all(f"/api/v1/namespaces/{namespace}/pods")
+    # A namespace that says so injects whatever a template leaves open.
+    said = {"metadata": {"annotations": {INJECT: None}}}
+    if what == "remove":
+        kube.merge_patch(f"/api/v1/namespaces/{namespace}", said)
     for number in range(services):
         to_clusterip(kube, f"/api/v1/namespaces/{namespace}/services/{name_of(number)}")
     dialling = {name_of(number) for number in range(services)}
@@ -43,14 +47,14 @@ def main() -> int:
     with ThreadPoolExecutor(THREADS) as pool:
         written = list(pool.map(patch, deployments))
     pods = sum(each["spec"]["replicas"] for each in written)
-    _wait_for_pods(kube, namespace, version, what == "inject", pods)
+    _wait_for_pods(kube, namespace, what == "inject", pods)
     _wait_for_deployments(kube, root, {each["metadata"]["name"]: each for each in written})
     sys.stdout.write(f"{time.monotonic() - began:.2f}\n")
     return 0
 
 
 def _body(deployment: dict[str, Any], meshed: bool, dials_again: bool) -> dict[str, Any]:
-    annotations = {"linkerd.io/inject": "enabled" if meshed else None}
+    annotations = {INJECT: "enabled" if meshed else None}
     annotations["floor/restarted-at"] = datetime.now(UTC).isoformat()
     template: dict[str, Any] = {"metadata": {"annotations": annotations}}
     if dials_again:
@@ -79,31 +83,42 @@ def _between(kube: Kube, path: str) -> None:
     kube.merge_patch(path, {"spec": away})
 
 
-def _wait_for_pods(kube: Kube, namespace: str, version: str, meshed: bool, wanted: int) -> None:
+def _wait_for_pods(kube: Kube, namespace: str, meshed: bool, wanted: int) -> None:
     """Until as many are Ready that are as wanted, and no other is left."""
-    path = f"/api/v1/namespaces/{namespace}/pods"
-    right, wrong = set[str](), {pod["metadata"]["name"] for pod in kube.list_all(path)[0]}
-    for event in _events(kube, path, version):
-        pod = event["object"]
-        name = pod["metadata"]["name"]
-        if event["type"] == "DELETED":
-            right.discard(name)
-            wrong.discard(name)
-        else:
+    right, wrong = set[str](), set[str]()
+
+    def take(name: str, pod: dict[str, Any] | None) -> bool:
+        right.discard(name)
+        wrong.discard(name)
+        if pod is not None:
             (right if _is_right(pod, meshed) else wrong).add(name)
-            (wrong if _is_right(pod, meshed) else right).discard(name)
-        if len(right) >= wanted and not wrong:
-            return
+        return len(right) >= wanted and not wrong
+
+    _until(kube, f"/api/v1/namespaces/{namespace}/pods", take)
 
 
-def _events(kube: Kube, path: str, version: str) -> Iterator[dict[str, Any]]:
-    """A watch that the API server ends, as it does with one that reads too slowly, is begun again where it ended."""
-    until = time.monotonic() + WATCH_SECONDS
+def _until(kube: Kube, path: str, take: Callable[[str, dict[str, Any] | None], bool]) -> None:
+    """Until ``take`` says that all is there, of a list and then of what changes; again where a watch breaks off, as the
+    API server does with one that reads too slowly.
+    """
+    until, known = time.monotonic() + WATCH_SECONDS, set[str]()
     while time.monotonic() < until:
-        for event in kube.watch(path, version, WATCH_SECONDS):
-            version = event["object"]["metadata"]["resourceVersion"]
-            if event["type"] != "BOOKMARK":
-                yield event
+        items, version = kube.list_all(path)
+        there = {item["metadata"]["name"]: item for item in items}
+        if any([take(name, there.get(name)) for name in known | set(there)][-1:]):
+            return
+        known = set(there)
+        try:
+            for event in kube.watch(path, version, WATCH_SECONDS):
+                if event["type"] == "BOOKMARK":
+                    continue
+                name, is_gone = event["object"]["metadata"]["name"], event["type"] == "DELETED"
+                known.add(name)
+                if take(name, None if is_gone else event["object"]):
+                    return
+        except ApiError as error:
+            if error.status != GONE:
+                raise
     sys.exit(f"{path} is not as wanted after {WATCH_SECONDS} s")
 
 
@@ -118,13 +133,14 @@ def _is_right(pod: dict[str, Any], meshed: bool) -> bool:
 
 def _wait_for_deployments(kube: Kube, root: str, wanted: dict[str, dict[str, Any]]) -> None:
     """Until each says so itself."""
-    listed, version = kube.list_all(root)
-    left = {each["metadata"]["name"] for each in listed if not _is_rolled(each, wanted)}
-    for event in _events(kube, root, version) if left else ():
-        if _is_rolled(event["object"], wanted):
-            left.discard(event["object"]["metadata"]["name"])
-        if not left:
-            return
+    left = set(wanted)
+
+    def take(name: str, deployment: dict[str, Any] | None) -> bool:
+        if deployment is not None and _is_rolled(deployment, wanted):
+            left.discard(name)
+        return not left
+
+    _until(kube, root, take)
 
 
 def _is_rolled(deployment: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> bool:

@@ -25,7 +25,8 @@ UNLIMITED: dict[str, Any] = {
     "meshroll_waves": [{"name": "all", "share": 1}],
     "meshroll_gate": {
         "dry_run": True,
-        "settle_seconds": 0,
+        # So that each proxy was scraped when the one look comes.
+        "settle_seconds": 2,
         "window_seconds": 1,
         "window_max_seconds": 1,
         "interval_seconds": 1,
