@@ -58,6 +58,7 @@ class ActionModule(MeshrollAction):
                 wanted.helm_binary,
                 folder,
                 self.for_child(settings, folder),
+                settings.api,
                 namespace,
                 wanted.charts,
                 wanted.values,

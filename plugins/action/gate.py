@@ -16,6 +16,7 @@ with needed():
     from meshroll.adapters import prometheus
     from meshroll.adapters.kube.client import Kube
     from meshroll.adapters.kube.journal import Journal
+    from meshroll.adapters.kube.pods import list_pods
     from meshroll.core.errors import Interrupted, MeshrollError, Paused, Problem, Refused
     from meshroll.core.gate import baseline
     from meshroll.core.gate.ending import ending, unacted
@@ -145,8 +146,7 @@ class ActionModule(MeshrollAction):
 
     def _pods(self, kube: Kube, namespace: str) -> Sequence[Pod]:
         """Read at every look: an autoscaler may take a pod away in the middle of a window."""
-        items, _version = kube.list_all(f"/api/v1/namespaces/{namespace}/pods")
-        return [Pod(item) for item in items]
+        return [Pod(item) for item in list_pods(kube, f"/api/v1/namespaces/{namespace}/pods")]
 
     def _wait(self, seconds: float, why: str = "") -> None:
         """Sleeps in short pieces, so that a wish to stop is heard and the lock stays ours."""

@@ -41,7 +41,7 @@ class ActionModule(MeshrollAction):
 
     def remove(self, settings: Settings, releases: list[str], work: Work) -> None:
         folder = self.folder()
-        variables = helm.environment(folder)
+        variables = helm.environment(folder, settings.api)
         binary = helm.usable(settings.control_plane.helm_binary, variables)
         cluster = self.for_child(settings, folder)
         for name in releases:
@@ -69,7 +69,7 @@ class ActionModule(MeshrollAction):
         wanted = removal(seen, crds, uninstall.count(kube, seen.helm_crds) if crds else {})
         if wanted.helm_releases:
             try:
-                helm.usable(own.helm_binary, helm.environment(self.folder()))
+                helm.usable(own.helm_binary, helm.environment(self.folder(), settings.api))
             except Refused as error:
                 found += error.problems
         if found:

@@ -203,6 +203,7 @@ class ActionModule(MeshrollAction):
                 prepared.helm_binary,
                 folder,
                 self.for_child(settings, folder),
+                settings.api,
                 own.namespace,
                 prepared.charts,
                 prepared.values,
@@ -220,7 +221,7 @@ class ActionModule(MeshrollAction):
             return {}
         self.events.say("stage", f"Control plane back to {hop.start}", stage="rollback")
         folder = self.folder()
-        variables = helm.environment(folder)
+        variables = helm.environment(folder, settings.api)
         binary = helm.usable(own.helm_binary, variables)
         cluster = self.for_child(settings, folder)
         upgrade.roll_back(work.kube, binary, variables, cluster, own.namespace, hop, work.check)

@@ -103,7 +103,9 @@ class MeshrollAction(ActionBase):
         return failure(error)
 
     def connect(self, settings: inventory.Settings) -> Kube:
-        return cluster_access.connect(settings.cluster, self.run_context.id, self.warn, self.patience_seconds)
+        return cluster_access.connect(
+            settings.cluster, settings.api, self.run_context.id, self.warn, self.patience_seconds
+        )
 
     def for_child(self, settings: inventory.Settings, folder: Path) -> inventory.Cluster:
         """The cluster as every program that is started reaches it."""

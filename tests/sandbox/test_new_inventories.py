@@ -14,7 +14,7 @@ from unit.eks.conftest import KEY, REGION, SECRET, Answer, Scripted, ec2_refused
 
 from meshroll.adapters import cluster_access, helm
 from meshroll.core.errors import RollbackFailed
-from meshroll.core.settings import Cluster, Eks
+from meshroll.core.settings import Api, Cluster, Eks
 from meshroll_sandbox.standins.kubeconfig import read_kubeconfig
 from meshroll_sandbox.status import Status
 
@@ -136,7 +136,7 @@ def test_helm_reaches_it_and_sends_the_token_that_was_written_for_it(
         scripted.plays(answer)
         cluster = cluster_access.for_child(Cluster(eks=PROD), "run", lambda _: None, 15.0, tmp_path)
         binary = str(sandbox.connection.helm) if sandbox.connection else ""
-        helm.uninstall(binary, helm.environment(tmp_path), cluster, "default", "nothing-of-this-name")
+        helm.uninstall(binary, helm.environment(tmp_path, Api()), cluster, "default", "nothing-of-this-name")
 
     with Proxy(*read_kubeconfig(sandbox.connection.kubeconfig)) as authenticator:
         remove(described(sandbox, authenticator.url))

@@ -161,6 +161,9 @@ def test_a_renewal_that_arrives_after_the_release_leaves_the_cluster_free(estate
     class Late:
         """The release overtakes every renewal."""
 
+        def urgent(self) -> Late:
+            return self
+
         def __getattr__(self, name: str) -> Any:
             return getattr(estate.kube, name)
 

@@ -88,7 +88,7 @@ class Secrets:
     def __init__(self, *secrets: dict[str, Any]) -> None:
         self.all = secrets
 
-    def list_all(self, path: str, labelSelector: str) -> tuple[list[dict[str, Any]], str]:  # noqa: N803
+    def list_metadata(self, path: str, labelSelector: str) -> tuple[list[dict[str, Any]], str]:  # noqa: N803
         return list(self.all), "1"
 
     def get(self, path: str) -> dict[str, Any] | None:

@@ -8,21 +8,27 @@ from pathlib import Path
 
 from meshroll.adapters.aws import Aws
 from meshroll.adapters.kube.client import Kube
+from meshroll.adapters.kube.limits import Limits
 from meshroll.core.eks_facts import EksFacts
 from meshroll.core.errors import Refused
 from meshroll.core.facts import Hidden
 from meshroll.core.retry import Patience
-from meshroll.core.settings import Cluster, Eks
+from meshroll.core.settings import Api, Cluster, Eks
 
 
-def connect(cluster: Cluster, run_id: str, log: Callable[[str], None], patience_seconds: float) -> Kube:
-    """A client of the cluster. Raises UsageError for a kubeconfig that cannot be used, Refused for what AWS refuses."""
+def connect(
+    cluster: Cluster, api: Api, run_id: str, log: Callable[[str], None], patience_seconds: float
+) -> Kube:
+    """A client of the cluster that asks no more than ``api`` allows.
+
+    Raises UsageError for a kubeconfig that cannot be used, Refused for what AWS refuses.
+    """
     if cluster.eks is None:
-        return Kube.connect(cluster.kubeconfig, cluster.context, log, patience_seconds)
+        return Kube.connect(cluster.kubeconfig, cluster.context, log, patience_seconds, Limits(api))
     from meshroll.adapters import eks
 
     aws = _aws(cluster.eks, run_id, log, patience_seconds)
-    return Kube.over(eks.connection(cluster.eks, aws), log, patience_seconds)
+    return Kube.over(eks.connection(cluster.eks, aws), log, patience_seconds, Limits(api))
 
 
 def for_child(

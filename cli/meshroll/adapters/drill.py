@@ -11,6 +11,7 @@ from meshroll.adapters.drill_undo import take_back
 from meshroll.adapters.kube.apply import make
 from meshroll.adapters.kube.client import ApiError, Kube
 from meshroll.adapters.kube.journal import Journal
+from meshroll.adapters.kube.pods import list_pods
 from meshroll.adapters.prometheus import PrometheusClient, PrometheusError
 from meshroll.core.changes import API_PATHS, Change
 from meshroll.core.drill.choose import resizable
@@ -187,5 +188,4 @@ class Drilling:
         return Workload({**found, "kind": kind}) if found else None
 
     def _pods(self) -> list[Pod]:
-        items, _version = self.kube.list_all(API_PATHS["Pod"].format(namespace=self.namespace))
-        return [Pod(item) for item in items]
+        return [Pod(item) for item in list_pods(self.kube, API_PATHS["Pod"].format(namespace=self.namespace))]

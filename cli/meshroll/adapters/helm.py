@@ -27,7 +27,7 @@ from meshroll.core.chart_values import CONTROL_PLANE_CHART, CRDS_CHART, CRDS_VAL
 from meshroll.core.errors import Problem, Refused, RollbackFailed
 from meshroll.core.helm_records import HELM_AT_WORK_SECONDS, HelmRelease, at_work_seconds, newest_of
 from meshroll.core.known_values import ChartValues
-from meshroll.core.settings import Cluster
+from meshroll.core.settings import Api, Cluster
 
 _VERSION = re.compile(r"v(\d+)\.\S+")
 # Nothing is waited for, and Linkerd's charts have no hooks: it is done in seconds.
@@ -38,10 +38,17 @@ UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OSError, EOFError
 _HINT = "Install Helm 3 (helm.sh), or name it in meshroll_control_plane.helm_binary."
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Variables with which Helm leaves nothing outside ``folder`` and finds no plugins or repositories."""
+def environment(folder: Path, api: Api) -> dict[str, str]:
+    """Variables with which Helm leaves nothing outside ``folder``, finds no plugins or repositories, and asks no more
+    of the API server than ``api`` allows.
+    """
     homes = ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")
-    return {home: str(folder / home.lower()) for home in homes}
+    rate = str(api.requests_per_second)
+    return {
+        **{home: str(folder / home.lower()) for home in homes},
+        "HELM_QPS": rate,
+        "HELM_BURST_LIMIT": rate,
+    }
 
 
 def usable(binary: str, variables: Mapping[str, str]) -> str:
@@ -79,6 +86,7 @@ def for_tasks(
     binary: str,
     folder: Path,
     cluster: Cluster,
+    api: Api,
     namespace: str,
     charts: Mapping[str, Path],
     values: Mapping[str, Any],
@@ -94,7 +102,7 @@ def for_tasks(
         "control_plane_values": dict(values),
         "helm": {
             "binary": binary,
-            "environment": environment(folder),
+            "environment": environment(folder, api),
             "kubeconfig": cluster.kubeconfig,
             "context": cluster.context,
         },
@@ -102,8 +110,8 @@ def for_tasks(
 
 
 def records(kube: Kube, namespace: str) -> list[HelmRelease]:
-    """Every record that Helm has in the namespace; from labels, so no payload is decoded. None tells of others."""
-    secrets, _ = kube.list_all(f"/api/v1/namespaces/{namespace}/secrets", labelSelector="owner=helm")
+    """Every record that Helm has in the namespace; from labels, so no payload is asked for. None tells of others."""
+    secrets, _ = kube.list_metadata(f"/api/v1/namespaces/{namespace}/secrets", labelSelector="owner=helm")
     found = []
     for secret in secrets:
         labels = secret["metadata"]["labels"]

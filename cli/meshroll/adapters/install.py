@@ -105,7 +105,7 @@ def plan(seen: Seen, settings: Settings, edge: Edge, folder: Path, now: datetime
             problems.extend(error.problems)
             return None
 
-    binary = attempt(lambda: helm.usable(own.helm_binary, helm.environment(folder)))
+    binary = attempt(lambda: helm.usable(own.helm_binary, helm.environment(folder, settings.api)))
     charts = attempt(lambda: _fetch(settings, edge, folder))
     profile = attempt(lambda: core.profile_of(own.profile, seen.nodes))
     chart = attempt(lambda: values_of(charts[CONTROL_PLANE_CHART])) if charts else None

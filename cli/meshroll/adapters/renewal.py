@@ -18,6 +18,7 @@ from meshroll.adapters import own_issuer
 from meshroll.adapters.certificates import Issued, anchor_from_file, make
 from meshroll.adapters.chain import read_chain, trusts
 from meshroll.adapters.kube.client import ApiError, Kube, Object
+from meshroll.adapters.kube.pods import list_pods
 from meshroll.adapters.mesh_identity import anchors_pem, identity_of
 from meshroll.core.certificates import CertificateSpec, Chain, cannot_work, issuer_name, out_of_time
 from meshroll.core.errors import Drift, Problem, Refused
@@ -50,9 +51,9 @@ def see(kube: Kube, namespace: str, files: Certificates) -> Seen:
                 "configmaps/linkerd-config",
             )
         ]
-        meshed = pool.submit(kube.list_all, PODS, labelSelector=f"{MESHED_BY}={namespace}")
+        meshed = pool.submit(list_pods, kube, PODS, labelSelector=f"{MESHED_BY}={namespace}")
         secret, roots, config = (each.result() for each in read)
-        pods = [Pod(item) for item in meshed.result()[0]]
+        pods = [Pod(item) for item in meshed.result()]
     values = yaml.safe_load(((config or {}).get("data") or {}).get("values", "")) or {}
     domain, key_file = trust_domain_of(values), files.anchor_key_file
     if secret is None or roots is None:
@@ -93,7 +94,7 @@ def write(kube: Kube, seen: Seen, files: Certificates, renewal: Renewal, run_id:
         raise _changed()
     bundle = anchors_pem(roots)
     issuer = _new_issuer(seen, files, renewal, bundle, now)
-    pods, _ = kube.list_all(PODS, labelSelector=f"{MESHED_BY}={seen.namespace}")
+    pods = list_pods(kube, PODS, labelSelector=f"{MESHED_BY}={seen.namespace}")
     chain = read_chain(issuer.certificate_pem, issuer.key_pem, bundle)
     if found := _untrusted(chain, issuer, map(Pod, pods), now):
         raise Refused(found)

@@ -10,6 +10,7 @@ from pathlib import Path
 from meshroll.adapters import helm
 from meshroll.adapters.certificate_dates import ADMISSION
 from meshroll.adapters.kube.client import ApiError, Kube, Object
+from meshroll.adapters.kube.pods import list_pods
 from meshroll.core.certificate_dates import WEBHOOKS
 from meshroll.core.control_plane import parts
 from meshroll.core.errors import Problem, RollbackFailed
@@ -27,7 +28,7 @@ def see(kube: Kube, home: str, records: Sequence[Record], anchor_key_file: str |
     key_file = Path(anchor_key_file).expanduser() if anchor_key_file else None
     with ThreadPoolExecutor(max_workers=12) as pool:
         spaces = pool.submit(kube.list_all, NAMESPACES)
-        pods = pool.submit(kube.list_all, PODS, labelSelector=MESHED_BY)
+        pods = pool.submit(list_pods, kube, PODS, labelSelector=MESHED_BY)
         deployments = pool.submit(kube.list_all, f"/apis/apps/v1/namespaces/{home}/deployments")
         releases = pool.submit(helm.releases, kube, home)
         crds = pool.submit(kube.list_all, CRDS_PATH)
@@ -35,7 +36,7 @@ def see(kube: Kube, home: str, records: Sequence[Record], anchor_key_file: str |
         return Standing(
             home=home,
             namespaces=tuple(spaces.result()[0]),
-            pods=tuple(pods.result()[0]),
+            pods=tuple(pods.result()),
             deployments=parts(deployments.result()[0]),
             helm=releases.result(),
             webhooks=tuple(found for hook in hooks if (found := hook.result()) is not None),
@@ -75,7 +76,7 @@ def remove_webhooks(kube: Kube, home: str, between: Callable[[], None]) -> None:
     for name, kind in WEBHOOKS.items():
         between()
         kube.delete(f"{ADMISSION}/{kind}/{name}")
-    pods, _ = kube.list_all(PODS, labelSelector=MESHED_BY)
+    pods = list_pods(kube, PODS, labelSelector=MESHED_BY)
     found = needed_by(pods, kube.list_all(NAMESPACES)[0], home)
     if found:
         raise RollbackFailed(found)
@@ -87,7 +88,7 @@ def wait_gone(kube: Kube, home: str, timeout_seconds: float, between: Callable[[
     path = f"/api/v1/namespaces/{home}/pods"
     while True:
         between()
-        left = [item["metadata"]["name"] for item in kube.list_all(path, labelSelector=COMPONENT)[0]]
+        left = [item["metadata"]["name"] for item in kube.list_metadata(path, labelSelector=COMPONENT)[0]]
         if not left:
             return
         if time.monotonic() > until:

@@ -13,6 +13,7 @@ from meshroll.adapters.charts import CHARTS, ChartSource, values_of
 from meshroll.adapters.eks_facts import known_supports
 from meshroll.adapters.kube.client import ApiError, Kube
 from meshroll.adapters.kube.look import look
+from meshroll.adapters.kube.pods import list_pods
 from meshroll.core.carried_values import carry
 from meshroll.core.chart_values import CONTROL_PLANE_CHART
 from meshroll.core.control_plane import parts
@@ -38,13 +39,13 @@ def see(kube: Kube, settings: Settings, records: Sequence[Record]) -> Standing:
     with ThreadPoolExecutor(max_workers=5) as pool:
         view = pool.submit(look, kube, names, home, caller_namespaces(settings))
         spaces = pool.submit(kube.list_all, "/api/v1/namespaces")
-        pods = pool.submit(kube.list_all, "/api/v1/pods", labelSelector=MESHED_BY)
+        pods = pool.submit(list_pods, kube, "/api/v1/pods", labelSelector=MESHED_BY)
         deployments = pool.submit(kube.list_all, f"/apis/apps/v1/namespaces/{home}/deployments")
         releases = pool.submit(helm.releases, kube, home)
         return Standing(
             view=view.result(),
             namespaces=frozenset(space["metadata"]["name"] for space in spaces.result()[0]),
-            pods=tuple(pods.result()[0]),
+            pods=tuple(pods.result()),
             deployments=parts(deployments.result()[0]),
             helm=releases.result(),
             records=tuple(records),
@@ -86,7 +87,7 @@ class Preparing:
     def prepare(self, edge: Edge, folder: Path) -> Prepared:
         """Fetches the charts of ``edge`` into ``folder``, carries the values over. Changes nothing. Raises Refused."""
         own = self.settings.control_plane
-        binary = helm.usable(own.helm_binary, helm.environment(folder))
+        binary = helm.usable(own.helm_binary, helm.environment(folder, self.settings.api))
         charts = {chart: self.source.fetch(chart, edge.chart_version, folder) for chart in CHARTS}
         carried = carry(
             self.running,

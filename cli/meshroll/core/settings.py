@@ -63,6 +63,16 @@ class Cluster(_Settings, frozen=True):
             raise ValueError("give either `eks` or `kubeconfig` and `context`")
 
 
+class Api(_Settings, frozen=True):
+    """What one task asks of a cluster's API server at most: so much at a time, and so much a second.
+
+    More than 16 at a time would be of no use: nothing here works on more than that side by side.
+    """
+
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=16)] = 16
+    requests_per_second: Annotated[int, msgspec.Meta(ge=5)] = 100
+
+
 class PrometheusService(_Settings, frozen=True):
     """Prometheus by the API server's Service proxy, for clusters where nothing else reaches it."""
 
@@ -403,6 +413,7 @@ class Settings(_Settings, frozen=True):
     """All of one cluster's ``meshroll_*`` variables, without the prefix."""
 
     cluster: Cluster = msgspec.field(default_factory=Cluster)
+    api: Api = msgspec.field(default_factory=Api)
     prometheus: Prometheus = msgspec.field(default_factory=Prometheus)
     release: ReleasePolicy = msgspec.field(default_factory=ReleasePolicy)
     catalogue: str | None = None
@@ -447,6 +458,7 @@ _KNOWN_FIELDS = sorted(
         for struct in (
             Eks,
             Cluster,
+            Api,
             PrometheusService,
             BasicAuth,
             Prometheus,

@@ -20,6 +20,7 @@ from meshroll.adapters.kube.connection import connection
 from meshroll.adapters.kube.requests import Requests
 from meshroll.core.retry import Patience
 
+LONG_SECONDS = 20
 DATE = "Tue, 06 Jan 2026 10:20:30 GMT"
 
 
@@ -100,6 +101,45 @@ def server() -> Iterator[Server]:
     yield served
     listening.shutdown()
     listening.server_close()
+
+
+class Watch:
+    """One watch, as the server plays it; it is over once ``over`` is set."""
+
+    def __init__(self, handler: BaseHTTPRequestHandler, over: threading.Event) -> None:
+        self.handler = handler
+        self._over = over
+        self._begun = False
+
+    def begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self.handler.send_response_only(200)
+            self.handler.send_header("Transfer-Encoding", "chunked")
+            self.handler.end_headers()
+
+    def say(self, kind: str, item: dict[str, Any]) -> None:
+        self.begin()
+        line = json.dumps({"type": kind, "object": item}).encode() + b"\n"
+        self.handler.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+
+    def end(self) -> None:
+        self.begin()
+        self.handler.wfile.write(b"0\r\n\r\n")
+
+    def refuse(self, status: int) -> None:
+        self.handler.send_response_only(status)
+        self.handler.send_header("Content-Length", "0")
+        self.handler.end_headers()
+
+    def reset(self) -> None:
+        self.handler.reset()  # type: ignore[attr-defined]
+
+    def stall(self) -> None:
+        """Open, and silent, as behind a router that has forgotten the connection."""
+        self.begin()
+        self._over.wait(LONG_SECONDS)
+        self.handler.close_connection = True
 
 
 class Time:

@@ -25,6 +25,9 @@ class Cluster:
         self.writes = 0
         monkeypatch.setattr(clock, "seconds", lambda: self.seconds)
 
+    def urgent(self) -> Cluster:
+        return self
+
     def server_now(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
 

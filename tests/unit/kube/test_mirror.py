@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,14 +9,12 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from unit.kube.conftest import RESET, Answer, Asked, Connect, Server
+from unit.kube.conftest import LONG_SECONDS, RESET, Answer, Asked, Connect, Server, Watch
 
 from meshroll.adapters.kube import requests
 from meshroll.adapters.kube.client import ApiError
 from meshroll.adapters.kube.mirror import CURRENT_SECONDS, Mirror
 from meshroll.core.errors import Refused
-
-LONG_SECONDS = 20
 
 
 def pod(name: str, version: int = 1) -> dict[str, Any]:
@@ -51,43 +48,6 @@ class World:
             return
         self.watches += 1
         (self.on_watch.pop(0) if self.on_watch else Watch.stall)(watch)
-
-
-class Watch:
-    def __init__(self, handler: BaseHTTPRequestHandler, over: threading.Event) -> None:
-        self.handler = handler
-        self._over = over
-        self._begun = False
-
-    def begin(self) -> None:
-        if not self._begun:
-            self._begun = True
-            self.handler.send_response_only(200)
-            self.handler.send_header("Transfer-Encoding", "chunked")
-            self.handler.end_headers()
-
-    def say(self, kind: str, item: dict[str, Any]) -> None:
-        self.begin()
-        line = json.dumps({"type": kind, "object": item}).encode() + b"\n"
-        self.handler.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
-
-    def end(self) -> None:
-        self.begin()
-        self.handler.wfile.write(b"0\r\n\r\n")
-
-    def refuse(self, status: int) -> None:
-        self.handler.send_response_only(status)
-        self.handler.send_header("Content-Length", "0")
-        self.handler.end_headers()
-
-    def reset(self) -> None:
-        self.handler.reset()  # type: ignore[attr-defined]
-
-    def stall(self) -> None:
-        """Open, and silent, as behind a router that has forgotten the connection."""
-        self.begin()
-        self._over.wait(LONG_SECONDS)
-        self.handler.close_connection = True
 
 
 @pytest.fixture

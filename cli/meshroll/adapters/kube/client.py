@@ -18,6 +18,7 @@ import msgspec
 
 from meshroll.adapters.kube.connection import JSON, Connection, connection
 from meshroll.adapters.kube.errors import ApiError, SuppressStatus, refusal
+from meshroll.adapters.kube.limits import Limits
 from meshroll.adapters.kube.requests import Requests
 from meshroll.core.retry import Patience, holds
 
@@ -74,17 +75,24 @@ class Kube:
         context: str | None,
         log: Callable[[str], None] = lambda _: None,
         patience_seconds: float = SHORT_PATIENCE_SECONDS,
+        limits: Limits | None = None,
     ) -> Kube:
         """A client for ``context`` of ``kubeconfig`` (the usual file by default, the pod's account inside a cluster).
 
         Raises UsageError where the file or context is missing or broken.
         """
-        return cls.over(connection(kubeconfig, context), log, patience_seconds)
+        return cls.over(connection(kubeconfig, context), log, patience_seconds, limits)
 
     @classmethod
-    def over(cls, opened: Connection, log: Callable[[str], None], patience_seconds: float) -> Kube:
+    def over(
+        cls,
+        opened: Connection,
+        log: Callable[[str], None],
+        patience_seconds: float,
+        limits: Limits | None = None,
+    ) -> Kube:
         """A client of the API server that ``opened`` leads to."""
-        return cls(Requests(opened, log, Patience(patience_seconds)))
+        return cls(Requests(opened, log, Patience(patience_seconds), limits))
 
     def fenced(self, before_write: Callable[[], None]) -> Kube:
         """The same client, which calls ``before_write`` before every try of every write and lets it raise."""
@@ -93,6 +101,10 @@ class Kube:
     def hurried(self) -> Kube:
         """The same client, which tries each request once: for what is worth less than the time to try it again."""
         return Kube(replace(self._requests, patience=Patience(0.0)))
+
+    def urgent(self) -> Kube:
+        """The same client, whose requests wait for no turn: for the few that others' writes wait for."""
+        return Kube(replace(self._requests, limits=None))
 
     def server_now(self) -> datetime:
         """The API server's clock (UTC, to a second) as of its last answer; asks for one where there was none yet.
@@ -120,6 +132,10 @@ class Kube:
     def list_all(self, path: str, **query: str) -> tuple[list[Object], str]:
         """All objects at ``path``, page by page, and the resourceVersion to watch from."""
         return self.list_as(path, JSON, lambda page: page.get("items") or [], **query)
+
+    def list_metadata(self, path: str, **query: str) -> tuple[list[Object], str]:
+        """As list_all, but no more of each object than its metadata."""
+        return self.list_as(path, METADATA_LIST, lambda page: page.get("items") or [], **query)
 
     def list_as(
         self,
@@ -179,7 +195,7 @@ class Kube:
         response = self._requests.stream(f"{path}?{urlencode(query)}", seconds)
         try:
             if response.status != 200:
-                raise refusal(response.status, "GET", path, response.read())
+                raise refusal(response.status, "GET", path, response.read(), response.headers)
             buffer = b""
             for chunk in response.stream(65536, decode_content=True):
                 *lines, buffer = (buffer + chunk).split(b"\n")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from meshroll.core.errors import Problem, Refused
+from meshroll.core.retry import retry_after_seconds
 
 _HINTS = {
     401: "The credentials are refused or have expired: log in again (aws sso login, or a new token). "
@@ -21,15 +23,24 @@ class ApiError(Refused):
     """An answer of the API server that is not a success; ``status`` is its HTTP code.
 
     A refusal like any other; core.outcome takes the run back where it had changed something by then. ``unsure``
-    where an earlier try of the same request may have been carried out without an answer.
+    where an earlier try of the same request may have been carried out without an answer. ``retry_after_seconds`` is
+    what the answer asks for, 0 where it says nothing.
     """
 
     def __init__(
-        self, status: int, method: str, path: str, message: str, reason: str = "", unsure: bool = False
+        self,
+        status: int,
+        method: str,
+        path: str,
+        message: str,
+        reason: str = "",
+        unsure: bool = False,
+        retry_after_seconds: float = 0.0,
     ) -> None:
         self.status = status
         self.reason = reason
         self.unsure = unsure
+        self.retry_after_seconds = retry_after_seconds
         super().__init__(
             Problem(
                 f"api-{status}",
@@ -51,8 +62,10 @@ class SuppressStatus(suppress):
         return isinstance(error, ApiError) and error.status in self._statuses
 
 
-def refusal(status: int, method: str, path: str, data: bytes, unsure: bool = False) -> ApiError:
-    """The error that an answer's body tells of."""
+def refusal(
+    status: int, method: str, path: str, data: bytes, headers: Mapping[str, str], unsure: bool = False
+) -> ApiError:
+    """The error that an answer tells of."""
     try:
         parsed = json.loads(data)
         # What is behind the Service proxy (Prometheus) says it in "error".
@@ -60,7 +73,8 @@ def refusal(status: int, method: str, path: str, data: bytes, unsure: bool = Fal
         reason = str(parsed.get("reason", ""))
     except (ValueError, AttributeError):
         message, reason = data[:256].decode(errors="replace"), ""
-    return ApiError(status, method, path, message, reason, unsure)
+    asked_seconds = retry_after_seconds(headers.get("Retry-After", ""), headers.get("Date", ""))
+    return ApiError(status, method, path, message, reason, unsure, asked_seconds)
 
 
 def unreachable(host: str, error: Exception, tried_seconds: float) -> Refused:

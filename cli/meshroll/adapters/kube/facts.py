@@ -257,9 +257,7 @@ def _cni_config(kube: Kube, view: ClusterView) -> Iterator[Object]:
 def _helm_records(kube: Kube, view: ClusterView) -> list[Object]:
     """Their labels say how each release stands; what is in them is not read."""
     path = HELM_RECORDS.format(namespace=view.control_plane.namespace)
-    return kube.list_as(
-        path, METADATA_LIST, lambda page: page.get("items") or [], labelSelector="owner=helm"
-    )[0]
+    return kube.list_metadata(path, labelSelector="owner=helm")[0]
 
 
 def _ahead_seconds(kube: Kube) -> float:

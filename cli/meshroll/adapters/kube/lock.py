@@ -37,7 +37,8 @@ class Lock:
     """The cluster's lock as one run sees it; ``holder`` is user@host, ``alive_file`` that of adapters.alive."""
 
     def __init__(self, kube: Kube, holder: str, run_id: str, alive_file: str | None) -> None:
-        self._kube = kube
+        # A renewal that waits its turn behind the writes that wait for it would be waited for in vain.
+        self._kube = kube.urgent()
         self._identity = f"{holder}/{run_id}"
         self._annotations = {RUN: run_id, **({ALIVE: alive_file} if alive_file else {})}
         # When the last renewal was sent, not answered: the Lease may count from there.

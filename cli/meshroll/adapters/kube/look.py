@@ -12,7 +12,7 @@ import yaml
 from meshroll.adapters import certificate_dates
 from meshroll.adapters.kube.client import ApiError, Kube, Object
 from meshroll.adapters.kube.connection import JSON
-from meshroll.adapters.kube.pods import POD_PAGE, Trimmed
+from meshroll.adapters.kube.pods import list_pods
 from meshroll.core.control_plane import INJECTOR, INSTALLING
 from meshroll.core.mesh_identity import MeshIdentity
 from meshroll.core.model import (
@@ -73,7 +73,7 @@ def look(
                 name=name,
                 manifest=reads["namespace"].result(),
                 workloads=tuple(sorted(workloads.get(name, []), key=lambda workload: workload.id)),
-                pods=tuple(Pod(item) for item in reads["pods"].result()[0]),
+                pods=tuple(Pod(item) for item in reads["pods"].result()),
                 services=tuple(reads["services"].result()[0]),
                 config_maps=tuple(reads["config_maps"].result()[0]),
                 autoscalers=tuple(reads["autoscalers"].result()[0]),
@@ -104,7 +104,7 @@ def _namespace_reads(submit: Callable[..., Future[Any]], kube: Kube, name: str) 
     core = f"/api/v1/namespaces/{name}"
     return {
         "namespace": submit(kube.get, core),
-        "pods": submit(kube.list_as, f"{core}/pods", JSON, Trimmed(), POD_PAGE),
+        "pods": submit(list_pods, kube, f"{core}/pods"),
         "services": submit(kube.list_all, f"{core}/services"),
         "config_maps": submit(kube.list_all, f"{core}/configmaps"),
         "autoscalers": submit(

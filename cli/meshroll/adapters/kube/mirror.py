@@ -24,7 +24,9 @@ PATHS = {
 # because a copy that stands still must not be judged: see is_current.
 WATCH_SECONDS = 10
 CURRENT_SECONDS = 16.0
-GONE = 410
+BUSY, GONE = 429, 410
+# Then it is asked with the patience of a list, whose end says why.
+BUSY_MAX = 5
 
 
 class Mirror:
@@ -58,10 +60,8 @@ class Mirror:
         self._seconds = seconds
 
     def __enter__(self) -> Mirror:
-        versions = {kind: self._relist(kind) for kind in PATHS}
-        self._old_events = {event["metadata"]["uid"] for event in self._objects["Event"].values()}
-        self._objects["Event"] = {}
-        self._pending = {key: item for key, item in self._pending.items() if key[0] != "Event"}
+        versions = {kind: self._relist(kind) for kind in PATHS if kind != "Event"}
+        versions["Event"] = self._pass_over_events()
         for kind, version in versions.items():
             threading.Thread(
                 target=self._follow, args=(kind, version), daemon=True, name=f"watch {kind}"
@@ -101,7 +101,7 @@ class Mirror:
         try:
             breaks = 0
             while not self._stopped.is_set():
-                began = self._seconds()
+                began, asked_seconds = self._seconds(), 0.0
                 try:
                     resource_version = self._watch(kind, resource_version)
                     broke = False
@@ -110,11 +110,13 @@ class Mirror:
                 except ApiError as error:
                     if error.status not in TRANSIENT | {401, GONE}:
                         raise
-                    broke = True
+                    # A watch that was not begun goes on from where it was: a list is more work for whoever is busy.
+                    broke = error.status != BUSY or breaks >= BUSY_MAX
+                    asked_seconds = error.retry_after_seconds
                 # A watch that ends at once, however politely, is not asked for again and again without a pause.
                 breaks = breaks + 1 if broke or self._seconds() - began < self._watch_seconds / 2 else 0
                 if breaks:
-                    self._stopped.wait(backoff_seconds(breaks, random.random()))
+                    self._stopped.wait(max(asked_seconds, backoff_seconds(breaks, random.random())))
                 if broke and not self._stopped.is_set():
                     resource_version = self._relist(kind)
         except Exception as error:
@@ -138,6 +140,15 @@ class Mirror:
         with self._changed:
             self._put(kind, item["metadata"]["name"], None if change == "DELETED" else item)
             self._told(kind, self._seconds())
+
+    def _pass_over_events(self) -> str:
+        """Learns which events are older than the mirror, by their names alone; the version to go on from."""
+        asked = self._seconds()
+        events, version = self._kube.list_metadata(self._paths["Event"])
+        with self._changed:
+            self._old_events = {event["metadata"]["uid"] for event in events}
+            self._told("Event", asked)
+        return version
 
     def _relist(self, kind: str) -> str:
         asked = self._seconds()

@@ -7,6 +7,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,9 @@ import urllib3
 from meshroll.adapters import clock
 from meshroll.adapters.kube.connection import JSON, Connection
 from meshroll.adapters.kube.errors import refusal, unreachable
+from meshroll.adapters.kube.limits import Limits
 from meshroll.core.errors import Refused
-from meshroll.core.retry import Patience, may_help, retry_after_seconds
+from meshroll.core.retry import Patience, may_help
 
 # The lock's fence counts on this: a write of a run that has lost its lease has come to its end before another begins.
 WRITE_TIMEOUT_SECONDS = 30.0
@@ -29,11 +31,15 @@ PROXIED_PATIENCE = Patience(8.0)
 
 @dataclass(frozen=True)
 class Requests:
-    """How requests of one client are made. ``before_write`` is called before every try of a write, and may raise."""
+    """How requests of one client are made. ``before_write`` is called before every try of a write, and may raise.
+
+    Without ``limits`` nothing waits for its turn.
+    """
 
     connection: Connection
     log: Callable[[str], None]
     patience: Patience
+    limits: Limits | None = None
     before_write: Callable[[], None] = lambda: None
     sleep: Callable[[float], None] = time.sleep
     seconds: Callable[[], float] = clock.seconds
@@ -56,6 +62,8 @@ class Requests:
 
     def stream(self, path: str, seconds: int) -> urllib3.BaseHTTPResponse:
         """A watch of ``seconds``, tried once; it breaks off where no byte comes for a little longer than that."""
+        if self.limits:
+            self.limits.start()
         timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=seconds + WATCH_SLACK_SECONDS)
         return self.connection.send("GET", path, None, "", timeout)
 
@@ -70,17 +78,20 @@ class Requests:
         accept: str = JSON,
     ) -> bytes:
         encoded = None if body is None else json.dumps(body).encode()
-        begun, tries, unsure, renewed = self.seconds(), 0, False, False
+        begun, tries, unsure, renewed = 0.0, 0, False, False
         while True:
             tries += 1
             fence = self.before_write if method != "GET" else _nothing
             generation, asked_seconds = self.connection.generation, 0.0
             try:
-                response = self.connection.send(
-                    method, path, encoded, content_type, _timeout(method), fence, accept
-                )
-                data = bytes(response.read())
-                response.release_conn()
+                # The fence is asked within the turn: however long that was in coming, a write begins right after it.
+                with self.limits.turn() if self.limits else nullcontext():
+                    begun = begun if tries > 1 else self.seconds()
+                    response = self.connection.send(
+                        method, path, encoded, content_type, _timeout(method), fence, accept
+                    )
+                    data = bytes(response.read())
+                    response.release_conn()
             except urllib3.exceptions.HTTPError as error:
                 failure: Refused = unreachable(self.connection.host, error, self.seconds() - begun)
                 failure.__cause__ = error
@@ -91,14 +102,14 @@ class Requests:
                     self.connection.learn_clock(headers.get("Date", ""))
                 if 200 <= status < 300:
                     return data
-                failure = refusal(status, method, path, data, unsure)
+                failure = refused = refusal(status, method, path, data, headers, unsure)
                 if status == 401 and not renewed and self.connection.renew(generation):
                     renewed = True
                     self.log(f"{method} {_bare(path)}: 401; again with credentials loaded anew")
                     continue
                 why, again = str(status), may_help(method, path, body, status, tries)
                 unsure = unsure or status >= 500
-                asked_seconds = retry_after_seconds(headers.get("Retry-After", ""), headers.get("Date", ""))
+                asked_seconds = refused.retry_after_seconds
             wait_seconds = patience.wait_seconds(
                 tries, self.seconds() - begun, random.random(), asked_seconds
             )
