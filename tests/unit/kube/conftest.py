@@ -30,6 +30,7 @@ class Asked:
     path: str
     body: Any
     token: str | None
+    accept: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ def server() -> Iterator[Server]:
         def answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
-            asked = Asked(self.command, self.path, body, self.headers.get("Authorization"))
+            asked = Asked(
+                self.command, self.path, body, self.headers.get("Authorization"), self.headers["Accept"]
+            )
             served.asked.append(asked)
             if served.stream and "watch=1" in self.path:
                 served.stream(asked, self)
@@ -127,8 +130,10 @@ class Watch:
         self.begin()
         self.handler.wfile.write(b"0\r\n\r\n")
 
-    def refuse(self, status: int) -> None:
+    def refuse(self, status: int, headers: Mapping[str, str] | None = None) -> None:
         self.handler.send_response_only(status)
+        for name, value in (headers or {}).items():
+            self.handler.send_header(name, value)
         self.handler.send_header("Content-Length", "0")
         self.handler.end_headers()
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from unit.kube.conftest import LONG_SECONDS, RESET, Answer, Asked, Connect, Server, Watch
 
+from meshroll.adapters.kube import mirror as mirror_module
 from meshroll.adapters.kube import requests
 from meshroll.adapters.kube.client import ApiError
-from meshroll.adapters.kube.mirror import CURRENT_SECONDS, Mirror
+from meshroll.adapters.kube.mirror import BUSY_MAX, CURRENT_SECONDS, Mirror
 from meshroll.core.errors import Refused
 
 
@@ -28,7 +29,8 @@ class World:
         self.pods = [pod("a"), pod("b")]
         self.lists = 0
         self.watches = 0
-        self.away = False
+        self.away = self.busy = False
+        self.events: list[dict[str, Any]] = []
         self.over = threading.Event()
         self.on_watch: list[Callable[[Watch], None]] = []
         server.script = self.listed
@@ -37,7 +39,10 @@ class World:
     def listed(self, asked: Asked) -> Answer:
         if self.away:
             return RESET
+        if self.busy:
+            return Answer(429, headers={"Retry-After": "17"})
         items = self.pods if "/pods?" in asked.path else []
+        items = self.events if "/events?" in asked.path else items
         self.lists += "/pods?" in asked.path
         return Answer(body={"items": items, "metadata": {"resourceVersion": "7"}})
 
@@ -111,6 +116,62 @@ def test_a_watch_that_ended_politely_goes_on_from_where_it_was(
         until(mirror, lambda: names(mirror) == ["b", "c"])
     assert world.lists == 1
     assert "resourceVersion=12" in [a.path for a in server.asked if "/pods?watch" in a.path][1]
+
+
+def test_a_watch_that_is_refused_as_too_much_waits_as_told_and_goes_on_without_a_list(
+    world: World, server: Server, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror_module, "backoff_seconds", lambda *_: 0.0)
+    began = time.monotonic()
+    world.on_watch = [
+        lambda watch: watch.refuse(429, {"Retry-After": "1"}),
+        lambda watch: (watch.say("ADDED", pod("c", 8)), watch.stall())[1],
+    ]
+    with Mirror(connect().kube, "n") as mirror:
+        until(mirror, lambda: names(mirror) == ["a", "b", "c"])
+    assert time.monotonic() - began >= 1.0, "it asked again sooner than it was told to"
+    assert world.lists == 1
+    assert ["resourceVersion=7" in a.path for a in server.asked if "/pods?watch" in a.path] == [True, True]
+
+
+def test_an_api_server_that_stays_busy_is_asked_for_a_list_whose_end_says_so(
+    world: World, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror_module, "backoff_seconds", lambda *_: 0.0)
+
+    def busy(watch: Watch) -> None:
+        world.busy = True
+        watch.refuse(429)
+
+    world.on_watch = [busy] * (BUSY_MAX + 1)
+    with Mirror(connect(patience_seconds=30).kube, "n") as mirror, pytest.raises(ApiError) as raised:
+        until(mirror, lambda: False)
+    assert raised.value.status == 429
+
+
+def test_the_first_list_of_a_mirror_waits_as_a_busy_api_server_says(world: World, connect: Connect) -> None:
+    world.busy = True
+    client = connect()
+
+    def less_busy() -> None:
+        world.busy = len(client.time.slept) < 3
+
+    client.time.on_sleep = less_busy
+    with Mirror(client.kube, "n") as mirror:
+        assert names(mirror) == ["a", "b"]
+    assert client.time.slept == [17.0] * 3
+
+
+def test_of_events_from_before_it_only_their_metadata_is_asked_for_and_none_is_kept(
+    world: World, server: Server, connect: Connect
+) -> None:
+    world.events = [pod("old")]
+    with Mirror(connect().kube, "n") as mirror:
+        assert mirror.objects("Event") == {}
+        assert "Event" not in {kind for kind, _, _ in mirror.changes()}
+        until(mirror, lambda: any("/events?watch" in a.path for a in server.asked))
+    (accepted,) = {a.accept for a in server.asked if "/events?" in a.path and "watch" not in a.path}
+    assert "PartialObjectMetadataList" in accepted
 
 
 def test_a_restart_of_the_api_server_is_waited_for(world: World, connect: Connect) -> None:
