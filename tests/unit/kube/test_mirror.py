@@ -143,10 +143,11 @@ def test_an_api_server_that_stays_busy_is_asked_for_a_list_whose_end_says_so(
         world.busy = True
         watch.refuse(429)
 
-    world.on_watch = [busy] * (BUSY_MAX + 1)
+    world.on_watch = [busy] * (BUSY_MAX + 5)
     with Mirror(connect(patience_seconds=30).kube, "n") as mirror, pytest.raises(ApiError) as raised:
         until(mirror, lambda: False)
     assert raised.value.status == 429
+    assert world.watches == BUSY_MAX + 1
 
 
 def test_the_first_list_of_a_mirror_waits_as_a_busy_api_server_says(world: World, connect: Connect) -> None:
