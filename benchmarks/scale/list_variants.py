@@ -1,6 +1,6 @@
 """What a list of pods costs, by how it is asked for: time, bytes, the client's memory, CPU of client and API server.
 
-    python benchmarks/list_variants.py KUBECONFIG CONTEXT NAMESPACE API-SERVER-PID ETCD-PID [ROUNDS]
+    python benchmarks/scale/list_variants.py KUBECONFIG CONTEXT NAMESPACE API-SERVER-PID ETCD-PID [ROUNDS]
 
 Each list has a process of its own, for its memory, and the variants take turns; what is printed is the median. Pods are
 decoded as a look decodes them, and kept.
