@@ -66,7 +66,7 @@ class Cluster(_Settings, frozen=True):
 class Api(_Settings, frozen=True):
     """What one task asks of a cluster's API server at most: so much at a time, and so much a second.
 
-    More than 16 at a time would be of no use: nothing here works on more than that side by side.
+    More than 16 at a time would be of no use: no pool of threads here has more.
     """
 
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=16)] = 16
