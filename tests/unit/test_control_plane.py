@@ -27,6 +27,7 @@ from meshroll.core.identity import step_for
 from meshroll.core.install import Seen, failed, records_in_the_way
 from meshroll.core.known_values import value_at
 from meshroll.core.model import ControlPlane
+from meshroll.core.settings import Api
 
 NOW = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
 NODE: dict[str, Any] = {"metadata": {"name": "a"}, "spec": {}}
@@ -264,7 +265,7 @@ def test_a_helm_that_does_not_do_is_refused_before_anything(
         binary.write_text(f"#!/bin/sh\n{script}\n")
         binary.chmod(0o755)
     with pytest.raises(Refused) as refused:
-        helm.usable(str(binary), helm.environment(tmp_path))
+        helm.usable(str(binary), helm.environment(tmp_path, Api()))
     (problem,) = refused.value.problems
     assert problem.code == code
     assert "helm_binary" in problem.hint
@@ -274,7 +275,12 @@ def test_helm_3_is_taken_with_homes_of_its_own(tmp_path: Path) -> None:
     binary = tmp_path / "helm"
     binary.write_text('#!/bin/sh\ncase "$HELM_CACHE_HOME" in */helm_cache_home) echo v3.22.0;; esac\n')
     binary.chmod(0o755)
-    assert helm.usable(str(binary), helm.environment(tmp_path)) == str(binary)
+    assert helm.usable(str(binary), helm.environment(tmp_path, Api())) == str(binary)
+
+
+def test_helm_asks_no_more_of_the_api_server_than_the_inventory_allows(tmp_path: Path) -> None:
+    variables = helm.environment(tmp_path, Api(requests_per_second=7))
+    assert (variables["HELM_QPS"], variables["HELM_BURST_LIMIT"]) == ("7", "7")
 
 
 CRD = (

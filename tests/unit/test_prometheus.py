@@ -331,7 +331,7 @@ def test_the_service_proxy_is_a_path_of_the_api_server() -> None:
 
 def through_the_api(status: int, body: object) -> PrometheusClient:
     """An API server that answers so, with its own words or with those of what is behind its proxy."""
-    error = refusal(status, "GET", "/api/v1/namespaces/monitoring", json.dumps(body).encode())
+    error = refusal(status, "GET", "/api/v1/namespaces/monitoring", json.dumps(body).encode(), {})
     return PrometheusClient(ServiceTransport(Api(error), "monitoring", "prometheus", "9090"))
 
 
