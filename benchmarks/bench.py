@@ -17,16 +17,16 @@ from scale import changes, gate, page, reading
 from scale.place import HOME, place, removed
 from scale.rows import Row
 
-PARTS: dict[str, Callable[[], Iterable[Row]]] = {
-    "start": lambda: reading.start(10),
-    "loops": lambda: changes.looped(place(), 1),
-    "changes-100": lambda: changes.rows(place(), 100, 1),
-    "changes-300": lambda: changes.rows(place(), 300, 1),
-    "changes-500": lambda: changes.rows(place(), 500, 3),
-    "changes-1000": lambda: changes.rows(place(), 1000, 1),
-    "clusters": lambda: reading.clusters(place(), 3),
-    "large": lambda: reading.large(place(), 3),
-    "gate": lambda: gate.rows(5),
+PARTS: dict[str, Callable[[int], Iterable[Row]]] = {
+    "start": lambda _: reading.start(10),
+    "loops": lambda _: changes.looped(place(), 1),
+    "changes-100": lambda _: changes.rows(place(), 100, 1),
+    "changes-300": lambda _: changes.rows(place(), 300, 1),
+    "changes-500": lambda repeats: changes.rows(place(), 500, repeats),
+    "changes-1000": lambda _: changes.rows(place(), 1000, 1),
+    "clusters": lambda repeats: reading.clusters(place(), repeats),
+    "large": lambda repeats: reading.large(place(), repeats),
+    "gate": lambda _: gate.rows(5),
 }
 # Each of these makes thousands of objects, which the next one must not find.
 FRESH = {"large", "clusters", "changes-300", "changes-500", "changes-1000"}
@@ -34,14 +34,15 @@ FRESH = {"large", "clusters", "changes-300", "changes-500", "changes-1000"}
 
 @click.command()
 @click.argument("parts", nargs=-1, type=click.Choice([*PARTS]))
-def main(parts: tuple[str, ...]) -> None:
+@click.option("--repeats", default=3, show_default=True, help="Of those parts that take minutes.")
+def main(parts: tuple[str, ...], repeats: int) -> None:
     """Measure PARTS (all by default) and write the page."""
     HOME.mkdir(parents=True, exist_ok=True)
     for part in parts or tuple(PARTS):
         if part in FRESH:
             removed()
         click.echo(f"-- {part}")
-        rows = [asdict(row) for row in PARTS[part]()]
+        rows = [asdict(row) for row in PARTS[part](repeats)]
         (HOME / f"{part}.json").write_text(json.dumps({"at": page.where(), "rows": rows}, indent=2))
     removed()
     page.write({part: HOME / f"{part}.json" for part in PARTS})

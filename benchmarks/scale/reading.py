@@ -11,9 +11,9 @@ import click
 import yaml
 from scale.large import make
 from scale.measured import MESHROLL, Ran, run
-from scale.place import HOME, Place
+from scale.place import Place
 from scale.rows import Row
-from scale.times import CALLBACK, slowest_seconds
+from scale.times import Times
 
 DEPLOYMENTS, REPLICAS = 500, 20
 CLUSTERS = (1, 10, 50)
@@ -61,17 +61,14 @@ def clusters(place: Place, repeats: int) -> Iterator[Row]:
     for number in CLUSTERS:
         inventory = _many(place, number)
         command = [MESHROLL, "status", "-i", inventory, "-n", "charging", *QUIET]
-        own = {"ANSIBLE_CALLBACK_PLUGINS": str(CALLBACK), "ANSIBLE_CALLBACKS_ENABLED": "task_times"}
         ours, theirs = [], []
         for _ in range(repeats):
-            file = HOME / "task-times"
-            file.unlink(missing_ok=True)
-            ran = run(command, environment={**own, "TASK_TIMES": str(file), "ANSIBLE_FORKS": "20"})
-            ours.append(ran.seconds)
-            theirs.append(slowest_seconds(file))
+            times = Times(command, {"ANSIBLE_FORKS": str(number)})
+            ours.append(times.ran.seconds)
+            theirs.append(times.slowest_seconds)
         held[number] = [run(command, memory=True).mib for _ in range(repeats)]
         click.echo(f"{number} clusters: {ours[-1]:.1f} s, {held[number][-1]:.0f} MiB")
-        note = f"20 at a time, on {os.cpu_count()} processors that run the API server too"
+        note = f"all at a time, on {os.cpu_count()} processors that run the API server too"
         yield Row(
             f"`status` of {number} cluster{'s' if number > 1 else ''}",
             "the sum over tasks of the slowest cluster",

@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scale.measured import Ran, run
+from scale.place import HOME
+
 CALLBACK = Path(__file__).with_name("callback")
+GATE = "meshroll.linkerd.gate"
 
 
-def slowest_seconds(file: Path) -> float:
-    """The sum over tasks of the host that took longest at each."""
-    slowest: dict[str, float] = {}
-    for line in file.read_text().splitlines():
-        _, task, seconds = json.loads(line)
-        slowest[task] = max(slowest.get(task, 0.0), seconds)
-    return sum(slowest.values())
+class Times:
+    """One command, run with a callback that writes down what each task took."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        file = HOME / "task-times"
+        file.unlink(missing_ok=True)
+        own = {
+            "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACK),
+            "ANSIBLE_CALLBACKS_ENABLED": "task_times",
+            "TASK_TIMES": str(file),
+        }
+        self.ran: Ran = run(command, environment={**own, **(environment or {})})
+        self._rows = [json.loads(line) for line in file.read_text().splitlines()]
+
+    @property
+    def slowest_seconds(self) -> float:
+        """The sum over tasks of the host that took longest at each."""
+        slowest: dict[str, float] = {}
+        for _, task, seconds, _ in self._rows:
+            slowest[task] = max(slowest.get(task, 0.0), seconds)
+        return sum(slowest.values())
+
+    @property
+    def gates_seconds(self) -> float:
+        """Of one host."""
+        return sum(seconds for _, _, seconds, action in self._rows if action == GATE)

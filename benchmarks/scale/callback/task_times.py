@@ -1,4 +1,4 @@
-"""Writes down how long each task of each host took: host, task, seconds, to the file in $TASK_TIMES."""
+"""Writes down how long each task of each host took: host, task, seconds, action, to the file in $TASK_TIMES."""
 
 from __future__ import annotations
 
@@ -39,5 +39,6 @@ class CallbackModule(CallbackBase):
         if began is None:
             return
         with self._file.open("a") as file:
-            row = [result._host.get_name(), result._task._uuid, time.monotonic() - began]
+            seconds = time.monotonic() - began
+            row = [result._host.get_name(), result._task._uuid, seconds, result._task.action]
             file.write(json.dumps(row) + "\n")

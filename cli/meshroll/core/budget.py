@@ -121,6 +121,7 @@ class Turns:
         self._pods: dict[str, int] = {}
         self._before: dict[str, Mapping[str, str]] = {}
         self._by_node: dict[str, Mapping[str, int]] = {}
+        self._beside: set[str] | None = None
         self._is_said = False
 
     def next(self, under_way: Collection[str], touched: Collection[str]) -> list[Change]:
@@ -131,6 +132,9 @@ class Turns:
             self._by_node.pop(name, None)
         for name in under_way:
             self._begin(name)
+        is_as_before = {*under_way} == self._beside and (self._limits.pods_per_node is None or not touched)
+        if not self.waiting or is_as_before:
+            return []
         begun = to_begin(
             {name: self._restart(name, change.pods) for name, change in self.waiting.items()},
             [self._restart(name, self._pods.get(name, 0)) for name in under_way],
@@ -139,6 +143,7 @@ class Turns:
         for name in begun:
             self._begin(name)
             self._pods[name] = self.waiting[name].pods
+        self._beside = {*under_way, *begun}
         return [self.waiting.pop(name) for name in begun]
 
     def held_back(self, under_way: Collection[str]) -> str | None:
