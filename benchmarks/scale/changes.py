@@ -88,7 +88,7 @@ def looped(place: Place, repeats: int) -> Iterator[Row]:
     plain = place.inventory(namespace)
     ours, theirs = [], []
     playbook = str(Path(__file__).with_name("loops.yml"))
-    said = [f"kubeconfig={place.kubeconfig}", f"context={place.context}", f"namespace={namespace}"]
+    said = [f"kubeconfig={place.kubeconfig}", f"context={place.context}", f"target_namespace={namespace}"]
     command = [str(BIN / "ansible-playbook"), playbook, "-i", "localhost,"]
     command += [part for each in said for part in ("-e", each)]
     for _ in range(repeats):
