@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 from scale.floor import to_headless
 from scale.large import DIAL_MODE, make, name_of
-from scale.measured import BIN, MESHROLL, run
+from scale.measured import BIN, MESHROLL, calm, run
 from scale.place import Audit, Place, writes
 from scale.rows import Row
 from scale.times import Times
@@ -42,15 +41,18 @@ def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row]:
         in_floor.append(floor(place, "inject", namespace))
         out_floor.append(floor(place, "remove", namespace, len(services)))
         audit = Audit()
+        calm()
         times = Times([MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET])
         into.append(times.ran.seconds - times.gates_seconds)
         asked = audit.asked()
         written.append(writes(asked))
         read.append(sum(asked.values()) - written[-1])
+        calm()
         for _ in range(3):
             gets.append(kubectl(place, "get", KINDS, "-n", namespace, "-o", "json"))
             nothing.append(run([MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET]).seconds)
         _headless(place, namespace, services)
+        calm()
         out.append(run([MESHROLL, "rollback", "-i", dialled, "-n", namespace, *QUIET]).seconds)
         figures = f"in {in_floor[-1]:.0f} / {into[-1]:.0f} s, out {out_floor[-1]:.0f} / {out[-1]:.0f} s"
         click.echo(
@@ -94,6 +96,7 @@ def looped(place: Place, repeats: int) -> Iterator[Row]:
     for _ in range(repeats):
         theirs.append(run(command, environment={"ANSIBLE_PYTHON_INTERPRETER": sys.executable}).seconds)
         floor(place, "remove", namespace)
+        calm()
         ours.append(run([MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET]).seconds)
         floor(place, "remove", namespace)
         click.echo(f"{LOOPED} Deployments: loops {theirs[-1]:.0f} s, meshroll {ours[-1]:.0f} s")
@@ -110,6 +113,7 @@ def looped(place: Place, repeats: int) -> Iterator[Row]:
 
 def floor(place: Place, what: str, namespace: str, services: int = 0) -> float:
     """Seconds, its start included, as with a command."""
+    calm()
     command = [sys.executable, "-m", "scale.floor", what, place.kubeconfig, place.context, namespace]
     return run([*command, str(services)]).seconds
 
@@ -134,4 +138,3 @@ def _headless(place: Place, namespace: str, services: list[str]) -> None:
         found = place.kube.get(f"{path}/{name}")
         if found is not None and found["spec"].get("clusterIP") != "None":
             to_headless(place.kube, f"{path}/{name}")
-    time.sleep(1)

@@ -16,6 +16,9 @@ BENCHMARKS = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 MESHROLL = str(BIN / "meshroll")
 SAMPLE_SECONDS = 0.2
+CALM_SECONDS = 120.0
+IDLE = 3
+"""The fourth of the processors' times (proc_stat(5))."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,23 @@ def run(
     if process.returncode not in codes:
         sys.exit(f"{' '.join(argv)} ended with {process.returncode}:\n{out[-3000:]}\n{err[-3000:]}")
     return Ran(process.returncode, out, took, mib)
+
+
+def calm() -> None:
+    """Until controllers have nothing left to do of what came before: half of the machine is idle for five seconds."""
+    until, idle_since = time.monotonic() + CALM_SECONDS, None
+    while time.monotonic() < until:
+        before = _cpu_times()
+        time.sleep(1.0)
+        spent = [after - earlier for after, earlier in zip(_cpu_times(), before, strict=True)]
+        now = time.monotonic()
+        idle_since = (idle_since or now) if spent[IDLE] > sum(spent) / 2 else None
+        if idle_since is not None and now - idle_since >= 5.0:
+            return
+
+
+def _cpu_times() -> list[int]:
+    return [int(number) for number in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
 
 
 class _Peak:
