@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
+from meshroll.core.injection import NATIVE_ALPHA, NATIVE_GA
 from scale.large import DIAL_MODE, name_of
 
 from meshroll.adapters.kube.client import ApiError, Kube
@@ -55,6 +56,8 @@ def main() -> int:
 
 def _body(deployment: dict[str, Any], meshed: bool, dials_again: bool) -> dict[str, Any]:
     annotations = {INJECT: "enabled" if meshed else None}
+    # The same pods as meshroll makes: a proxy that is a native sidecar is another container to the kubelet.
+    annotations |= dict.fromkeys((NATIVE_ALPHA, NATIVE_GA), "true" if meshed else None)
     annotations["floor/restarted-at"] = datetime.now(UTC).isoformat()
     template: dict[str, Any] = {"metadata": {"annotations": annotations}}
     if dials_again:

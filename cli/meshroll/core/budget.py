@@ -126,7 +126,8 @@ class Turns:
 
     def next(self, under_way: Collection[str], touched: Collection[str]) -> list[Change]:
         """Those whose turn it is beside the workloads (ids) ``under_way``; ``touched`` are those that something changed
-        of since the last call. Workloads under way that were not handed out here count on nodes alone.
+        of since the last call. Workloads under way that were not handed out here count on nodes alone. One that fits
+        goes before one that does not.
         """
         for name in touched:
             self._by_node.pop(name, None)
@@ -135,8 +136,10 @@ class Turns:
         is_as_before = {*under_way} == self._beside and (self._limits.pods_per_node is None or not touched)
         if not self.waiting or is_as_before:
             return []
+        # What restarts nothing comes last: it would all be changed before a single workload has proved the change.
+        restarting = {name: change for name, change in self.waiting.items() if change.pods}
         begun = to_begin(
-            {name: self._restart(name, change.pods) for name, change in self.waiting.items()},
+            {name: self._restart(name, change.pods) for name, change in (restarting or self.waiting).items()},
             [self._restart(name, self._pods.get(name, 0)) for name in under_way],
             self._limits,
         )

@@ -188,6 +188,13 @@ def test_of_pods_that_keep_to_their_nodes_no_more_are_down_than_a_node_may_have(
     assert all(map(played.is_done, played.owners))
 
 
+def test_what_restarts_nothing_waits_for_what_does() -> None:
+    restarting, idle = workload(name="a"), workload("CronJob", name="b", replicas=0)
+    turns = Turns([change(idle), change(restarting)], Limits(restarting.replicas), Followed())
+    assert [each.name for each in turns.next((), ())] == ["a"]
+    assert [each.name for each in turns.next((), ())] == ["b"]
+
+
 def change(owner: Workload) -> Change:
     return Change(owner.kind, owner.namespace, owner.name, "patch", "a test", pods=owner.replicas)
 

@@ -134,8 +134,9 @@ def test_a_watch_that_is_refused_as_too_much_waits_as_told_and_goes_on_without_a
     assert ["resourceVersion=7" in a.path for a in server.asked if "/pods?watch" in a.path] == [True, True]
 
 
+@pytest.mark.parametrize("watch_seconds", [10, 0], ids=["refused at once", "refused after half a watch"])
 def test_an_api_server_that_stays_busy_is_asked_for_a_list_whose_end_says_so(
-    world: World, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    world: World, connect: Connect, monkeypatch: pytest.MonkeyPatch, watch_seconds: int
 ) -> None:
     monkeypatch.setattr(mirror_module, "backoff_seconds", lambda *_: 0.0)
 
@@ -144,7 +145,8 @@ def test_an_api_server_that_stays_busy_is_asked_for_a_list_whose_end_says_so(
         watch.refuse(429)
 
     world.on_watch = [busy] * (BUSY_MAX + 5)
-    with Mirror(connect(patience_seconds=30).kube, "n") as mirror, pytest.raises(ApiError) as raised:
+    kube = connect(patience_seconds=30).kube
+    with Mirror(kube, "n", watch_seconds) as mirror, pytest.raises(ApiError) as raised:
         until(mirror, lambda: False)
     assert raised.value.status == 429
     assert world.watches == BUSY_MAX + 1

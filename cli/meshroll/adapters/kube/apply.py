@@ -16,7 +16,7 @@ from meshroll.core.changes import API_PATHS, Change
 from meshroll.core.errors import Drift, Failed, Problem
 from meshroll.core.followed import Followed
 from meshroll.core.plan import Step
-from meshroll.core.progress import Expectation, Progress, judge
+from meshroll.core.progress import UNPROVED_SECONDS, Expectation, Progress, judge
 from meshroll.core.recreation import delete_options, in_order
 
 THREADS = 16
@@ -236,6 +236,7 @@ class _Rolling:
     workload: str
     generation: int
     unproved_since: float | None = None
+    unproved_seconds: float = UNPROVED_SECONDS
     done: int = 0
     message: str = ""
     is_timed: bool = True
@@ -253,8 +254,11 @@ class _Rolling:
         pods, events = followed.pods_of(identifier), followed.events_of(identifier)
         progress = judge(workload, pods, events, expected, old)
         self.is_timed = progress.state == "unproved"
-        if progress.state != "unproved" or progress.done > self.done:
+        # A complaint of another kind has its own time: a busy webhook that is restarted says that nobody answers.
+        is_new = progress.unproved_seconds != self.unproved_seconds
+        if progress.state != "unproved" or progress.done > self.done or is_new:
             self.unproved_since = None
+        self.unproved_seconds = progress.unproved_seconds
         self.done = progress.done
         if progress.state != "unproved":
             return progress

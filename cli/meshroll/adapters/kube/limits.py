@@ -1,4 +1,4 @@
-"""How much is asked of one API server at a time and each second, by all clients and threads of this process."""
+"""How much is asked of one API server at a time and each second, by all threads of a client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meshroll.core.settings import Api
 
 
 class Limits:
-    """Shared by all clients of one API server. What waits here has not been sent, and holds nobody's lock."""
+    """Shared by a client and those that are made of it. What waits here has not been sent, and holds nobody's lock."""
 
     def __init__(
         self,

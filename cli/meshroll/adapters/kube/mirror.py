@@ -27,6 +27,8 @@ CURRENT_SECONDS = 16.0
 BUSY, GONE = 429, 410
 # Then it is asked with the patience of a list, whose end says why.
 BUSY_MAX = 5
+# Longer than this nobody is told how the pods do.
+ASKED_SECONDS_MAX = 30.0
 
 
 class Mirror:
@@ -101,7 +103,7 @@ class Mirror:
         try:
             breaks = 0
             while not self._stopped.is_set():
-                began, asked_seconds = self._seconds(), 0.0
+                began, asked_seconds, is_busy = self._seconds(), 0.0, False
                 try:
                     resource_version = self._watch(kind, resource_version)
                     broke = False
@@ -111,10 +113,13 @@ class Mirror:
                     if error.status not in TRANSIENT | {401, GONE}:
                         raise
                     # A watch that was not begun goes on from where it was: a list is more work for whoever is busy.
-                    broke = error.status != BUSY or breaks >= BUSY_MAX
-                    asked_seconds = error.retry_after_seconds
-                # A watch that ends at once, however politely, is not asked for again and again without a pause.
-                breaks = breaks + 1 if broke or self._seconds() - began < self._watch_seconds / 2 else 0
+                    is_busy = error.status == BUSY
+                    broke = not is_busy or breaks >= BUSY_MAX
+                    asked_seconds = min(error.retry_after_seconds, ASKED_SECONDS_MAX)
+                # A watch that ends at once, however politely, is not asked for again and again without a pause. A busy
+                # server may have kept one waiting for long before it refuses.
+                is_short = self._seconds() - began < self._watch_seconds / 2
+                breaks = breaks + 1 if broke or is_busy or is_short else 0
                 if breaks:
                     self._stopped.wait(max(asked_seconds, backoff_seconds(breaks, random.random())))
                 if broke and not self._stopped.is_set():

@@ -58,6 +58,7 @@ class _ContainerStatus(TypedDict, total=False):
     restartCount: int
     state: Any
     lastState: Any
+    resources: Any
 
 
 class _Status(TypedDict, total=False):
