@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
-from meshroll.core.injection import NATIVE_ALPHA, NATIVE_GA
 from scale.large import DIAL_MODE, name_of
 
 from meshroll.adapters.kube.client import ApiError, Kube
+from meshroll.core.injection import NATIVE_ALPHA, NATIVE_GA
 
 THREADS = 16
 GONE = 410
