@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from scale.floor import to_headless
 from scale.large import DIAL_MODE, make, name_of
-from scale.measured import BIN, MESHROLL, calm, run
+from scale.measured import BIN, MESHROLL, QUIET, calm, run
 from scale.place import Audit, Place, writes
 from scale.rows import Row
 from scale.times import Times
@@ -17,7 +17,6 @@ from scale.times import Times
 REPLICAS = 2
 SERVICES = 50
 LOOPED = 50
-QUIET = ("--quiet", "-o", "json")
 KINDS = "deployments,pods,services,configmaps,horizontalpodautoscalers"
 FLOOR = "a bare program that patches 16 at a time and watches"
 LIMITS_OFF = "no disruption limits and one wave"
@@ -49,7 +48,7 @@ def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row]:
         read.append(sum(asked.values()) - written[-1])
         calm()
         for _ in range(3):
-            gets.append(kubectl(place, "get", KINDS, "-n", namespace, "-o", "json"))
+            gets.append(run(place.kubectl("get", KINDS, "-n", namespace, "-o", "json")).seconds)
             nothing.append(run([MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET]).seconds)
         _headless(place, namespace, services)
         calm()
@@ -116,11 +115,6 @@ def floor(place: Place, what: str, namespace: str, services: int = 0) -> float:
     calm()
     command = [sys.executable, "-m", "scale.floor", what, place.kubeconfig, place.context, namespace]
     return run([*command, str(services)]).seconds
-
-
-def kubectl(place: Place, *arguments: str) -> float:
-    command = ["kubectl", "--kubeconfig", place.kubeconfig, "--context", place.context, *arguments]
-    return run(command).seconds
 
 
 def _client(number: int, deployments: int) -> dict[str, object]:

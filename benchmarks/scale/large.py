@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from meshroll.adapters.kube.client import METADATA_LIST, Kube
+from meshroll.adapters.kube.client import Kube
 
 POLL_SECONDS = 5.0
 DIAL_MODE = "DIAL_MODE"
@@ -61,8 +61,3 @@ def ready(kube: Kube, namespace: str) -> int:
     """Pods that the namespace's Deployments call available."""
     found, _ = kube.list_all(f"/apis/apps/v1/namespaces/{namespace}/deployments")
     return sum(int((each.get("status") or {}).get("availableReplicas") or 0) for each in found)
-
-
-def pods(kube: Kube, namespace: str) -> int:
-    path = f"/api/v1/namespaces/{namespace}/pods"
-    return len(kube.list_as(path, METADATA_LIST, lambda page: [1] * len(page["items"]))[0])

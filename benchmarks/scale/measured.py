@@ -15,6 +15,7 @@ from pathlib import Path
 BENCHMARKS = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 MESHROLL = str(BIN / "meshroll")
+QUIET = ("--quiet", "-o", "json")
 SAMPLE_SECONDS = 0.2
 CALM_SECONDS = 120.0
 IDLE = 3

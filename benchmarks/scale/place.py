@@ -47,6 +47,9 @@ class Place:
     context: str
     kube: Kube
 
+    def kubectl(self, *arguments: str) -> list[str]:
+        return ["kubectl", "--kubeconfig", self.kubeconfig, "--context", self.context, *arguments]
+
     def inventory(self, namespace: str, **more: Any) -> str:
         """A copy of the sandbox's inventory whose one namespace is ``namespace``; ``more`` are keys of that."""
         copy = HOME / f"inventory-{namespace}{'-more' if more else ''}"

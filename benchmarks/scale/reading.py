@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import yaml
 from scale.large import make
-from scale.measured import MESHROLL, Ran, run
+from scale.measured import MESHROLL, QUIET, Ran, run
 from scale.place import Place
 from scale.rows import Row
 from scale.times import Times
@@ -18,7 +18,6 @@ from scale.times import Times
 DEPLOYMENTS, REPLICAS = 500, 20
 CLUSTERS = (1, 10, 50)
 PODS = "get", "pods", "-A", "-o", "json"
-QUIET = ("--quiet", "-o", "json")
 
 
 def large(place: Place, repeats: int) -> Iterator[Row]:
@@ -26,7 +25,7 @@ def large(place: Place, repeats: int) -> Iterator[Row]:
     namespace = "many-pods"
     make(place.kube, namespace, DEPLOYMENTS, REPLICAS)
     inventory = place.inventory(namespace)
-    kubectl = ["kubectl", "--kubeconfig", place.kubeconfig, "--context", place.context, *PODS]
+    kubectl = place.kubectl(*PODS)
     size = f"{DEPLOYMENTS * REPLICAS:,} pods"
     for command in ("plan", "status", "preflight"):
         ours: list[Ran] = []

@@ -18,20 +18,25 @@ POD = "/api/v1/namespaces/charging/pods/sessions-0"
 POLICY = "/apis/networking.k8s.io/v1/namespaces/charging/networkpolicies/shut"
 DEPLOYMENT = "/apis/apps/v1/namespaces/charging/deployments/sessions"
 BODY: dict[str, Any] = {"metadata": {"name": "shut"}, "spec": {}}
-LABELLED = Entry(
-    "partition",
-    Change(
-        "Pod",
-        "charging",
-        "sessions-0",
-        "patch",
-        "-",
-        [Field("/metadata/labels/meshroll.io~1drill", None, "1")],
-    ),
-)
+
+
+def patched(scenario: str, kind: str, name: str, field: Field) -> Entry:
+    return Entry(scenario, Change(kind, "charging", name, "patch", "-", [field]))
+
+
+LABELLED = patched("partition", "Pod", "sessions-0", Field("/metadata/labels/meshroll.io~1drill", None, "1"))
 SHUT = Entry("partition", Change("NetworkPolicy", "charging", "shut", "apply", "-", body=BODY))
-SCALED = Entry(
-    "scale-up", Change("Deployment", "charging", "sessions", "patch", "-", [Field("/spec/replicas", 3, 4)])
+SCALED = patched("scale-up", "Deployment", "sessions", Field("/spec/replicas", 3, 4))
+STARVED = patched(
+    "degraded-pod",
+    "Pod",
+    "sessions-0",
+    Field(
+        "/spec/containers/0/resources/limits/cpu",
+        "200m",
+        "20m",
+        [Guard("/spec/containers/0/name", "sessions")],
+    ),
 )
 
 
@@ -85,26 +90,6 @@ class Cluster:
         """What was written but for the journal."""
         paths = [(asked.method, asked.path.partition("?")[0]) for asked in self.server.asked]
         return [(method, path) for method, path in paths if method != "GET" and not path.startswith(PATH)]
-
-
-STARVED = Entry(
-    "degraded-pod",
-    Change(
-        "Pod",
-        "charging",
-        "sessions-0",
-        "patch",
-        "-",
-        [
-            Field(
-                "/spec/containers/0/resources/limits/cpu",
-                "200m",
-                "20m",
-                [Guard("/spec/containers/0/name", "sessions")],
-            )
-        ],
-    ),
-)
 
 
 def sized(spec: str, given: str) -> dict[str, Any]:
