@@ -14,10 +14,11 @@ from dataclasses import asdict
 
 import click
 from scale import changes, gate, page, reading
-from scale.place import HOME, place, removed
+from scale.place import HOME, bare_place, place, removed
+from scale.processors import Profile
 from scale.rows import Row
 
-PARTS: dict[str, Callable[[int], Iterable[Row]]] = {
+PARTS: dict[str, Callable[[int], Iterable[Row | Profile]]] = {
     "start": lambda _: reading.start(10),
     "loops": lambda _: changes.looped(place(), 1),
     "changes-100": lambda _: changes.rows(place(), 100, 1),
@@ -25,7 +26,7 @@ PARTS: dict[str, Callable[[int], Iterable[Row]]] = {
     "changes-500": lambda repeats: changes.rows(place(), 500, repeats),
     "changes-1000": lambda _: changes.rows(place(), 1000, 1),
     "clusters": lambda repeats: reading.clusters(place(), repeats),
-    "large": lambda repeats: reading.large(place(), repeats),
+    "large": lambda repeats: reading.large(bare_place(), repeats),
     "gate": lambda _: gate.rows(5),
 }
 # Each of these makes thousands of objects, which the next one must not find.
@@ -42,8 +43,13 @@ def main(parts: tuple[str, ...], repeats: int) -> None:
         if part in FRESH:
             removed()
         click.echo(f"-- {part}")
-        rows = [asdict(row) for row in PARTS[part](repeats)]
-        (HOME / f"{part}.json").write_text(json.dumps({"at": page.where(), "rows": rows}, indent=2))
+        found = list(PARTS[part](repeats))
+        kept = {
+            "at": page.where(),
+            "rows": [asdict(each) for each in found if isinstance(each, Row)],
+            "profiles": [asdict(each) for each in found if isinstance(each, Profile)],
+        }
+        (HOME / f"{part}.json").write_text(json.dumps(kept, indent=2))
     removed()
     page.write({part: HOME / f"{part}.json" for part in PARTS})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from scale.floor import to_headless
 from scale.large import DIAL_MODE, make, name_of
 from scale.measured import BIN, MESHROLL, QUIET, calm, run
 from scale.place import Audit, Place, writes
+from scale.processors import Profile, Spent, medians, spending
 from scale.rows import Row
 from scale.times import Times
 
@@ -23,7 +25,7 @@ LIMITS_OFF = "no disruption limits and one wave"
 NO_GATES = f"{LIMITS_OFF}; the whole command without the time of its gates, which the other has not"
 
 
-def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row]:
+def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row | Profile]:
     """Into the mesh, nothing to do, and out of it; each repeat begins and ends without the mesh."""
     namespace = f"large-{deployments}"
     make(place.kube, namespace, deployments, REPLICAS)
@@ -34,40 +36,34 @@ def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row]:
         services=[{"name": name, "method": "in_place", "source_ready": True} for name in services],
         clients=[_client(number, deployments) for number in range(len(services))],
     )
-    in_floor, into, nothing, gets, out_floor, out, written, read = ([] for _ in range(8))
+    seen = _Seen()
     for repeat in range(1, repeats + 1):
-        _headless(place, namespace, services)
-        in_floor.append(floor(place, "inject", namespace))
-        out_floor.append(floor(place, "remove", namespace, len(services)))
-        audit = Audit()
-        calm()
-        times = Times([MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET])
-        into.append(times.ran.seconds - times.gates_seconds)
-        asked = audit.asked()
-        written.append(writes(asked))
-        read.append(sum(asked.values()) - written[-1])
-        calm()
-        for _ in range(3):
-            gets.append(run(place.kubectl("get", KINDS, "-n", namespace, "-o", "json")).seconds)
-            nothing.append(run([MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET]).seconds)
-        _headless(place, namespace, services)
-        calm()
-        out.append(run([MESHROLL, "rollback", "-i", dialled, "-n", namespace, *QUIET]).seconds)
-        figures = f"in {in_floor[-1]:.0f} / {into[-1]:.0f} s, out {out_floor[-1]:.0f} / {out[-1]:.0f} s"
-        click.echo(
-            f"{deployments} Deployments, {repeat} of {repeats}: {figures}, nothing {nothing[-1]:.1f} s"
-        )
+        # Whoever comes first leaves caches and a larger store to the other.
+        halves = [lambda: _bare(place, namespace, services, seen)]
+        halves.append(lambda: _own(place, namespace, services, plain, dialled, seen))
+        for half in halves if repeat % 2 else reversed(halves):
+            _headless(place, namespace, services)
+            half()
+        click.echo(f"{deployments} Deployments, {repeat} of {repeats}: {seen.said}")
     size = f"{deployments} Deployments x {REPLICAS} pods"
-    yield Row(f"inject, restart and prove {size}", FLOOR, "s", into, in_floor, ratio_max=1.1, note=NO_GATES)
-    each = [number / deployments for number in written]
+    yield Row(
+        f"inject, restart and prove {size}",
+        FLOOR,
+        "s",
+        seen.into,
+        seen.in_floor,
+        ratio_max=1.1,
+        note=NO_GATES,
+    )
+    each = [number / deployments for number in seen.written]
     yield Row(f"its writes for each of {deployments} Deployments", "", "", each, [], ours_max=2.0)
-    yield Row(f"its reads and lists in all, {deployments} Deployments", "", "", read, [])
+    yield Row(f"its reads and lists in all, {deployments} Deployments", "", "", seen.read, [])
     yield Row(
         f"the same {size}, nothing to do",
         f"`kubectl get {KINDS}` of the namespace",
         "s",
-        nothing,
-        gets,
+        seen.nothing,
+        seen.gets,
         ratio_max=2.0,
         ours_max=5.0,
     )
@@ -75,11 +71,68 @@ def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row]:
         f"rollback of {deployments} Deployments and {len(services)} Services",
         f"{FLOOR}, Services one by one",
         "s",
-        out,
-        out_floor,
+        seen.out,
+        seen.out_floor,
         ratio_max=1.2,
         note=LIMITS_OFF,
     )
+    for what, (ours, theirs) in seen.profiles.items():
+        yield Profile(f"{what}, {deployments} Deployments", medians(ours), medians(theirs))
+
+
+@dataclass
+class _Seen:
+    """One figure a repeat, ``nothing`` and ``gets`` three; of profiles meshroll's and the other's."""
+
+    in_floor: list[float] = field(default_factory=list)
+    into: list[float] = field(default_factory=list)
+    out_floor: list[float] = field(default_factory=list)
+    out: list[float] = field(default_factory=list)
+    nothing: list[float] = field(default_factory=list)
+    gets: list[float] = field(default_factory=list)
+    written: list[float] = field(default_factory=list)
+    read: list[float] = field(default_factory=list)
+    profiles: dict[str, tuple[list[Spent], list[Spent]]] = field(
+        default_factory=lambda: {"into the mesh": ([], []), "out of it": ([], [])}
+    )
+
+    @property
+    def said(self) -> str:
+        into = f"{self.into[-1]:.0f} / {self.in_floor[-1]:.0f} s"
+        out = f"{self.out[-1]:.0f} / {self.out_floor[-1]:.0f} s"
+        return f"in {into}, out {out}, nothing {self.nothing[-1]:.1f} s"
+
+
+def _bare(place: Place, namespace: str, services: list[str], seen: _Seen) -> None:
+    into, out = (profile[1] for profile in seen.profiles.values())
+    calm()
+    with spending(into):
+        seen.in_floor.append(floor(place, "inject", namespace))
+    calm()
+    with spending(out):
+        seen.out_floor.append(floor(place, "remove", namespace, len(services)))
+
+
+def _own(place: Place, namespace: str, services: list[str], plain: str, dialled: str, seen: _Seen) -> None:
+    into, out = (profile[0] for profile in seen.profiles.values())
+    again = [MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET]
+    audit = Audit()
+    calm()
+    with spending(into):
+        times = Times(again)
+    seen.into.append(times.ran.seconds - times.gates_seconds)
+    asked = audit.asked()
+    seen.written.append(writes(asked))
+    seen.read.append(sum(asked.values()) - seen.written[-1])
+    calm()
+    for _ in range(3):
+        seen.gets.append(run(place.kubectl("get", KINDS, "-n", namespace, "-o", "json")).seconds)
+        seen.nothing.append(run(again).seconds)
+    _headless(place, namespace, services)
+    calm()
+    back = [MESHROLL, "rollback", "-i", dialled, "-n", namespace, *QUIET]
+    with spending(out):
+        seen.out.append(run(back).seconds)
 
 
 def looped(place: Place, repeats: int) -> Iterator[Row]:
@@ -112,7 +165,6 @@ def looped(place: Place, repeats: int) -> Iterator[Row]:
 
 def floor(place: Place, what: str, namespace: str, services: int = 0) -> float:
     """Seconds, its start included, as with a command."""
-    calm()
     command = [sys.executable, "-m", "scale.floor", what, place.kubeconfig, place.context, namespace]
     return run([*command, str(services)]).seconds
 

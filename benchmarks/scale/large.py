@@ -14,8 +14,8 @@ POLL_SECONDS = 5.0
 DIAL_MODE = "DIAL_MODE"
 
 
-def make(kube: Kube, namespace: str, deployments: int, replicas: int) -> None:
-    """The namespace, and its pods: returns once all of them are there."""
+def make(kube: Kube, namespace: str, deployments: int, replicas: int, calling: bool = True) -> None:
+    """The namespace, and its pods: returns once all of them are there. Without ``calling`` nobody calls anybody."""
     kube.apply(
         f"/api/v1/namespaces/{namespace}",
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
@@ -24,7 +24,9 @@ def make(kube: Kube, namespace: str, deployments: int, replicas: int) -> None:
     def one(number: int) -> None:
         name = name_of(number)
         labels = {"app": name}
-        told = {"TARGET": f"{name_of((number + 1) % deployments)}.{namespace}:80", DIAL_MODE: "pooled"}
+        told = {DIAL_MODE: "pooled"}
+        if calling:
+            told["TARGET"] = f"{name_of((number + 1) % deployments)}.{namespace}:80"
         container: dict[str, Any] = {
             "name": name,
             "image": f"registry.example/{name}:1.0",

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from scale.measured import BENCHMARKS
+from scale.processors import Profile
 from scale.rows import Row
 
 from meshroll_sandbox.toolspecs import KUBERNETES_VERSION
@@ -58,7 +60,7 @@ def write(parts: Mapping[str, Path]) -> None:
         f"Measured on {'; on '.join(machines)}; on {', '.join(days)}. Each figure is the median of its repeats, "
         "with the lowest and the highest in brackets.\n\n"
         "| what | against | meshroll | the other | ratio | wanted | met |\n|---|---|---|---|---|---|---|\n"
-        f"{table}\n\n{_notes(rows)}\n{SAID}{after}"
+        f"{table}\n\n{_notes(rows)}\n{_profiles(found)}{SAID}{after}"
     )
 
 
@@ -76,6 +78,24 @@ def _line(row: Row) -> str:
         met,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _profiles(parts: list[dict[str, Any]]) -> str:
+    """A line a run: who used the processors meanwhile, as "meshroll's / the other's"."""
+    profiles = [Profile(**profile) for part in parts for profile in part["profiles"]]
+    if not profiles:
+        return ""
+    names = sorted(
+        {name for each in profiles for name in each.ours}, key=lambda name: -profiles[0].ours[name]
+    )
+    said = "Seconds of processors that each process took meanwhile: with meshroll / with the other."
+    head = f"| run | all | {' | '.join(names)} |\n|{'---|' * (len(names) + 2)}\n"
+    lines = ""
+    for each in profiles:
+        pairs = [(sum(each.ours.values()), sum(each.theirs.values()))]
+        pairs += [(each.ours.get(name, 0.0), each.theirs.get(name, 0.0)) for name in names]
+        lines += f"| {each.what} | {' | '.join(f'{ours:.0f} / {theirs:.0f}' for ours, theirs in pairs)} |\n"
+    return f"{said}\n\n{head}{lines}\n"
 
 
 def _figures(values: list[float], digits: int = 1) -> str:

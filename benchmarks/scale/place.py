@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from scale.measured import BENCHMARKS, MESHROLL, run
+from scale.measured import BENCHMARKS, MESHROLL, QUIET, run
 
 from meshroll.adapters.kube.client import Kube
 
@@ -67,16 +67,25 @@ class Place:
         return str(copy)
 
 
-def place() -> Place:
-    """The sandbox, brought up and with Linkerd where it is not."""
+def bare_place() -> Place:
+    """The sandbox, brought up where it is not."""
     run([MESHROLL, "sandbox", "up", "--folder", str(SANDBOX), "--quiet"])
-    inventory = SANDBOX / "inventory"
-    said = yaml.safe_load((inventory / "host_vars/sandbox/connection.yml").read_text())["meshroll_cluster"]
+    connection = yaml.safe_load((SANDBOX / "inventory/host_vars/sandbox/connection.yml").read_text())
+    said = connection["meshroll_cluster"]
     kube = Kube.connect(said["kubeconfig"], said["context"])
-    if kube.get("/apis/apps/v1/namespaces/linkerd/deployments/linkerd-proxy-injector") is None:
-        run([MESHROLL, "rollout", "-i", str(inventory), "-n", "charging", "--quiet"])
     _scrape_slowly()
     return Place(_kubeconfig(kube, Path(said["kubeconfig"])), said["context"], kube)
+
+
+def meshed(place: Place) -> Place:
+    """The same, with Linkerd on it. No gate decides that: proxies are scraped too slowly here for the sandbox's own."""
+    if place.kube.get("/apis/apps/v1/namespaces/linkerd/deployments/linkerd-proxy-injector") is None:
+        run([MESHROLL, "rollout", "-i", place.inventory("charging"), "-n", "charging", *QUIET])
+    return place
+
+
+def place() -> Place:
+    return meshed(bare_place())
 
 
 def _scrape_slowly() -> None:

@@ -123,7 +123,10 @@ class ActionModule(MeshrollAction):
         idle = plan.nothing_to_do and there and not unfinished(records, names)
         signals: dict[str, Any] = {}
         if edge is not None and not idle:
-            signals, found = measure_before(kube, settings, view, before.baseline, self.warn)
+            changing = args.get("exclusive", False) and not check_mode
+            signals, found = measure_before(
+                kube, settings, view, before.baseline, self.warn, is_compared=changing
+            )
             if found:
                 raise Refused(found)
         others = [

@@ -120,7 +120,9 @@ class ActionModule(MeshrollAction):
         signals: dict[str, Any] = {}
         if decision.hops and not problems:
             view = narrowed(standing.view, settings)
-            signals, problems = measure_before(kube, settings, view, carried_baseline(records), self.warn)
+            signals, problems = measure_before(
+                kube, settings, view, carried_baseline(records), self.warn, is_compared=not check_mode
+            )
         if problems:
             raise Refused(problems)
         if check_mode and decision.hops:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,19 @@ def test_check_mode_by_hand_changes_nothing(estate: Estate) -> None:
     code, by_hand = playbook(estate, "rollout", "--check")
     assert (code, by_hand["exit_code"]) == (0, 0), by_hand["errors"]
     assert estate.fingerprint() == before
+
+
+def test_of_two_names_for_one_cluster_in_one_run_only_one_may_change_it(estate: Estate) -> None:
+    """Both are begun by one process, so nothing but the lock can tell them apart."""
+    inventory = estate.folder / "inventory"
+    shutil.copytree(inventory / "host_vars/sandbox", inventory / "host_vars/again")
+    hosts = inventory / "hosts.yml"
+    one = hosts.read_text()
+    hosts.write_text("all: {hosts: {sandbox: {}, again: {}}}\n")
+    try:
+        _, by_hand = playbook(estate, "rollout")
+    finally:
+        hosts.write_text(one)
+        shutil.rmtree(inventory / "host_vars/again")
+    assert sorted(cluster["status"] for cluster in by_hand["data"]["clusters"]) == ["refused", "success"]
+    assert [error["code"] for error in by_hand["errors"]] == ["locked"]

@@ -31,10 +31,12 @@ def measure_before(
     view: ClusterView,
     known: Mapping[str, Any],
     warn: Callable[[str], None],
+    is_compared: bool = True,
 ) -> tuple[dict[str, Any], list[Problem]]:
     """The signals of each namespace before anything is changed, and what is outside its limits already.
 
     Namespaces that are ``known`` keep the signals that an earlier run saw: by now they are neither old nor new.
+    Where no gate will compare with them (not ``is_compared``), Prometheus is not asked for their history.
     """
     readings: dict[str, Reading] = {}
     found: list[Problem] = []
@@ -47,7 +49,7 @@ def measure_before(
                 continue
             owners = owners_of(space.pods)
             workloads = [workload.id for workload in space.workloads]
-            readings[name] = measure_baseline(client, asked, name, owners, workloads, settings)
+            readings[name] = measure_baseline(client, asked, name, owners, workloads, settings, is_compared)
             found += baseline.outside_limits(settings.gate, readings[name], name)
     except prometheus.PrometheusError as error:
         return {}, list(error.problems)
@@ -61,14 +63,17 @@ def measure_baseline(
     owners: Mapping[str, str],
     workloads: Collection[str],
     settings: Settings,
+    is_compared: bool = True,
 ) -> Reading:
-    """The last window, its shares with their history. ``owners`` maps each Ready pod to its workload id; all other
-    pods are told by their names from all ``workloads`` (ids) that there are.
+    """The last window; if it ``is_compared``, its shares with their history.
 
-    Raises PrometheusError.
+    ``owners`` maps each Ready pod to its workload id; all other pods are told by their names from all ``workloads``
+    (ids) that there are. Raises PrometheusError.
     """
     now_seconds = client.now_seconds()
     seen = read(measure(client, queries, namespace, settings.gate.window_seconds, now_seconds), owners)
+    if not is_compared:
+        return seen
     length = block_seconds(settings.gate, settings.prometheus)
     blocks = [
         block

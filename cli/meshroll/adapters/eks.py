@@ -111,8 +111,7 @@ def find(
 
 
 def _configuration(eks: Eks, aws: Aws) -> Any:
-    from kubernetes import config
-    from kubernetes.client import Configuration
+    from meshroll.adapters.kube.credentials import Configuration, config
 
     session = aws.session()
     found = _described(eks, aws, session)

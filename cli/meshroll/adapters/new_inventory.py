@@ -124,9 +124,8 @@ def _settings(sample: Path) -> dict[str, str]:
 
 
 def _contexts(kubeconfig: str | None) -> list[str]:
-    from kubernetes import config
-
     from meshroll.adapters.kube.connection import UNUSABLE
+    from meshroll.adapters.kube.credentials import config
 
     try:
         contexts, _ = config.list_kube_config_contexts(config_file=kubeconfig)

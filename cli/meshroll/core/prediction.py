@@ -108,16 +108,22 @@ def restarts_seconds(step: Step, space: NamespaceView) -> float:
     for change in step.changes:
         workload = space.workload(change.workload or "")
         if change.workload and workload and change.pods:
-            pods = space.pods_of(workload.id)
             seconds[workload.id] = rollout_seconds(workload, space)
-            waiting[workload.id] = Restart(change.pods, by_node(workload, pods, nodes_of(pods)))
-    now, under_way = 0.0, list[tuple[float, Restart]]()
+            waiting[workload.id] = _restart(workload, change.pods, space)
+    running = [workload for name in step.waited if (workload := space.workload(name)) is not None]
+    under_way = [(rollout_seconds(each, space), _restart(each, each.replicas, space)) for each in running]
+    now = 0.0
     while waiting or under_way:
         for name in to_begin(waiting, [restart for _, restart in under_way], step.limits):
             under_way.append((now + seconds[name], waiting.pop(name)))
         now = min(end for end, _ in under_way)
         under_way = [(end, restart) for end, restart in under_way if end > now]
     return now
+
+
+def _restart(workload: Workload, pods: int, space: NamespaceView) -> Restart:
+    there = space.pods_of(workload.id)
+    return Restart(pods, by_node(workload, there, nodes_of(there)))
 
 
 def rollout_seconds(workload: Workload, space: NamespaceView) -> float:

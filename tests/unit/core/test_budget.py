@@ -229,15 +229,20 @@ def test_a_node_counts_no_more_than_a_strategy_restarts_at_once() -> None:
     assert by_node(ledger, kept, nodes_of(kept)) == {"a": 1}
 
 
-def test_what_was_on_its_way_already_counts_on_its_nodes_and_not_as_pods() -> None:
+@pytest.mark.parametrize(
+    ("limits", "wanted"),
+    [(Limits(1), []), (Limits(2), ["same-node"]), (Limits(3, 1), ["other-node"])],
+    ids=["no pod is left", "one pod is left", "one node is left"],
+)
+def test_what_was_on_its_way_already_counts_as_what_is_begun(limits: Limits, wanted: list[str]) -> None:
     followed = Followed()
     owners = [workload(name=name, replicas=1) for name in ("resumed", "same-node", "other-node")]
     for owner, node in zip(owners, "aab", strict=True):
         made = on(node, owner, 0)
         followed.take([(owner.kind, owner.name, owner.manifest), ("Pod", made.name, made.manifest)])
-    turns = Turns([change(owner) for owner in owners[1:]], Limits(1, 1), followed)
+    turns = Turns([change(owner) for owner in owners[1:]], limits, followed)
     begun = turns.next({owners[0].id}, set())
-    assert [each.name for each in begun] == ["other-node"]
+    assert [each.name for each in begun] == wanted
 
 
 def test_why_so_little_happens_is_said_once_and_only_of_nodes() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -165,3 +166,5 @@ def test_workloads_that_wait_for_each_other_take_longer(limits: Json, seconds: i
     asked = settings(waves=[{"share": 1}], **limits)
     (step,) = [s for s in rollout_plan(view, asked, EDGE, "run", (), ()).steps if s.restarting_pods]
     assert restarts_seconds(step, view.namespaces["charging"]) == seconds
+    made = msgspec.structs.replace(step, changes=step.changes[1:], waited=step.workloads[:1])
+    assert restarts_seconds(made, view.namespaces["charging"]) == seconds, "on its way it takes its place too"

@@ -10,11 +10,9 @@ from typing import Any
 
 import urllib3
 import yaml
-from kubernetes import config
-from kubernetes.client import ApiClient, Configuration
-from kubernetes.config.config_exception import ConfigException
 
 from meshroll.adapters import clock
+from meshroll.adapters.kube.credentials import ApiClient, ConfigException, Configuration, config
 from meshroll.core.errors import Problem, UsageError
 
 JSON = "application/json"
