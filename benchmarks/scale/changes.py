@@ -14,7 +14,7 @@ from scale.measured import BIN, MESHROLL, QUIET, calm, run
 from scale.place import Audit, Place, writes
 from scale.processors import Profile, Spent, medians, spending
 from scale.rows import Row
-from scale.times import Times
+from scale.times import GATE, STEP, Times
 
 REPLICAS = 2
 SERVICES = 50
@@ -55,6 +55,9 @@ def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row | Profile
         ratio_max=1.1,
         note=NO_GATES,
     )
+    yield Row(
+        f"of that its steps alone, {deployments} Deployments", FLOOR, "s", seen.into_steps, seen.in_floor
+    )
     each = [number / deployments for number in seen.written]
     yield Row(f"its writes for each of {deployments} Deployments", "", "", each, [], ours_max=2.0)
     yield Row(f"its reads and lists in all, {deployments} Deployments", "", "", seen.read, [])
@@ -76,6 +79,7 @@ def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row | Profile
         ratio_max=1.2,
         note=LIMITS_OFF,
     )
+    yield Row(f"of that its steps alone, {deployments} out", FLOOR, "s", seen.out_steps, seen.out_floor)
     for what, (ours, theirs) in seen.profiles.items():
         yield Profile(f"{what}, {deployments} Deployments", medians(ours), medians(theirs))
 
@@ -86,8 +90,10 @@ class _Seen:
 
     in_floor: list[float] = field(default_factory=list)
     into: list[float] = field(default_factory=list)
+    into_steps: list[float] = field(default_factory=list)
     out_floor: list[float] = field(default_factory=list)
     out: list[float] = field(default_factory=list)
+    out_steps: list[float] = field(default_factory=list)
     nothing: list[float] = field(default_factory=list)
     gets: list[float] = field(default_factory=list)
     written: list[float] = field(default_factory=list)
@@ -120,7 +126,8 @@ def _own(place: Place, namespace: str, services: list[str], plain: str, dialled:
     calm()
     with spending(into):
         times = Times(again)
-    seen.into.append(times.ran.seconds - times.gates_seconds)
+    seen.into.append(times.ran.seconds - times.seconds_of(GATE))
+    seen.into_steps.append(times.seconds_of(STEP))
     asked = audit.asked()
     seen.written.append(writes(asked))
     seen.read.append(sum(asked.values()) - seen.written[-1])
@@ -132,7 +139,9 @@ def _own(place: Place, namespace: str, services: list[str], plain: str, dialled:
     calm()
     back = [MESHROLL, "rollback", "-i", dialled, "-n", namespace, *QUIET]
     with spending(out):
-        seen.out.append(run(back).seconds)
+        times = Times(back)
+    seen.out.append(times.ran.seconds)
+    seen.out_steps.append(times.seconds_of(STEP))
 
 
 def looped(place: Place, repeats: int) -> Iterator[Row]:

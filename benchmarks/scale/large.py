@@ -42,7 +42,13 @@ def make(kube: Kube, namespace: str, deployments: int, replicas: int, calling: b
             f"/api/v1/namespaces/{namespace}/services/{name}",
             {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": service},
         )
-        spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+        # Whoever comes second would find the old ReplicaSets of whoever came first, which controllers look at too.
+        spec = {
+            "replicas": replicas,
+            "revisionHistoryLimit": 0,
+            "selector": {"matchLabels": labels},
+            "template": template,
+        }
         kube.apply(
             f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}",
             {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec},

@@ -10,7 +10,7 @@ from scale.measured import Ran, run
 from scale.place import HOME
 
 CALLBACK = Path(__file__).with_name("callback")
-GATE = "meshroll.linkerd.gate"
+GATE, STEP = "meshroll.linkerd.gate", "meshroll.linkerd.apply"
 
 
 class Times:
@@ -35,7 +35,6 @@ class Times:
             slowest[task] = max(slowest.get(task, 0.0), seconds)
         return sum(slowest.values())
 
-    @property
-    def gates_seconds(self) -> float:
-        """Of one host."""
-        return sum(seconds for _, _, seconds, action in self._rows if action == GATE)
+    def seconds_of(self, action: str) -> float:
+        """All tasks of this action, of one host."""
+        return sum(seconds for _, _, seconds, each in self._rows if each == action)

@@ -22,6 +22,8 @@ from meshroll.core.recreation import delete_options, in_order
 THREADS = 16
 # Deployments have a progress deadline of their own; this one also ends StatefulSets and DaemonSets that stand still.
 STALL_SECONDS = 900.0
+# What changes comes in bursts: hundreds of workloads on their way are not looked at once for each pod that moves.
+TOGETHER_SECONDS = 0.05
 Report = Callable[[str, int, int], None]
 
 
@@ -224,8 +226,8 @@ def _roll(
                 )
         if writing and not rolling:
             time.sleep(0.02)
-        elif rolling:
-            mirror.wait(1.0)
+        elif rolling and mirror.wait(1.0):
+            time.sleep(TOGETHER_SECONDS)
     return problems
 
 
