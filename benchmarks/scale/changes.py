@@ -18,10 +18,11 @@ from scale.times import GATE, STEP, Times
 
 REPLICAS = 2
 SERVICES = 50
-LOOPED = 50
+LOOPED = 100
 KINDS = "deployments,pods,services,configmaps,horizontalpodautoscalers"
 FLOOR = "a bare program that patches 16 at a time and watches"
 LIMITS_OFF = "no disruption limits and one wave"
+STEPS = "without the start of the command, the look before and the journal; the other with its start"
 NO_GATES = f"{LIMITS_OFF}; the whole command without the time of its gates, which the other has not"
 
 
@@ -56,7 +57,7 @@ def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row | Profile
         note=NO_GATES,
     )
     yield Row(
-        f"of that its steps alone, {deployments} Deployments", FLOOR, "s", seen.into_steps, seen.in_floor
+        f"of that its steps alone, {deployments} in", FLOOR, "s", seen.into_steps, seen.in_floor, note=STEPS
     )
     each = [number / deployments for number in seen.written]
     yield Row(f"its writes for each of {deployments} Deployments", "", "", each, [], ours_max=2.0)
@@ -79,7 +80,9 @@ def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row | Profile
         ratio_max=1.2,
         note=LIMITS_OFF,
     )
-    yield Row(f"of that its steps alone, {deployments} out", FLOOR, "s", seen.out_steps, seen.out_floor)
+    yield Row(
+        f"of that its steps alone, {deployments} out", FLOOR, "s", seen.out_steps, seen.out_floor, note=STEPS
+    )
     for what, (ours, theirs) in seen.profiles.items():
         yield Profile(f"{what}, {deployments} Deployments", medians(ours), medians(theirs))
 
@@ -158,7 +161,8 @@ def looped(place: Place, repeats: int) -> Iterator[Row]:
         theirs.append(run(command, environment={"ANSIBLE_PYTHON_INTERPRETER": sys.executable}).seconds)
         floor(place, "remove", namespace)
         calm()
-        ours.append(run([MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET]).seconds)
+        times = Times([MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET])
+        ours.append(times.ran.seconds - times.seconds_of(GATE))
         floor(place, "remove", namespace)
         click.echo(f"{LOOPED} Deployments: loops {theirs[-1]:.0f} s, meshroll {ours[-1]:.0f} s")
     yield Row(
@@ -168,7 +172,7 @@ def looped(place: Place, repeats: int) -> Iterator[Row]:
         ours,
         theirs,
         ratio_min=10.0,
-        note=LIMITS_OFF,
+        note=NO_GATES,
     )
 
 

@@ -82,13 +82,16 @@ def _line(row: Row) -> str:
 
 def _profiles(parts: list[dict[str, Any]]) -> str:
     """A line a run: who used the processors meanwhile, as "meshroll's / the other's"."""
-    profiles = [Profile(**profile) for part in parts for profile in part["profiles"]]
+    profiles = [Profile(**profile) for part in parts for profile in part.get("profiles", [])]
     if not profiles:
         return ""
     names = sorted(
-        {name for each in profiles for name in each.ours}, key=lambda name: -profiles[0].ours[name]
+        {name for each in profiles for name in each.ours}, key=lambda name: -profiles[0].ours.get(name, 0.0)
     )
-    said = "Seconds of processors that each process took meanwhile: with meshroll / with the other."
+    said = (
+        "Seconds of processors that each process took meanwhile, with meshroll / with the other; of meshroll the whole "
+        "command, its look before and its gates too."
+    )
     head = f"| run | all | {' | '.join(names)} |\n|{'---|' * (len(names) + 2)}\n"
     lines = ""
     for each in profiles:

@@ -37,7 +37,7 @@ def spending(kept: list[Spent]) -> Iterator[None]:
 
 
 def medians(repeats: Sequence[Spent]) -> Spent:
-    return {name: round(statistics.median(each[name] for each in repeats), 1) for name in repeats[0]}
+    return {name: round(statistics.median(each.get(name, 0.0) for each in repeats), 1) for name in repeats[0]}
 
 
 def _spent() -> Spent:

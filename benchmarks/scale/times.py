@@ -16,7 +16,12 @@ GATE, STEP = "meshroll.linkerd.gate", "meshroll.linkerd.apply"
 class Times:
     """One command, run with a callback that writes down what each task took."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        codes: Sequence[int] = (0,),
+    ) -> None:
         file = HOME / "task-times"
         file.unlink(missing_ok=True)
         own = {
@@ -24,17 +29,22 @@ class Times:
             "ANSIBLE_CALLBACKS_ENABLED": "task_times",
             "TASK_TIMES": str(file),
         }
-        self.ran: Ran = run(command, environment={**own, **(environment or {})})
+        self.ran: Ran = run(command, codes, {**own, **(environment or {})})
         self._rows = [json.loads(line) for line in file.read_text().splitlines()]
+
+    @property
+    def play_seconds(self) -> float:
+        """From the begin of the first task to the end of the last one, of whichever hosts."""
+        return max(ended for *_, ended in self._rows) - min(began for *_, began, _ in self._rows)
 
     @property
     def slowest_seconds(self) -> float:
         """The sum over tasks of the host that took longest at each."""
         slowest: dict[str, float] = {}
-        for _, task, seconds, _ in self._rows:
-            slowest[task] = max(slowest.get(task, 0.0), seconds)
+        for _, task, _, began, ended in self._rows:
+            slowest[task] = max(slowest.get(task, 0.0), ended - began)
         return sum(slowest.values())
 
     def seconds_of(self, action: str) -> float:
         """All tasks of this action, of one host."""
-        return sum(seconds for _, _, seconds, each in self._rows if each == action)
+        return sum(ended - began for _, _, each, began, ended in self._rows if each == action)

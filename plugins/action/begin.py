@@ -11,6 +11,7 @@ from ansible_collections.meshroll.linkerd.plugins.plugin_utils.package import ne
 with needed():
     import msgspec
 
+    from meshroll.adapters.kube.lock import under_two_names
     from meshroll.core.errors import MeshrollError
     from meshroll.core.history import Looked, opened
     from meshroll.core.notices import TOLD_OF, begun
@@ -30,7 +31,9 @@ class ActionModule(MeshrollAction):
         try:
             with lock.kept():
                 journal = self.journal(kube.fenced(lock.fence))
-                others = [each for each in self.history(journal, looked.direction) if each.run_id != run_id]
+                others = self.history(journal, looked.direction)
+                if any(each.run_id == run_id for each in others):
+                    raise under_two_names()
                 now = kube.server_now()
                 own, *left = opened(looked, run_id, self.holder(), now, others, theft)
                 for record in (own, *left):

@@ -10,7 +10,7 @@ short_description: Import once what every task needs, name the clusters of a pla
 version_added: 0.1.0
 description:
   - Imports the Kubernetes client and meshroll before Ansible forks, so that no task starts with that cost.
-  - Lets Ansible ask whether a task has ended every 5 ms at most, whatever C(internal_poll_interval) says.
+  - Lets Ansible ask no more often than every 5 ms whether a task has ended; a longer C(internal_poll_interval) is kept.
   - Appends the names of a play's clusters, and which of their tasks fail, to the file in E(MESHROLL_EVENTS),
     so that a cluster that ends without a result is noticed and its reason known. Prints nothing.
   - Fails a task whose worker was killed, which Ansible would wait for for ever under C(strategy=free).

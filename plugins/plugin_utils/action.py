@@ -149,7 +149,6 @@ class MeshrollAction(ActionBase):
         return checks.acceptable(settings.checks, self.run_context.accept)
 
     def lock(self, kube: Kube) -> Lock:
-        # Of two names for one cluster in one run only one may change it.
         holder = f"{self.holder()} ({self.run_context.cluster})"
         return Lock(kube, holder, self.run_context.id, alive.path_of_this_run(os.environ))
 

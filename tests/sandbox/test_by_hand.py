@@ -91,3 +91,4 @@ def test_of_two_names_for_one_cluster_in_one_run_only_one_may_change_it(estate: 
         shutil.rmtree(inventory / "host_vars/again")
     assert sorted(cluster["status"] for cluster in by_hand["data"]["clusters"]) == ["refused", "success"]
     assert [error["code"] for error in by_hand["errors"]] == ["locked"]
+    assert "under another name" in by_hand["errors"][0]["message"]

@@ -1,4 +1,7 @@
-"""Writes down how long each task of each host took: host, task, seconds, action, to the file in $TASK_TIMES."""
+"""Writes down when each task of each host began and ended, to the file in $TASK_TIMES.
+
+A line a task: [host, task, action, begin, end], in seconds of the monotonic clock.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,6 @@ class CallbackModule(CallbackBase):
         if began is None:
             return
         with self._file.open("a") as file:
-            seconds = time.monotonic() - began
-            row = [result._host.get_name(), result._task._uuid, seconds, result._task.action]
+            task = result._task
+            row = [result._host.get_name(), task._uuid, task.action, began, time.monotonic()]
             file.write(json.dumps(row) + "\n")

@@ -126,8 +126,8 @@ class Turns:
 
     def next(self, under_way: Collection[str], touched: Collection[str]) -> list[Change]:
         """Those whose turn it is beside the workloads (ids) ``under_way``; ``touched`` are those that something changed
-        of since the last call. Workloads under way that were not handed out here, as after a run that was broken off,
-        count as if they were. One that fits goes before one that does not.
+        of since the last call. Workloads under way that were not handed out here count as if they were where they are
+        not rolled out, as after a run that was broken off. One that fits goes before one that does not.
         """
         for name in touched:
             self._by_node.pop(name, None)
@@ -164,7 +164,7 @@ class Turns:
     def _begin(self, name: str) -> None:
         if name not in self._before:
             workload = self._followed.workloads.get(name)
-            self._pods[name] = workload.replicas if workload else 0
+            self._pods[name] = 0 if workload is None or workload.rolled else workload.replicas
             self._before[name] = nodes_of(self._followed.pods_of(name))
 
     def _restart(self, name: str, pods: int) -> Restart:

@@ -110,8 +110,12 @@ def restarts_seconds(step: Step, space: NamespaceView) -> float:
         if change.workload and workload and change.pods:
             seconds[workload.id] = rollout_seconds(workload, space)
             waiting[workload.id] = _restart(workload, change.pods, space)
-    running = [workload for name in step.waited if (workload := space.workload(name)) is not None]
-    under_way = [(rollout_seconds(each, space), _restart(each, each.replicas, space)) for each in running]
+    waited = [workload for name in step.waited if (workload := space.workload(name)) is not None]
+    under_way = [
+        (rollout_seconds(each, space), _restart(each, each.replicas, space))
+        for each in waited
+        if not each.rolled
+    ]
     now = 0.0
     while waiting or under_way:
         for name in to_begin(waiting, [restart for _, restart in under_way], step.limits):

@@ -120,8 +120,8 @@ def environment(folder: RunFolder, inherited: Mapping[str, str]) -> dict[str, st
         "ANSIBLE_RETRY_FILES_ENABLED": "false",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
         # Of glibc's allocator (mallopt(3)): pages of long lists come and go in many threads; what went is given back.
-        "MALLOC_ARENA_MAX": "1",
-        "MALLOC_TRIM_THRESHOLD_": "131072",
+        "MALLOC_ARENA_MAX": inherited.get("MALLOC_ARENA_MAX", "1"),
+        "MALLOC_TRIM_THRESHOLD_": inherited.get("MALLOC_TRIM_THRESHOLD_", "131072"),
         ALIVE: str(folder.alive),
         "MESHROLL_EVENTS": str(folder.events),
         "MESHROLL_STOP": str(folder.stop),

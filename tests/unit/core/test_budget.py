@@ -237,12 +237,21 @@ def test_a_node_counts_no_more_than_a_strategy_restarts_at_once() -> None:
 def test_what_was_on_its_way_already_counts_as_what_is_begun(limits: Limits, wanted: list[str]) -> None:
     followed = Followed()
     owners = [workload(name=name, replicas=1) for name in ("resumed", "same-node", "other-node")]
+    owners[0].manifest["metadata"]["generation"] = 2
     for owner, node in zip(owners, "aab", strict=True):
         made = on(node, owner, 0)
         followed.take([(owner.kind, owner.name, owner.manifest), ("Pod", made.name, made.manifest)])
     turns = Turns([change(owner) for owner in owners[1:]], limits, followed)
     begun = turns.next({owners[0].id}, set())
     assert [each.name for each in begun] == wanted
+
+
+def test_what_is_rolled_out_already_takes_no_place_while_it_is_looked_at() -> None:
+    followed = Followed()
+    owners = [workload(name=name, replicas=1) for name in ("done", "next")]
+    followed.take([(owner.kind, owner.name, owner.manifest) for owner in owners])
+    turns = Turns([change(owners[1])], Limits(1), followed)
+    assert [each.name for each in turns.next({owners[0].id}, set())] == ["next"]
 
 
 def test_why_so_little_happens_is_said_once_and_only_of_nodes() -> None:

@@ -69,6 +69,13 @@ def lock(cluster: Cluster, run: str, alive_file: str | None = None) -> Lock:
     return Lock(cluster, f"{run}@host", run, alive_file)  # type: ignore[arg-type]
 
 
+def test_a_run_that_comes_to_a_cluster_again_under_another_name_is_told_so(cluster: Cluster) -> None:
+    """To wait for the lock or to steal it would be to wait for itself."""
+    Lock(cluster, "ann@host (prod)", "one", None).acquire()  # type: ignore[arg-type]
+    with pytest.raises(Locked, match="under another name"):
+        Lock(cluster, "ann@host (prod-alias)", "one", None).acquire()  # type: ignore[arg-type]
+
+
 def test_a_second_run_is_refused_and_told_who_since_when_and_which_run(cluster: Cluster) -> None:
     lock(cluster, "ann").acquire()
     with pytest.raises(

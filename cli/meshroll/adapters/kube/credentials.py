@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,24 +22,27 @@ def _imported() -> tuple[Any, Any, Any]:
 
     Whoever else imports the package in this process gets all of it, as if nothing of it had been imported here.
     """
-    others = {name: module for name, module in sys.modules.items() if _is_of_package(name)}
+    others = {name: sys.modules[name] for name in list(sys.modules) if _is_of_package(name)}
     try:
         for name in others:
             del sys.modules[name]
         spec = find_spec(PACKAGE)
-        if spec is None or not spec.submodule_search_locations:
+        if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"No module named {PACKAGE!r}", name=PACKAGE)
-        (folder,) = spec.submodule_search_locations
+        folder = str(Path(spec.origin).parent)
         for name in HOLLOW:
             module = ModuleType(name)
             module.__path__ = [folder + name.removeprefix(PACKAGE).replace(".", "/")]
             sys.modules[name] = module
+            parent, _, own = name.rpartition(".")
+            if parent:
+                setattr(sys.modules[parent], own, module)
         client: Any = sys.modules[f"{PACKAGE}.client"]
         client.Configuration = import_module(f"{PACKAGE}.client.configuration").Configuration
         client.ApiClient = import_module(f"{PACKAGE}.client.api_client").ApiClient
         return client.ApiClient, client.Configuration, import_module(f"{PACKAGE}.config")
     finally:
-        for name in [name for name in sys.modules if _is_of_package(name)]:
+        for name in [name for name in list(sys.modules) if _is_of_package(name)]:
             del sys.modules[name]
         sys.modules.update(others)
 

@@ -34,7 +34,11 @@ STOLEN = {name: f"meshroll.io/stolen-{name}" for name in ("run", "by", "at", "re
 
 
 class Lock:
-    """The cluster's lock as one run sees it; ``holder`` is user@host, ``alive_file`` that of adapters.alive."""
+    """The cluster's lock as one run sees it; ``alive_file`` is that of adapters.alive.
+
+    ``holder`` is "user@host (cluster)", with the name that the run has for the cluster: of two names for one cluster in
+    one run only one may change it.
+    """
 
     def __init__(self, kube: Kube, holder: str, run_id: str, alive_file: str | None) -> None:
         # A renewal that waits its turn behind the writes that wait for it would be waited for in vain.
@@ -186,6 +190,8 @@ class Lock:
         holder = spec.get("holderIdentity")
         if not holder or self._is_mine(lease):
             return
+        if (lease["metadata"].get("annotations") or {}).get(RUN) == self._annotations[RUN]:
+            raise under_two_names()
         file = (lease["metadata"].get("annotations") or {}).get(ALIVE)
         if file and alive.is_dead(file):
             return
@@ -198,6 +204,14 @@ class Lock:
                 f"Wait for it; if that process is dead, the lock is free in {left_seconds:.0f} s. "
                 "`meshroll lock steal --limit CLUSTER --reason WHY` takes it from a run that hangs.",
             )
+
+
+def under_two_names() -> Locked:
+    """What one run is told that comes to the same cluster again."""
+    return _busy(
+        "This run works on the same cluster under another name.",
+        "Take one of the two names out of the inventory: with both, each would undo or judge what the other does.",
+    )
 
 
 def _busy(message: str, hint: str = "Run it again.") -> Locked:
