@@ -22,10 +22,11 @@ from typing import Any
 import msgspec
 import yaml
 
-from meshroll.adapters import catalogue
+from meshroll.adapters import catalogue, prometheus
 from meshroll.adapters.kube.client import ApiError, Kube
 from meshroll.core.model import Pod
 from meshroll.core.releases import Edge
+from meshroll.core.settings import Prometheus
 from meshroll_sandbox.cluster import down, up
 from meshroll_sandbox.estate import is_caller
 from meshroll_sandbox.status import Connection
@@ -209,6 +210,16 @@ def answered_by_pod(verdict: Mapping[str, Any]) -> dict[str, float]:
         for each in verdict["workloads"]
         if each["workload"].startswith("Pod/")
     }
+
+
+def wait_until_measured(connection: Connection, kube: Kube, promql: str) -> None:
+    """Pods that have only just become Ready have no past; ask until ``promql`` finds one, at most 60 s."""
+    client = prometheus.connect(Prometheus(url=connection.prometheus_url), kube)
+    for _ in range(240):
+        if client.query(promql, None):
+            return
+        time.sleep(0.25)
+    raise AssertionError(f"nothing was measured: {promql}")
 
 
 def make_estate(connection: Connection, name: str, folder: Path) -> Estate:

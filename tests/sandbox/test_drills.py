@@ -16,15 +16,13 @@ from typing import Any
 import pytest
 import urllib3
 from faults.tree import descendants, kill_tree
-from sandbox.support import MESHROLL, STATE, Estate, Ran, make_estate
+from sandbox.support import MESHROLL, STATE, Estate, Ran, make_estate, wait_until_measured
 from sandbox.test_runs import take_lease
 
-from meshroll.adapters import prometheus
 from meshroll.core.drill.faults import LABEL
 from meshroll.core.drill.model import HYPOTHESES
 from meshroll.core.issuer_update import RESTARTED_AT
 from meshroll.core.model import Workload
-from meshroll.core.settings import Prometheus
 from meshroll_sandbox.status import Status
 
 SESSIONS = "Deployment/sessions"
@@ -38,9 +36,8 @@ def estate(sandbox: Status, tmp_path_factory: pytest.TempPathFactory) -> Estate:
     assert sandbox.connection
     made = make_estate(sandbox.connection, "drilled", tmp_path_factory.mktemp("drilled"))
     # A drill begins only where it has seen requests for some seconds, and its pods have only just become Ready.
-    client = prometheus.connect(Prometheus(url=sandbox.connection.prometheus_url), made.kube)
     asked = f'sum(grpc_server_handled_total{{namespace="{made.name}"}} offset 15s) > 0'
-    wait_until(lambda: bool(client.query(asked, None)), "nobody called anybody")
+    wait_until_measured(sandbox.connection, made.kube, asked)
     return made
 
 
