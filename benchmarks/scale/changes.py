@@ -14,7 +14,7 @@ from scale.measured import BIN, MESHROLL, QUIET, calm, run
 from scale.place import Audit, Place, writes
 from scale.processors import Profile, Spent, medians, spending
 from scale.rows import Row
-from scale.times import GATE, STEP, Times
+from scale.times import STEP, Times
 
 REPLICAS = 2
 SERVICES = 50
@@ -45,20 +45,10 @@ def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row | Profile
         for half in halves if repeat % 2 else reversed(halves):
             _headless(place, namespace, services)
             half()
-        click.echo(f"{deployments} Deployments, {repeat} of {repeats}: {seen.said}")
+        figures = f"in {seen.into.last}, out {seen.out.last}, nothing {seen.nothing[-1]:.1f} s"
+        click.echo(f"{deployments} Deployments, {repeat} of {repeats}: {figures}")
     size = f"{deployments} Deployments x {REPLICAS} pods"
-    yield Row(
-        f"inject, restart and prove {size}",
-        FLOOR,
-        "s",
-        seen.into,
-        seen.in_floor,
-        ratio_max=1.1,
-        note=NO_GATES,
-    )
-    yield Row(
-        f"of that its steps alone, {deployments} in", FLOOR, "s", seen.into_steps, seen.in_floor, note=STEPS
-    )
+    yield from seen.into.rows(f"inject, restart and prove {size}", FLOOR, 1.1, NO_GATES)
     each = [number / deployments for number in seen.written]
     yield Row(f"its writes for each of {deployments} Deployments", "", "", each, [], ours_max=2.0)
     yield Row(f"its reads and lists in all, {deployments} Deployments", "", "", seen.read, [])
@@ -71,66 +61,55 @@ def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row | Profile
         ratio_max=2.0,
         ours_max=5.0,
     )
-    yield Row(
-        f"rollback of {deployments} Deployments and {len(services)} Services",
-        f"{FLOOR}, Services one by one",
-        "s",
-        seen.out,
-        seen.out_floor,
-        ratio_max=1.2,
-        note=LIMITS_OFF,
-    )
-    yield Row(
-        f"of that its steps alone, {deployments} out", FLOOR, "s", seen.out_steps, seen.out_floor, note=STEPS
-    )
-    for what, (ours, theirs) in seen.profiles.items():
-        yield Profile(f"{what}, {deployments} Deployments", medians(ours), medians(theirs))
+    back = f"rollback of {deployments} Deployments and {len(services)} Services"
+    yield from seen.out.rows(back, f"{FLOOR}, Services one by one", 1.2, LIMITS_OFF)
+
+
+@dataclass
+class _Way:
+    """Into the mesh or out of it, a figure a repeat: seconds of meshroll, of its steps alone, and of the bare program
+    (``floor``); and who spent what.
+    """
+
+    ours: list[float] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)
+    floor: list[float] = field(default_factory=list)
+    ours_spent: list[Spent] = field(default_factory=list)
+    floor_spent: list[Spent] = field(default_factory=list)
+
+    @property
+    def last(self) -> str:
+        return f"{self.ours[-1]:.0f} / {self.floor[-1]:.0f} s"
+
+    def rows(self, what: str, against: str, ratio_max: float, note: str) -> Iterator[Row | Profile]:
+        yield Row(what, against, "s", self.ours, self.floor, ratio_max=ratio_max, note=note)
+        yield Row(f"{what}: its steps alone", against, "s", self.steps, self.floor, note=STEPS)
+        yield Profile(what, medians(self.ours_spent), medians(self.floor_spent))
 
 
 @dataclass
 class _Seen:
-    """One figure a repeat, ``nothing`` and ``gets`` three; of profiles meshroll's and the other's."""
+    """What all repeats have shown; of ``nothing`` (to do) and ``gets`` three figures a repeat, else one."""
 
-    in_floor: list[float] = field(default_factory=list)
-    into: list[float] = field(default_factory=list)
-    into_steps: list[float] = field(default_factory=list)
-    out_floor: list[float] = field(default_factory=list)
-    out: list[float] = field(default_factory=list)
-    out_steps: list[float] = field(default_factory=list)
+    into: _Way = field(default_factory=_Way)
+    out: _Way = field(default_factory=_Way)
     nothing: list[float] = field(default_factory=list)
     gets: list[float] = field(default_factory=list)
     written: list[float] = field(default_factory=list)
     read: list[float] = field(default_factory=list)
-    profiles: dict[str, tuple[list[Spent], list[Spent]]] = field(
-        default_factory=lambda: {"into the mesh": ([], []), "out of it": ([], [])}
-    )
-
-    @property
-    def said(self) -> str:
-        into = f"{self.into[-1]:.0f} / {self.in_floor[-1]:.0f} s"
-        out = f"{self.out[-1]:.0f} / {self.out_floor[-1]:.0f} s"
-        return f"in {into}, out {out}, nothing {self.nothing[-1]:.1f} s"
 
 
 def _bare(place: Place, namespace: str, services: list[str], seen: _Seen) -> None:
-    into, out = (profile[1] for profile in seen.profiles.values())
-    calm()
-    with spending(into):
-        seen.in_floor.append(floor(place, "inject", namespace))
-    calm()
-    with spending(out):
-        seen.out_floor.append(floor(place, "remove", namespace, len(services)))
+    for way, what, converted in ((seen.into, "inject", 0), (seen.out, "remove", len(services))):
+        calm()
+        with spending(way.floor_spent):
+            way.floor.append(floor(place, what, namespace, converted))
 
 
 def _own(place: Place, namespace: str, services: list[str], plain: str, dialled: str, seen: _Seen) -> None:
-    into, out = (profile[0] for profile in seen.profiles.values())
     again = [MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET]
     audit = Audit()
-    calm()
-    with spending(into):
-        times = Times(again)
-    seen.into.append(times.ran.seconds - times.seconds_of(GATE))
-    seen.into_steps.append(times.seconds_of(STEP))
+    seen.into.ours.append(_timed(again, seen.into).seconds_without_gates)
     asked = audit.asked()
     seen.written.append(writes(asked))
     seen.read.append(sum(asked.values()) - seen.written[-1])
@@ -139,12 +118,16 @@ def _own(place: Place, namespace: str, services: list[str], plain: str, dialled:
         seen.gets.append(run(place.kubectl("get", KINDS, "-n", namespace, "-o", "json")).seconds)
         seen.nothing.append(run(again).seconds)
     _headless(place, namespace, services)
-    calm()
     back = [MESHROLL, "rollback", "-i", dialled, "-n", namespace, *QUIET]
-    with spending(out):
-        times = Times(back)
-    seen.out.append(times.ran.seconds)
-    seen.out_steps.append(times.seconds_of(STEP))
+    seen.out.ours.append(_timed(back, seen.out).ran.seconds)
+
+
+def _timed(command: list[str], way: _Way) -> Times:
+    calm()
+    with spending(way.ours_spent):
+        times = Times(command)
+    way.steps.append(times.seconds_of(STEP))
+    return times
 
 
 def looped(place: Place, repeats: int) -> Iterator[Row]:
@@ -162,7 +145,7 @@ def looped(place: Place, repeats: int) -> Iterator[Row]:
         floor(place, "remove", namespace)
         calm()
         times = Times([MESHROLL, "rollout", "-i", plain, "-n", namespace, *QUIET])
-        ours.append(times.ran.seconds - times.seconds_of(GATE))
+        ours.append(times.seconds_without_gates)
         floor(place, "remove", namespace)
         click.echo(f"{LOOPED} Deployments: loops {theirs[-1]:.0f} s, meshroll {ours[-1]:.0f} s")
     yield Row(

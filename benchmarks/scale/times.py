@@ -45,6 +45,11 @@ class Times:
             slowest[task] = max(slowest.get(task, 0.0), ended - began)
         return sum(slowest.values())
 
+    @property
+    def seconds_without_gates(self) -> float:
+        """The whole command, as somebody waits for it."""
+        return self.ran.seconds - self.seconds_of(GATE)
+
     def seconds_of(self, action: str) -> float:
         """All tasks of this action, of one host."""
         return sum(ended - began for _, _, each, began, ended in self._rows if each == action)

@@ -212,7 +212,7 @@ def answered_by_pod(verdict: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def wait_until_measured(connection: Connection, kube: Kube, promql: str) -> None:
+def wait_for_past(connection: Connection, kube: Kube, promql: str) -> None:
     """Pods that have only just become Ready have no past; ask until ``promql`` finds one, at most 60 s."""
     client = prometheus.connect(Prometheus(url=connection.prometheus_url), kube)
     for _ in range(240):

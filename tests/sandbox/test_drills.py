@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import urllib3
 from faults.tree import descendants, kill_tree
-from sandbox.support import MESHROLL, STATE, Estate, Ran, make_estate, wait_until_measured
+from sandbox.support import MESHROLL, STATE, Estate, Ran, make_estate, wait_for_past
 from sandbox.test_runs import take_lease
 
 from meshroll.core.drill.faults import LABEL
@@ -37,7 +37,7 @@ def estate(sandbox: Status, tmp_path_factory: pytest.TempPathFactory) -> Estate:
     made = make_estate(sandbox.connection, "drilled", tmp_path_factory.mktemp("drilled"))
     # A drill begins only where it has seen requests for some seconds, and its pods have only just become Ready.
     asked = f'sum(grpc_server_handled_total{{namespace="{made.name}"}} offset 15s) > 0'
-    wait_until_measured(sandbox.connection, made.kube, asked)
+    wait_for_past(sandbox.connection, made.kube, asked)
     return made
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sandbox.support import STATE, Estate, make_estate, wait_until_measured
+from sandbox.support import STATE, Estate, make_estate, wait_for_past
 
 from meshroll.adapters.kube.client import Kube
 from meshroll_sandbox.status import Status
@@ -25,7 +25,7 @@ def estate(sandbox: Status, tmp_path_factory: pytest.TempPathFactory) -> Estate:
     estate.namespace_settings(**ONE)
     # A report shows the load of each pod before, which is told from some seconds of it.
     asked = f'container_network_receive_bytes_total{{namespace="{estate.name}",pod=~"sessions-gateway.*"}} offset 15s'
-    wait_until_measured(sandbox.connection, estate.kube, f"count({asked}) >= 2")
+    wait_for_past(sandbox.connection, estate.kube, f"count({asked}) >= 2")
     return estate
 
 

@@ -190,9 +190,10 @@ class Lock:
         holder = spec.get("holderIdentity")
         if not holder or self._is_mine(lease):
             return
-        if (lease["metadata"].get("annotations") or {}).get(RUN) == self._annotations[RUN]:
+        told = lease["metadata"].get("annotations") or {}
+        if told.get(RUN) == self._annotations[RUN]:
             raise under_two_names()
-        file = (lease["metadata"].get("annotations") or {}).get(ALIVE)
+        file = told.get(ALIVE)
         if file and alive.is_dead(file):
             return
         renewed = datetime.strptime(spec["renewTime"], "%Y-%m-%dT%H:%M:%S.%f%z")
