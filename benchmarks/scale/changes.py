@@ -14,7 +14,7 @@ from scale.measured import BIN, MESHROLL, QUIET, calm, run
 from scale.place import Audit, Place, writes
 from scale.processors import Profile, Spent, medians, spending
 from scale.rows import Row
-from scale.times import STEP, Times
+from scale.times import LOOK, STEP, Times
 
 REPLICAS = 2
 SERVICES = 50
@@ -67,12 +67,13 @@ def rows(place: Place, deployments: int, repeats: int) -> Iterator[Row | Profile
 
 @dataclass
 class _Way:
-    """Into the mesh or out of it, a figure a repeat: seconds of meshroll, of its steps alone, and of the bare program
-    (``floor``); and who spent what.
+    """Into the mesh or out of it, a figure a repeat: seconds of meshroll, of its steps and its look alone, and of the
+    bare program (``floor``); and who spent what.
     """
 
     ours: list[float] = field(default_factory=list)
     steps: list[float] = field(default_factory=list)
+    look: list[float] = field(default_factory=list)
     floor: list[float] = field(default_factory=list)
     ours_spent: list[Spent] = field(default_factory=list)
     floor_spent: list[Spent] = field(default_factory=list)
@@ -84,6 +85,7 @@ class _Way:
     def rows(self, what: str, against: str, ratio_max: float, note: str) -> Iterator[Row | Profile]:
         yield Row(what, against, "s", self.ours, self.floor, ratio_max=ratio_max, note=note)
         yield Row(f"{what}: its steps alone", against, "s", self.steps, self.floor, note=STEPS)
+        yield Row(f"{what}: its look before", "", "s", self.look, [])
         yield Profile(what, medians(self.ours_spent), medians(self.floor_spent))
 
 
@@ -127,6 +129,7 @@ def _timed(command: list[str], way: _Way) -> Times:
     with spending(way.ours_spent):
         times = Times(command)
     way.steps.append(times.seconds_of(STEP))
+    way.look.append(times.seconds_of(LOOK))
     return times
 
 

@@ -10,7 +10,7 @@ from scale.measured import Ran, run
 from scale.place import HOME
 
 CALLBACK = Path(__file__).with_name("callback")
-GATE, STEP = "meshroll.linkerd.gate", "meshroll.linkerd.apply"
+GATE, LOOK, STEP = (f"meshroll.linkerd.{action}" for action in ("gate", "look", "apply"))
 
 
 class Times:

@@ -18,6 +18,7 @@ from meshroll.core.gate.observation import block_seconds
 from meshroll.core.gate.reading import read
 from meshroll.core.gate.signals import Reading
 from meshroll.core.gate.subjects import owners_of
+from meshroll.core.gate.traffic import counted
 from meshroll.core.model import ClusterView
 from meshroll.core.pod_names import owners_by_name
 from meshroll.core.settings import Settings
@@ -89,5 +90,5 @@ def measure_baseline(
         for sample in samples
     }
     then = {**owners_by_name(pods, workloads), **owners}
-    past = [read(block, then) for block in blocks]
+    past = [counted(block, then) for block in blocks]
     return msgspec.structs.replace(seen, signals=with_past(seen.signals, past))

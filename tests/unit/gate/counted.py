@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from meshroll.core.gate.signals import PROXIES, Traffic
+from meshroll.core.gate.directions import COUNTED, traffic_of
+from meshroll.core.gate.signals import PROXIES, Reading, Traffic
+from meshroll.core.gate.traffic import Counted
 
 
 def traffic(
@@ -22,3 +24,15 @@ def traffic(
         failures=responses * (1 - success),
         buckets={"10": 0.0, "20": quick, "1000": quick, "2000": responses, "inf": responses},
     )
+
+
+def counts_of(block: Reading) -> Counted:
+    """What a history would have read of the same block."""
+    return {
+        attribute: {
+            workload: found
+            for workload, signals in block.signals.items()
+            if (found := traffic_of(signals, attribute)) is not None
+        }
+        for attribute in COUNTED.values()
+    }

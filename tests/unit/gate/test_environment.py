@@ -16,7 +16,7 @@ from meshroll.core.gate.verdict import Finding, Outcome, Verdict, WorkloadVerdic
 from meshroll.core.plan import Known
 from meshroll.core.settings import Gate, Prometheus
 
-from .counted import traffic
+from .counted import counts_of, traffic
 
 BLOCK, BLOCKS = 15.0, 20
 APPLICATION = "application metrics (go-grpc-prometheus)"
@@ -145,7 +145,7 @@ def test_a_control_is_held_to_the_limit_where_it_has_no_history() -> None:
 def test_a_control_that_always_was_below_the_limit_is_not_worse() -> None:
     """Its own history is what it is held to, and not the inventory's limit."""
     bad = reading(tariffs=served(0.95))
-    before = with_past({"Deployment/tariffs": served(0.95)}, [bad] * 60)
+    before = with_past({"Deployment/tariffs": served(0.95)}, [counts_of(bad)] * 60)
     assert controlled(*[bad] * BLOCKS, before=before) == {"tariffs": Outcome.SUCCESSFUL}
     assert controlled(*[reading(tariffs=served(0.7))] * BLOCKS, before=before) == {"tariffs": Outcome.FAILED}
 

@@ -12,7 +12,7 @@ from meshroll.core.gate.subjects import Subject
 from meshroll.core.gate.verdict import Outcome, Verdict
 from meshroll.core.settings import Gate, Prometheus
 
-from .counted import traffic
+from .counted import counts_of, traffic
 
 OMNI = "Deployment/omni"
 PER_BLOCK = 1500.0
@@ -36,7 +36,7 @@ def dice(mean: float, number: int, seed: int) -> list[float]:
 
 
 def baseline(blocks: list[Reading]) -> dict[str, Signals]:
-    return with_past(dict(blocks[-1].signals), blocks)
+    return with_past(dict(blocks[-1].signals), [counts_of(block) for block in blocks])
 
 
 def verdict(before: dict[str, Signals], blocks: list[Reading]) -> Verdict:

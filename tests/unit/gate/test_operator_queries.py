@@ -15,6 +15,7 @@ from meshroll.core.gate.traffic import OPERATOR
 from meshroll.core.gate.verdict import Outcome
 from meshroll.core.settings import Gate
 
+from .counted import counts_of
 from .test_history import OMNI, PER_BLOCK, dice, verdict
 
 BLOCK = 30.0
@@ -51,7 +52,7 @@ def look(
 
 def before(told: float | None) -> dict[str, Signals]:
     blocks = [look(told, failed=failed, proxies=False) for failed in dice(0.75, 60, 2)]
-    return with_past(dict(blocks[-1].signals), blocks)
+    return with_past(dict(blocks[-1].signals), [counts_of(block) for block in blocks])
 
 
 @pytest.mark.parametrize("told", [None, 0.9999])
@@ -86,7 +87,7 @@ def test_it_is_held_to_what_it_was_before_and_not_only_to_the_limit() -> None:
 
 def test_before_anything_is_counted_the_query_is_the_baseline_that_it_is_compared_with() -> None:
     blocks = [look(0.9999, 50.0, proxies=False, counts=False)] * 60
-    past = with_past(dict(blocks[-1].signals), blocks)
+    past = with_past(dict(blocks[-1].signals), [counts_of(block) for block in blocks])
     found = verdict(past, [look(0.993, 50.0, counts=False)] * 20)
     assert found.outcome == Outcome.FAILED
     assert found.workloads[0].finding("told_failed_ratio") is not None

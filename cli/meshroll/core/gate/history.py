@@ -9,8 +9,8 @@ import msgspec
 from meshroll.core.gate.directions import COUNTED, traffic_of
 from meshroll.core.gate.measurements import Query
 from meshroll.core.gate.rows import to_compare
-from meshroll.core.gate.signals import FAILED, Past, Reading, Signals, Traffic
-from meshroll.core.gate.traffic import CLIENTS
+from meshroll.core.gate.signals import FAILED, Past, Signals, Traffic
+from meshroll.core.gate.traffic import CLIENTS, Counted
 
 # Half an hour of 30 s blocks; the same again a day and a week earlier, where Prometheus has them.
 BLOCKS = 60
@@ -30,7 +30,7 @@ def share_queries(queries: Sequence[Query]) -> list[Query]:
     ]
 
 
-def with_past(signals: Mapping[str, Signals], blocks: Sequence[Reading]) -> dict[str, Signals]:
+def with_past(signals: Mapping[str, Signals], blocks: Sequence[Counted]) -> dict[str, Signals]:
     """The signals of a baseline, with what the scatter of a history says of each share."""
     return {
         workload: msgspec.structs.replace(
@@ -38,7 +38,7 @@ def with_past(signals: Mapping[str, Signals], blocks: Sequence[Reading]) -> dict
             **{
                 attribute: _with_past(
                     traffic_of(each, attribute),
-                    [traffic_of(block.of(workload), attribute) for block in blocks],
+                    [block[attribute].get(workload) for block in blocks],
                 )
                 for attribute in COUNTED.values()
             },

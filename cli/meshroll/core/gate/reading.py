@@ -11,14 +11,8 @@ from meshroll.core.gate.measurements import Measurements, Sample
 from meshroll.core.gate.numbers import NOTHING, numbers
 from meshroll.core.gate.pod_traffic import traffic_of_pods
 from meshroll.core.gate.proxy_cost import proxy_costs
-from meshroll.core.gate.signals import Reading, Signals, Traffic, workload_of
-from meshroll.core.gate.traffic import (
-    APPLICATIONS,
-    application_traffic,
-    proxy_traffic,
-    sum_by_workload,
-    told_traffic,
-)
+from meshroll.core.gate.signals import Reading, Signals, workload_of
+from meshroll.core.gate.traffic import APPLICATIONS, counted, sum_by_workload
 
 
 def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
@@ -26,11 +20,8 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     targets = _by_label(measured.of("proxy-targets"))
     began = measured.at_seconds - measured.window_seconds
     young = {pod for pod, started in _by_label(measured.of("proxy-started-at")).items() if started > began}
-    served, called = application_traffic(measured, owners)
-    by_proxies = proxy_traffic(measured, "inbound")
-    told = told_traffic(measured, owners, {**by_proxies, **served})
-    inbound = {**told, **served, **by_proxies}
-    outbound = {**called, **proxy_traffic(measured, "outbound")}
+    traffic = counted(measured, owners)
+    inbound, outbound = traffic["inbound"], traffic["outbound"]
     load = _load(measured, owners, young)
     pairs = _meshed_pairs(measured, set(targets))
     requests = sum_by_workload(measured.of("inbound-requests"))
@@ -52,10 +43,7 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
     ):
         met, over_tls = pairs.get(workload, (None, None))
         signals[workload] = Signals(
-            inbound=inbound.get(workload),
-            outbound=outbound.get(workload),
-            application_inbound=_beside(served, inbound, workload),
-            application_outbound=_beside(called, outbound, workload),
+            **{attribute: found.get(workload) for attribute, found in traffic.items()},
             load=load.get(workload),
             secured_requests=secured.get(workload, 0.0) if workload in requests else None,
             meshed_pair_requests=met,
@@ -69,7 +57,6 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
             called=called_workloads.get(workload, ()),
             closed_connections=closed.get(workload),
             broken_connections=broken.get(workload),
-            told=_beside(told, inbound, workload),
             proxy=costs.get(workload),
         )
     return Reading(
@@ -84,12 +71,6 @@ def read(measured: Measurements, owners: Mapping[str, str]) -> Reading:
             if workload_of(sample.labels) is None
         ),
     )
-
-
-def _beside(other: Mapping[str, Traffic], first: Mapping[str, Traffic], workload: str) -> Traffic | None:
-    """What another source says of the same traffic; None where it is the first one itself."""
-    found = other.get(workload)
-    return found if found is not first.get(workload) else None
 
 
 def _load(measured: Measurements, owners: Mapping[str, str], young: set[str]) -> dict[str, Evenness]:
@@ -109,7 +90,7 @@ def _load(measured: Measurements, owners: Mapping[str, str], young: set[str]) ->
     ]
     found = {}
     for workload, names in pods.items():
-        candidates = (evenness(load, names, young, unit, source) for unit, source, load in sources)
+        candidates = (evenness(load, names, young, unit, source) for unit, source, load in sources if load)
         even = next((candidate for candidate in candidates if candidate), None)
         if even:
             found[workload] = even

@@ -22,23 +22,42 @@ APPLICATIONS = {
 }
 
 Owner = Callable[[Sample], str | None]
+Counted = Mapping[str, Mapping[str, Traffic]]
+"""Attribute of Signals (those of directions.COUNTED) -> workload -> traffic."""
 
 
-def application_traffic(
-    measured: Measurements, owners: Mapping[str, str]
-) -> tuple[dict[str, Traffic], dict[str, Traffic]]:
-    """(Inbound, outbound) by what applications count themselves."""
-    return _applications(measured, owners, APPLICATIONS), _applications(measured, owners, CLIENTS)
+def counted(measured: Measurements, owners: Mapping[str, str]) -> Counted:
+    """Each direction by the best source there is, and beside it what other sources say of the same requests.
+
+    ``owners`` maps pods to workload ids. It is all that a history is read for.
+    """
+    served, called = (_applications(measured, owners, names) for names in (APPLICATIONS, CLIENTS))
+    by_proxies = _proxy_traffic(measured, "inbound")
+    told = _told_traffic(measured, owners, {**by_proxies, **served})
+    inbound = {**told, **served, **by_proxies}
+    outbound = {**called, **_proxy_traffic(measured, "outbound")}
+    return {
+        "inbound": inbound,
+        "outbound": outbound,
+        "application_inbound": _beside(served, inbound),
+        "application_outbound": _beside(called, outbound),
+        "told": _beside(told, inbound),
+    }
 
 
-def proxy_traffic(measured: Measurements, direction: str) -> dict[str, Traffic]:
+def _beside(other: Mapping[str, Traffic], first: Mapping[str, Traffic]) -> dict[str, Traffic]:
+    """Without those where it is the first source itself."""
+    return {workload: found for workload, found in other.items() if found is not first.get(workload)}
+
+
+def _proxy_traffic(measured: Measurements, direction: str) -> dict[str, Traffic]:
     """``inbound`` or ``outbound`` traffic as the workloads' proxies count it."""
     # Requests begun are counted inbound; a caller's are its answered ones.
     begun = sum_by_workload(measured.of("inbound-requests")) if direction == "inbound" else {}
     return _traffic(measured, direction, PROXIES, lambda sample: workload_of(sample.labels), begun)
 
 
-def told_traffic(
+def _told_traffic(
     measured: Measurements, owners: Mapping[str, str], counted: Mapping[str, Traffic]
 ) -> dict[str, Traffic]:
     """What comes in by the inventory's own queries. A success ratio is one of so many requests as they say themselves,
@@ -64,14 +83,15 @@ def told_traffic(
 
 def _told_by_workload(measured: Measurements, owners: Mapping[str, str]) -> dict[str, dict[str, float]]:
     """By workload and signal; the label of the queries holds a workload's name."""
+    queries = [query for query in measured.queries.values() if query.workload_label]
     named: dict[str, set[str]] = defaultdict(set)
-    for workload in owners.values():
+    for workload in owners.values() if queries else ():
         named[workload].add(workload)
         named[workload.split("/", 1)[1]].add(workload)
     values: dict[str, dict[str, float]] = defaultdict(dict)
-    for query in measured.queries.values():
-        for sample in measured.of(query.id) if query.workload_label else ():
-            for workload in named.get(sample.labels.get(query.workload_label, ""), ()):
+    for query in queries:
+        for sample in measured.of(query.id):
+            for workload in named.get(sample.labels.get(query.workload_label or "", ""), ()):
                 if sample.value is not None:
                     values[workload][query.signal] = sample.value
     return dict(values)
