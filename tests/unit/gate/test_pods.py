@@ -110,6 +110,14 @@ def test_between_well_and_at_fault_a_pod_is_reported_and_not_acted_on(
     assert [finding.outcome for finding in named(beside(pod))] == outcomes
 
 
+def test_the_fewer_blocks_say_so_the_slower_a_pod_has_to_be_to_be_acted_on() -> None:
+    """A phase of its own may fill four blocks, and hardly twenty."""
+    usual, slow, slower = (Pod(median_ms=median_ms) for median_ms in (14, 37, 50))
+    assert acted(beside(*[slow] * 4, usual=usual)) == []
+    assert acted(beside(*[slow] * 20, usual=usual)) == ["slow_pod"]
+    assert acted(beside(*[slower] * 4, usual=usual)) == ["slow_pod"]
+
+
 def test_a_slow_pod_that_the_balancer_spares_is_named_all_the_same() -> None:
     assert acted(beside(Pod(responses=15, median_ms=60))) == ["slow_pod"]
 

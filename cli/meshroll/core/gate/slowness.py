@@ -16,7 +16,10 @@ from meshroll.core.gate.tails import Array, Flags
 # In one block, for a median to be worth anything.
 MEDIAN_REQUESTS_MIN = 5
 # A median this many times the others' is reported, and acted on.
-SLOW_TIMES_SHOWN, SLOW_TIMES = 1.5, 2.4
+SLOW_TIMES_SHOWN, SLOW_TIMES = 1.5, 2.3
+# What is acted on has to be further beyond, the fewer blocks say so: a pod may have a phase in some of them. The spread
+# of a block, as a logarithm.
+PHASES_SPREAD = 0.3
 # What a slow pod has to exceed: how slow one may look that takes twice as long.
 TIMES_FORGIVEN = 2.0
 # A mix that shifts by a tenth (of hits and misses of a cache, say) moves a median from one hump to the other.
@@ -54,7 +57,7 @@ def slower(responses: Array, medians: Array, siblings: Array) -> tuple[Compared,
     shown = known & (mean >= np.log(SLOW_TIMES_SHOWN)) & (fresh >= np.log(SLOW_TIMES_SHOWN))
     fault = (
         shown
-        & (mean >= np.log(SLOW_TIMES))
+        & (mean >= np.log(SLOW_TIMES) + PHASES_SPREAD / np.sqrt(np.maximum(blocks, 1)))
         & (fresh >= np.log(TIMES_FORGIVEN))
         & (slow_blocks >= SLOW_BLOCKS_RATIO_MIN * blocks)
     )
