@@ -36,11 +36,11 @@ def add_workloads(estate: Estate, first: int, last: int) -> None:
     wait_for_pods(estate.kube, estate.name, 3 + last)
 
 
-def rolled_out(estate: Estate) -> tuple[list[Request], list[Request]]:
-    """What a rollout asked of the API server and of Prometheus."""
+def asked_by(estate: Estate, *command: str) -> tuple[list[Request], list[Request]]:
+    """What a command asked of the API server and of Prometheus."""
     api, prometheus = estate.through.api, estate.through.prometheus
     with api.disturbed(Undisturbed()), prometheus.disturbed(Undisturbed()):
-        ran = estate.run("rollout")
+        ran = estate.run(*command)
         asked = list(api.requests), list(prometheus.requests)
     assert ran.code == 0, ran.result["errors"]
     return asked
@@ -56,6 +56,10 @@ def kinds(requests: Iterable[Request]) -> Counter[str]:
     )
 
 
+def histories(asked: Iterable[Request]) -> list[Request]:
+    return [each for each in asked if urlsplit(each.path).path.endswith("/query_range")]
+
+
 def test_each_workload_more_costs_a_write_or_two_and_nothing_else(estate: Estate) -> None:
     settings = estate.folder / "inventory/host_vars/sandbox/test.yml"
     # Nobody calls these workloads, so no gate of theirs could be Successful.
@@ -63,10 +67,14 @@ def test_each_workload_more_costs_a_write_or_two_and_nothing_else(estate: Estate
         yaml.safe_dump({**yaml.safe_load(settings.read_text()), "meshroll_gate": {**GATE, "dry_run": True}})
     )
     add_workloads(estate, 0, FEW)
-    few, _ = rolled_out(estate)
+    for looking in (["plan"], ["rollout", "--check"]):
+        _, asked = asked_by(estate, *looking)
+        assert asked and not histories(asked), "only a gate compares with the past"
+    few, _ = asked_by(estate, "rollout")
     assert estate.run("rollback", "--to", "previous").code == 0
     add_workloads(estate, FEW, MANY)
-    many, asked = rolled_out(estate)
+    many, asked = asked_by(estate, "rollout")
+    assert histories(asked)
     more = kinds(many) - kinds(few)
     written = {kind: number for kind, number in more.items() if not kind.startswith("GET ")}
     assert sum(written.values()) <= 2 * (MANY - FEW), written
