@@ -58,16 +58,16 @@ def _proxy_traffic(measured: Measurements, direction: str) -> dict[str, Traffic]
 
 
 def _told_traffic(
-    measured: Measurements, owners: Mapping[str, str], counted: Mapping[str, Traffic]
+    measured: Measurements, owners: Mapping[str, str], others: Mapping[str, Traffic]
 ) -> dict[str, Traffic]:
     """What comes in by the inventory's own queries. A success ratio is one of so many requests as they say themselves,
-    or else as were ``counted``; where neither is known it stays a ratio without a count.
+    or else as ``others`` counted; where neither is known it stays a ratio without a count.
     """
     found = {}
     for workload, told in _told_by_workload(measured, owners).items():
         asked = told.get("requests_per_second")
         begun = None if asked is None else asked * measured.window_seconds
-        below = counted.get(workload)
+        below = others.get(workload)
         answered = begun if begun is not None or below is None else below.responses
         success = told.get("success_ratio")
         found[workload] = Traffic(
@@ -83,15 +83,17 @@ def _told_traffic(
 
 def _told_by_workload(measured: Measurements, owners: Mapping[str, str]) -> dict[str, dict[str, float]]:
     """By workload and signal; the label of the queries holds a workload's name."""
-    queries = [query for query in measured.queries.values() if query.workload_label]
+    asked = [(query, label) for query in measured.queries.values() if (label := query.workload_label)]
+    if not asked:
+        return {}
     named: dict[str, set[str]] = defaultdict(set)
-    for workload in owners.values() if queries else ():
+    for workload in owners.values():
         named[workload].add(workload)
         named[workload.split("/", 1)[1]].add(workload)
     values: dict[str, dict[str, float]] = defaultdict(dict)
-    for query in queries:
+    for query, label in asked:
         for sample in measured.of(query.id):
-            for workload in named.get(sample.labels.get(query.workload_label or "", ""), ()):
+            for workload in named.get(sample.labels.get(label, ""), ()):
                 if sample.value is not None:
                     values[workload][query.signal] = sample.value
     return dict(values)
